@@ -115,7 +115,7 @@ def call_back(
     except (client.TwilioRejected, errors.Unavailable) as error:
         refusal = _to_refusal(error)
         with suppress(errors.Unavailable):  # otherwise the message ends the call
-            ending = bridge_end.Ending(at, "failed", unless_accepted=isinstance(error, errors.Unavailable))
+            ending = bridge_end.Ending(at, at, "failed", unless_accepted=isinstance(error, errors.Unavailable))
             if not bridge_end.end(call.id, ending):  # the phone rings, and its user has pressed 1
                 return call.id
             idempotency.replace_answer(idempotency_key, status=refusal.status, code=refusal.code)

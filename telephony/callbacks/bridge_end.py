@@ -28,25 +28,27 @@ class Ending:
     """How a call ended."""
 
     at: datetime
+    now: datetime
+    """When it is stored; another time only in simulated calls."""
     how: str
     """Why the user did not press 1, if they did not: see `CallEvent`."""
     seconds: int = 0
     is_reported: bool = False
     """Whether the telephone service says so."""
     unless_accepted: bool = False
-    """Whether the call goes on if the user has pressed 1."""
+    """Whether nothing is changed if the user has pressed 1."""
 
 
 def end(call_id: str, ending: Ending) -> bool:
     """Store the end of a call, and free the user and the minutes; a repetition changes nothing.
 
-    False if the call goes on, as the user has pressed 1. A report that comes after the end was
+    False if it is not changed, as the user has pressed 1. A report that comes after the end was
     assumed adds what the call has cost beyond. Raises `errors.Unavailable`.
     """
     call = journal.retry_on_conflict(lambda: _store_end(call_id, ending))
     if call is None:
         return True
-    if not call.has_step(ENDED.kind):
+    if ending.unless_accepted and bridge_call.has(call, ACCEPTED):
         return False
     ongoing.end(bridge_call.user_id(call), call.id)
     minutes.settle(call)
@@ -76,7 +78,7 @@ def _store_end(call_id: str, ending: Ending) -> CallRecord | None:
     assumed = 0 if ending.is_reported or not is_accepted else _unreported_legs(call) * usage.UNREPORTED_MINUTES
     if assumed:
         updates.append(Call.leg_minutes.add(assumed))
-    with journal.write_intent(permissions.system_actor(call.row.customer_id), ending.at) as write:
+    with journal.write_intent(permissions.system_actor(call.row.customer_id), ending.now) as write:
         is_unchanged = Call.id.exists() & (Call.steps == call.row.steps)
         write.update(call.row, updates, only_if=is_unchanged, error=StaleRecord())
         write.enqueue(FOLLOW_UP_TASK, call_id=call.id)
@@ -109,7 +111,7 @@ def _store_late_report(call_id: str, ending: Ending) -> None:
         Call.ended_at.set(ending.at),
         Call.seconds.set(ending.seconds),
     ]
-    with journal.write_intent(permissions.system_actor(call.row.customer_id), ending.at) as write:
+    with journal.write_intent(permissions.system_actor(call.row.customer_id), ending.now) as write:
         is_first = Call.steps.contains(str(UNREPORTED_STEP))
         write.update(call.row, updates, only_if=is_first, error=StaleRecord())
         if beyond:
@@ -134,7 +136,7 @@ def end_unreported(call_id: str, *, job: outbox.TaskContext) -> None:
         with journal.write_intent(job.author, job.at) as write:
             write.enqueue(END_TASK, due=over_at, call_id=call_id)
         return
-    end(call_id, Ending(job.at, "failed"))
+    end(call_id, Ending(job.at, job.at, "failed"))
 
 
 @outbox.task(FOLLOW_UP_TASK)
@@ -182,4 +184,3 @@ def _close(call: CallRecord, job: outbox.TaskContext) -> None:
         related_streams=callback_record.concerned(before, after),
     ) as write:
         callback_record.close_in(write, before, after)
-        callback_record.give_call(write, after, user_id)

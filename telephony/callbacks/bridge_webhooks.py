@@ -100,7 +100,7 @@ def handle_dial_ended(webhook: CallWebhook) -> VoiceReply:
 
 def handle_ended(webhook: CallWebhook) -> None:
     """The user's phone is over. Raises `errors.Unavailable`: Twilio reports it again."""
-    ending = bridge_end.Ending(webhook.at, webhook.end_reason, webhook.call_seconds, is_reported=True)
+    ending = bridge_end.Ending(webhook.at, webhook.now, webhook.end_reason, webhook.call_seconds, is_reported=True)
     bridge_end.end(webhook.call_id, ending)
 
 

@@ -160,7 +160,11 @@ def add_call(write: write_set.Write, before: Callback, actor: Actor, at: datetim
     is_held = before.status == "taken" and before.taken_by == actor.id and before.taken_until
     after = callback_record.change(before, at) if is_held else _taken(before, actor, at)
     after.taken_until, after.called_at = max(after.taken_until, until), at
-    _add_take(write, before, after, actor)
+    if is_held:
+        write.save(before, after)
+        _enqueue_return(write, after)
+    else:
+        _add_take(write, before, after, actor)
     return after
 
 
@@ -183,12 +187,16 @@ def _add_take(write: write_set.Write, before: Callback, after: Callback, actor: 
     callback_record.give_call(write, after, actor.id, duty_locations)
     if actor.type == "user":
         users.require_account_open(write, actor.id)
+    _enqueue_return(write, after)
+
+
+def _enqueue_return(write: write_set.Write, callback: Callback) -> None:
     write.enqueue(
         "telephony.return_callback",
-        id=f"return-{after.id}-{after.version}",
-        due=after.taken_until,
-        callback_id=after.id,
-        version=int(after.version),
+        id=f"return-{callback.id}-{callback.version}",
+        due=callback.taken_until,
+        callback_id=callback.id,
+        version=int(callback.version),
     )
 
 

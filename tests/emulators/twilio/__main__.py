@@ -208,7 +208,11 @@ class TwilioEmulator:
         else:
             outbound_call = SimulatedCall(self.account, call["from"], "", phones=dict(self._phones))
             self._calls.appendleft(outbound_call)
-            threading.Thread(target=outbound_call.run_outbound, args=[call], daemon=True).start()
+            thread = threading.Thread(target=outbound_call.run_outbound, args=[call], daemon=True)
+            thread.start()
+            if self.account.switches.calls == "unknown":
+                thread.join()
+                raise TwilioError(503, 20503, "Service unavailable.")
         return json_response(resource_to_json(call), 201)
 
     def _is_in_progress(self, simulated_call: SimulatedCall) -> bool:
@@ -265,7 +269,7 @@ class TwilioEmulator:
         for name, value in request.json().items():
             if name == "list_lag":
                 self.account.set_list_lag(int(value))
-            elif name in ("rebuy", "unbridged", "query"):
+            elif name in ("rebuy", "unbridged", "calls", "query"):
                 setattr(self.account.switches, name, str(value))
             else:
                 return json_response({"error": f"there is no switch {name}"}, 400)

@@ -42,6 +42,8 @@ class BehaviorSwitches:
     """Number of list requests that omit numbers bought since this was set."""
     unbridged: str = "completed"
     """Status of a dial that was answered but not bridged: completed or no-answer."""
+    calls: str = "created"
+    """How creating a call is answered: "created", or "unknown" (503 once the call is over)."""
     query: str = "as given"
     """How a webhook's query is requested: "as given", or "sorted" and encoded anew. Signed is the
     URL as it was given (twilio/twilio-php#790, twilio/twilio-node#1079)."""
