@@ -4,13 +4,14 @@ A break ends at its time, which the person was told, and not with their shift: a
 them anyway, and its longest time bounds what a forgotten one does to the next shift.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from accounts import users
 from accounts.permissions import Actor
 from config import audit, dynamodb, journal
+from config.journal.write_set import Write
 from telephony.models import PhonePause
 
 if TYPE_CHECKING:
@@ -26,20 +27,42 @@ def pause(user: "User", minutes: int, *, actor: Actor, at: datetime) -> None:
 
     Raises `errors.Unauthenticated` if the account is closed meanwhile.
     """
+    _store(user, at + timedelta(minutes=minutes), actor, at)
+
+
+def extend(user: "User", minutes: int, *, actor: Actor, at: datetime, also: Callable[[Write], None]) -> None:
+    """`pause`, but a break that ends later stays as it is. ``also`` writes with it.
+
+    Raises what ``also`` raises at the commit, too.
+    """
+    _store(user, at + timedelta(minutes=minutes), actor, at, is_extended=True, also=also)
+
+
+def _store(
+    user: "User",
+    until: datetime,
+    actor: Actor,
+    at: datetime,
+    *,
+    is_extended: bool = False,
+    also: Callable[[Write], None] | None = None,
+) -> None:
     actor.require("self:update")
-    until = at + timedelta(minutes=minutes)
-    after = PhonePause.of_user(user.id, user.customer_id, at, until)
 
     def decide() -> None:
         records = _load(user, actor)
         before = records.get(PhonePause, user.id)
-        changes = [audit.FieldChange("breakUntil", _shown_end(before, at), _to_text(until))]
+        end = max(until, before.paused_until) if is_extended and before and before.is_current(at) else until
+        after = PhonePause.of_user(user.id, user.customer_id, at, end)
+        changes = [audit.FieldChange("breakUntil", _shown_end(before, at), _to_text(end))]
         with journal.write(actor, "phone.break_started", user, at, changes=changes, prefetched=records) as write:
             users.require_account_open(write, user.id)
             unchanged = (
                 PhonePause.paused_until == before.paused_until if before else PhonePause.user_id.does_not_exist()
             )
             write.put(after, only_if=unchanged, error=journal.StaleRecord())
+            if also:
+                also(write)
 
     journal.retry_on_conflict(decide)
 

@@ -60,6 +60,7 @@ OUTBOX_TASK_MODULES = [
     "telephony.callbacks.reminders",
     "telephony.callbacks.opening",
     "telephony.callbacks.spam",
+    "telephony.calls.ending",
     "telephony.calls.recordings",
     "telephony.calls.ring_all",
     "telephony.numbers.address_registration",

@@ -17,7 +17,7 @@ from config import audit, dynamodb, errors, journal
 from config.dynamodb import idempotency
 from telephony import dialing_rules, lines, phone_verification
 from telephony.callbacks import bridge_call, bridge_end, callback_record, holding, queries, rights
-from telephony.calls import concurrency, minutes, neighbours, usage
+from telephony.calls import concurrency, minutes, neighbours, ongoing, usage
 from telephony.calls.call_record import CallRecord
 from telephony.calls.call_steps import CallStep
 from telephony.calls.concurrency import Admission
@@ -165,8 +165,8 @@ def _begin(
         raise CallerNotCallable("The number of this caller is that of a location; locations cannot call each other.")
     _check_own_phone(user, records.get(PhoneVerification, user.id), line)
     ongoing_call = records.get(OngoingCall, user.id)
-    is_in_a_call = ongoing_call and ongoing_call.expires_at > at.timestamp()  # also if it began after this request
-    if is_overtaken or is_in_a_call:
+    latest = max(at, ongoing_call.began_at) if ongoing_call else at  # it may have begun after this request
+    if is_overtaken or ongoing.find_talking([ongoing_call], latest):
         raise _on_a_call()
     person = RingCandidate(user.id, user.name, "calling_back", phone=str(user.phone))
     call = bridge_call.new_call(callback, line, person, at)

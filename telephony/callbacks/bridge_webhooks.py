@@ -9,7 +9,7 @@ from telephony.callbacks import bridge_call, bridge_end, spoken
 from telephony.callbacks.bridge_call import ACCEPTED, DIALLED, REACHED
 from telephony.calls import minutes, ongoing
 from telephony.calls.call_record import CallRecord
-from telephony.calls.call_steps import CallEvent, CallStep
+from telephony.calls.call_steps import ENDED, CallEvent
 from telephony.calls.lookups import within_budget
 from telephony.ivr import instructions
 from telephony.ivr.instructions import ConnectCall, DialNumber, GatherKey, Hangup, Instruction, Prompt, VoiceReply
@@ -44,7 +44,7 @@ def handle_key(webhook: CallWebhook) -> VoiceReply:
         return _refuse(None)
     user_id = bridge_call.user_id(call)
     event = CallEvent(kind="called_back", at=webhook.at.isoformat(), who=user_id)
-    if not within_budget(call.record, ACCEPTED, event, unless=CallStep("ended")):
+    if not within_budget(call.record, ACCEPTED, event, unless=(ENDED,)):
         return _refuse(call)
     longest = bridge_call.longest_conversation(call)
     within_budget(ongoing.extend, user_id, call.id, until=webhook.at + bridge_call.longest_time(call))

@@ -14,10 +14,12 @@ import orjson
 from django.conf import settings
 from pynamodb.expressions.update import Action
 
-from config import dynamodb
+from accounts import permissions
+from config import dynamodb, errors, journal
 from config.dynamodb import encryption, unaudited
 from config.journal.write_set import Write
 from telephony import ivr
+from telephony.calls import call_messages
 from telephony.calls.call_steps import CallEvent, CallRecording, CallStep, step_updates
 from telephony.calls.routing import RingCandidate, RingPlan
 from telephony.ivr.instructions import Instruction, VoiceReply, get_language, get_voice
@@ -131,9 +133,22 @@ class CallRecord:
         return next(map(datetime.fromisoformat, promises), None)
 
     # --- writing ----------------------------------------------------------------------------------
-    def save(self) -> None:
-        """Store a new call, or load it if another webhook stored it first."""
-        if not unaudited.create(self.row):
+    def save(self, now: datetime | None = None) -> None:
+        """Store a new call, or load it if another webhook stored it first. One round trip.
+
+        ``now`` is the real time, if the call began at another.
+        """
+        if self.row.outcome != "ringing":
+            if not unaudited.create(self.row):
+                self._reload()
+            return
+        actor = permissions.system_actor(self.row.customer_id)
+        nothing = dynamodb.BatchResult({})  # is to be read: the write is not audited
+        try:
+            with journal.write_intent(actor, now or self.row.started_at, prefetched=nothing) as write:
+                write.put(self.row, only_if=Call.id.does_not_exist())
+                call_messages.enqueue_end(write, self.id, write.at)
+        except errors.Conflict:
             self._reload()
 
     def record(
@@ -143,9 +158,9 @@ class CallRecord:
         plan: RingPlan | None = None,
         updates: Sequence[Action] = (),
         also: Sequence[CallStep] = (),
-        unless: CallStep | None = None,
+        unless: Sequence[CallStep] = (),
     ) -> bool:
-        """Record a step and its events; False if it, or the step ``unless``, was done before.
+        """Record a step and its events; False if it, or a step of ``unless``, was done before.
 
         A call that could not be stored when it began is stored with the step. Either way the record
         then shows the latest state of the call. The steps ``also`` are recorded with it. The people
@@ -160,8 +175,8 @@ class CallRecord:
         if plan:
             actions.append(Call.plans.set(Call.plans.append([self.encode_plan(plan, step.path)])))
         condition = Call.id.exists() & ~Call.steps.contains(str(step))
-        if unless:
-            condition = condition & ~Call.steps.contains(str(unless))
+        for other in unless:
+            condition = condition & ~Call.steps.contains(str(other))
         item = unaudited.update(Call(self.id), actions, condition)
         if item is None and not self._reload() and self.row.started_at:
             self.save()
@@ -172,7 +187,7 @@ class CallRecord:
         self.row = Call.from_item(item)
         return True
 
-    def record_answer(self, step: CallStep, event: CallEvent, *, unless: CallStep | None = None) -> bool:
+    def record_answer(self, step: CallStep, event: CallEvent, *, unless: Sequence[CallStep] = ()) -> bool:
         """Record that somebody answered; like `record`."""
         updates = [Call.outcome.set("answered"), Call.answered_by.set(event["who"])]
         return self.record(step, event, updates=updates, unless=unless)
@@ -196,12 +211,12 @@ class CallRecord:
         return stored_row is not None
 
 
-def enqueue_follow_up(write: Write, call: CallRecord) -> None:
+def enqueue_follow_up(write: Write, call: CallRecord, *, due: datetime | None = None) -> None:
     """Have `telephony.callbacks` decide what follows from a call: once, however often it is asked.
 
     The id makes requests one message while none has been processed.
     """
-    write.enqueue("telephony.follow_up_call", id=follow_up_id(call.id), call_id=call.id)
+    write.enqueue("telephony.follow_up_call", id=follow_up_id(call.id), due=due, call_id=call.id)
 
 
 def follow_up_id(call_id: str) -> str:

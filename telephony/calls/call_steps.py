@@ -47,6 +47,9 @@ class CallStep(NamedTuple):
         return cls(kind, path, int(number) if number else None, sid)
 
 
+ENDED = CallStep("ended")
+
+
 class CallEvent(TypedDict, total=False):
     """An event of a call, as stored and as in the API, without names and phones of users."""
 
@@ -76,6 +79,11 @@ def ringing_event(candidate: RingCandidate, at: datetime) -> CallEvent:
 def not_taken_event(candidate: RingCandidate, how: str, at: datetime) -> CallEvent:
     """A candidate's phone rang, and they did not answer."""
     return CallEvent(kind="not_taken", at=at.isoformat(), who=candidate.id, how=how)
+
+
+def not_answered(outcome: str) -> list[Action]:
+    """The changes of a call's row if whoever pressed 1 has not talked with the caller."""
+    return [Call.outcome.set(outcome), Call.answered_by.remove()]
 
 
 @dataclass(frozen=True)

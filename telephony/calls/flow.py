@@ -7,8 +7,6 @@ or the rota fails, the call goes to voicemail or on to the next step, never to s
 
 from datetime import datetime
 
-from pynamodb.expressions.update import Action
-
 from config import dynamodb
 from telephony import callers, ivr, lines
 from telephony.calls import call_record, concurrency, minutes, ongoing, promises, recordings, ring_all, ringing, routing
@@ -21,7 +19,6 @@ from telephony.ivr import instructions
 from telephony.ivr.instructions import Hangup, Instruction, Prompt, Reject, VoiceReply
 from telephony.ivr.phrases import get_phrase
 from telephony.lines import ResolvedLine
-from telephony.models import Call
 from telephony.twilio.voice import CallWebhook
 
 STEPS_BY_ADMISSION = {
@@ -50,7 +47,7 @@ def handle_incoming(webhook: CallWebhook) -> VoiceReply:
             if line.is_caller_blocked
             else _create_call(webhook, line)
         )
-        within_budget(call.save)
+        within_budget(call.save, webhook.now)
     if call.row.outcome == "blocked":
         return call.reply([Reject()])
     if call.has_step("refused") and not call.has_step("counted"):
@@ -114,6 +111,8 @@ def _reply(call: CallRecord, reply_instructions: list[Instruction], webhook: Cal
 def _follow_actions(call: CallRecord, path: str, webhook: CallWebhook) -> list[Instruction]:
     """The instructions from an action on, up to one that waits for the caller or a phone."""
     spoken: list[Instruction] = []
+    if call.has_step("ended") or webhook.is_over:  # nobody is called for a caller who has gone
+        return [Hangup()]
     while action := call.action(path):
         if action["type"] == "say":
             spoken.append(instructions.to_prompt(action["prompt"]))
@@ -158,18 +157,19 @@ def handle_key(webhook: CallWebhook) -> VoiceReply:
 def handle_dial_ended(webhook: CallWebhook) -> VoiceReply:
     """Ringing one person ended: they talked with the caller, or the next person's phone rings.
 
-    Twilio counts a mailbox as an answer; whether somebody took the call depends on the key 1 only.
+    Twilio counts a mailbox as an answer: somebody took the call who pressed 1 and was connected.
     """
     call, path, number = load_call_of_caller(webhook), webhook.path, webhook.number
-    if webhook.is_bridged or call.has_step("accept", path, number):
-        updates: list[Action] = [Call.leg_minutes.add(minutes.to_minutes(webhook.call_seconds))]
-        if call.row.outcome == "ringing":  # who pressed 1 could not be stored
-            updates.append(Call.outcome.set("answered"))
-        within_budget(call.record, CallStep("dialled", path, number), updates=updates)
-        if candidate := call.ringing_candidate(path, number):
-            within_budget(ongoing.end, candidate.id, call.id)
+    was_accepted = call.has_step("accept", path, number)
+    if (was_accepted or webhook.is_bridged) and (candidate := call.ringing_candidate(path, number)):
+        within_budget(ongoing.end, candidate.id, call.id)
+    if webhook.is_bridged or (was_accepted and not webhook.is_unbridged):
+        within_budget(ringing.record_conversation, call, webhook)
         return VoiceReply([Hangup()])
-    if next_instructions := ringing.continue_sequence(call, webhook):
+    next_instructions = [] if call.has_step("ended") else ringing.continue_sequence(call, webhook)
+    if call.has_step("ended"):
+        within_budget(ringing.record_last_phone, call, webhook)
+    elif next_instructions:
         return _reply(call, next_instructions, webhook)
     within_budget(minutes.settle, call)
     return _reply(call, _follow_actions(call, f"{path}/otherwise", webhook), webhook)
@@ -185,6 +185,7 @@ def handle_wait(webhook: CallWebhook) -> VoiceReply:
     if ring_all.is_answered(call, path):
         return call.reply([ring_all.conference_instruction(call, path)])
     if ring_all.is_ringing_closed(call, path):
+        within_budget(ring_all.take_back_answer, call, path)
         within_budget(minutes.settle, call)
         return _reply(call, _follow_actions(call, f"{path}/otherwise", webhook), webhook)
     return call.reply(ring_all.waiting_instructions(path, webhook.number + 1, since=webhook.since))

@@ -16,7 +16,7 @@ from config import errors, journal, outbox
 from telephony import ivr
 from telephony.calls import call_record, call_steps, minutes, ongoing
 from telephony.calls.call_record import CallRecord
-from telephony.calls.call_steps import CallEvent, CallStep
+from telephony.calls.call_steps import ENDED, CallEvent, CallStep
 from telephony.calls.lookups import load_call, within_budget
 from telephony.calls.routing import RingCandidate, RingPlan
 from telephony.calls.screening import ANSWER_KEY, PAUSE_KEY, ask_for_key, end_reason, pause_candidate
@@ -38,7 +38,7 @@ EXTRA_WAIT_SECONDS = 18
 def call_phones(call: CallRecord, path: str, plan: RingPlan, at: datetime) -> None:
     """Call every phone of a plan, unless a repeated webhook already did or the caller hung up."""
     ringing_events = [call_steps.ringing_event(candidate, at) for candidate in plan.ringable]
-    if not call.record(CallStep("place", path), *ringing_events, unless=CallStep("ended")):
+    if not call.record(CallStep("place", path), *ringing_events, unless=(ENDED,)):
         return
     action = call.action(path) or {}
     base_url = f"{settings.PUBLIC_BASE_URL}/telephony/voice/"
@@ -107,8 +107,14 @@ def _open_legs(call: CallRecord, path: str) -> list[int]:
 
 def close_ringing(call: CallRecord, path: str, now: datetime) -> None:
     """Close ringing, so that nobody can answer any more, unless somebody just did."""
-    if call.record(CallStep("closed", path), unless=CallStep("accept", path)) and _open_legs(call, path):
+    if call.record(CallStep("closed", path), unless=(CallStep("accept", path),)) and _open_legs(call, path):
         enqueue_leg_hangup(call, now)
+
+
+def take_back_answer(call: CallRecord, path: str) -> None:
+    """Nobody has answered if who pressed 1 hung up before the caller, who still waits, met them."""
+    if _answering_leg(call, path) is not None and not is_answered(call, path):
+        call.record(CallStep("closed", path), updates=call_steps.not_answered("ringing"), unless=(ENDED,))
 
 
 def is_ringing_closed(call: CallRecord, path: str) -> bool:
@@ -166,10 +172,11 @@ def _join(
     is_first = call.record_answer(
         CallStep("accept", path),
         CallEvent(kind="accepted", at=webhook.at.isoformat(), who=candidate.id, path=path, leg=number),
-        unless=CallStep("closed", path),
+        unless=(CallStep("closed", path), ENDED),
     )
-    if _answering_leg(call, path) != number:
-        return call.reply([Prompt(get_phrase("taken", language)), Hangup()])
+    if (answering_leg := _answering_leg(call, path)) != number:
+        phrase = "gone" if answering_leg is None else "taken"
+        return call.reply([Prompt(get_phrase(phrase, language)), Hangup()])
     if is_first:
         with suppress(errors.Unavailable):  # otherwise the other legs end by themselves after their ringing time
             enqueue_leg_hangup(call, webhook.now)
@@ -190,7 +197,7 @@ def handle_leg_ended(webhook: CallWebhook) -> None:
 def _record_leg_end(call: CallRecord, path: str, number: int, reason: str, at: datetime, seconds: int = 0) -> None:
     candidate = call.ringing_candidate(path, number)
     if candidate:
-        has_answered = call.row.answered_by == candidate.id
+        has_answered = _answering_leg(call, path) == number
         new_events = [] if has_answered else [call_steps.not_taken_event(candidate, reason, at)]
         used = [Call.leg_minutes.add(minutes.to_minutes(seconds))]
         call.record(CallStep("left", path, number), *new_events, updates=used)

@@ -6,10 +6,12 @@ declines at once leaves their time to the others. The query of each webhook says
 
 from datetime import datetime, timedelta
 
+from pynamodb.expressions.update import Action
+
 from telephony import callers, ivr
-from telephony.calls import call_steps, minutes, ring_all, routing, screening
+from telephony.calls import call_steps, ending, minutes, ring_all, routing, screening
 from telephony.calls.call_record import CallRecord
-from telephony.calls.call_steps import CallEvent, CallStep
+from telephony.calls.call_steps import ENDED, CallEvent, CallStep
 from telephony.calls.lookups import look_up_rota, within_budget
 from telephony.calls.routing import RingPlan
 from telephony.ivr import instructions
@@ -83,25 +85,58 @@ def continue_sequence(call: CallRecord, webhook: CallWebhook) -> list[Instructio
     No instructions after the last phone, or if the time to ring is over.
     """
     path, number = webhook.path, webhook.number
+    step, was_accepted = CallStep("dialled", path, number), call.has_step("accept", path, number)
     action, plan = call.action(path), call.plan(path)
     if action is None or plan is None or number >= len(plan.ringable):
         return instructions.fallback(call.configuration, path)
     new_events = [call_steps.not_taken_event(plan.ringable[number], screening.end_reason(call, webhook), webhook.at)]
     since = _ringing_since(action, webhook)
     seconds_left = round(ivr.max_ring_seconds(action) - (webhook.at - since).total_seconds())
-    has_next = number + 1 < len(plan.ringable)
+    has_next = number + 1 < len(plan.ringable) and not webhook.is_over
     is_time_over = has_next and seconds_left < MIN_RING_SECONDS
     if is_time_over:
         new_events.append(CallEvent(kind="time_over", at=webhook.at.isoformat()))
     elif has_next:
         new_events.append(call_steps.ringing_event(plan.ringable[number + 1], webhook.at))
-    used = Call.leg_minutes.add(minutes.to_minutes(webhook.call_seconds))
+    updates = [_used_minutes(webhook), *(call_steps.not_answered("ringing") if was_accepted else [])]
     also = [CallStep("closed", path)] if is_time_over else []
-    within_budget(call.record, CallStep("dialled", path, number), *new_events, updates=[used], also=also)
+    within_budget(call.record, step, *new_events, updates=updates, also=also, unless=(ENDED,))
     if not has_next or is_time_over:
         return []
     seconds = min(ivr.ring_seconds(action), seconds_left)
     return [_dial(call, path, plan, number + 1, since=since, seconds=seconds)]
+
+
+def record_conversation(call: CallRecord, webhook: CallWebhook) -> None:
+    """Record that a phone in turn, whose owner talked with the caller, is over.
+
+    They answered, also if that could not be stored, or the caller seemed to have gone before.
+    """
+    updates = [_used_minutes(webhook), Call.outcome.set("answered")]
+    if candidate := call.ringing_candidate(webhook.path, webhook.number):
+        updates.append(Call.answered_by.set(candidate.id))
+    call.record(CallStep("dialled", webhook.path, webhook.number), updates=updates)
+
+
+def record_last_phone(call: CallRecord, webhook: CallWebhook) -> None:
+    """Record that a phone in turn was not answered, after the caller has hung up.
+
+    Raises `errors.Unavailable`.
+    """
+    step = CallStep("dialled", webhook.path, webhook.number)
+    candidate = call.ringing_candidate(webhook.path, webhook.number)
+    if candidate is None or step in call.steps:
+        return
+    event = call_steps.not_taken_event(candidate, screening.end_reason(call, webhook), webhook.at)
+    used = _used_minutes(webhook)
+    if call.row.outcome == "answered" and call.row.answered_by == candidate.id:
+        ending.record_unconnected(call, step, event, updates=[used], now=webhook.now)
+    else:
+        call.record(step, event, updates=[used])
+
+
+def _used_minutes(webhook: CallWebhook) -> Action:
+    return Call.leg_minutes.add(minutes.to_minutes(webhook.call_seconds))
 
 
 def _ringing_since(action: ivr.IvrAction, webhook: CallWebhook) -> datetime:

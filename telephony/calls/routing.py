@@ -1,6 +1,6 @@
 """Who is called: the people on duty or those that an action names, and why others are skipped."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -9,6 +9,7 @@ from accounts import preferences, users
 from config import dynamodb
 from staffing.schedules import on_duty
 from telephony import dialing_rules, ivr
+from telephony.calls import ongoing
 from telephony.lines import ResolvedLine
 from telephony.models import LastConversation, OngoingCall, PhonePause, PhoneVerification, caller_key
 
@@ -66,7 +67,7 @@ EXCLUSIONS = {
     "on_a_break": "is on a break from calls",
     "on_a_call": "talks in another call",
     "too_many": "too many people",
-    "same_phone": "shares the phone of somebody who rings",
+    "same_phone": "shares the phone of somebody who rings, talks or has a break",
     "minutes_used_up": "call minutes of the day are used up",
     "minutes_reserved": "calls under way may need the call minutes that are left of the day",
     "other_role": "another role",
@@ -145,6 +146,7 @@ def list_candidates(
     A call rings users with a verified phone in the line's country who enabled ringing, have no
     break and are not in another call. ``caller``: the number of the caller, for an action that
     rings first who talked with them last. ``find_staff``: who is on duty, if it was read before.
+    Another round trip if somebody talks in a call.
     """
     if "numbers" in target:
         return [_number_candidate(number, line.country) for number in target["numbers"]]
@@ -159,7 +161,9 @@ def list_candidates(
         for record_class in (PhoneVerification, OngoingCall, PhonePause)
     )
     records = dynamodb.batch_get([*user_keys, *conversation_keys])
-    candidates = [_to_candidate(match, records, line, at) for match in matches]
+    talking = ongoing.find_talking((records.get(OngoingCall, match.user.id) for match in matches), at)
+    candidates = [_to_candidate(match, records, line, at, is_talking=match.user.id in talking) for match in matches]
+    candidates = _without_phones(candidates, _list_busy_phones(matches, records, talking, at))
     conversations = (records.get(LastConversation, key.hash) for key in conversation_keys)
     return _limit(_put_first(candidates, {conversation.user_id for conversation in conversations if conversation}))
 
@@ -171,14 +175,33 @@ def _list_conversation_keys(line: ResolvedLine, target: Mapping[str, Any], calle
     return [dynamodb.RecordKey(LastConversation, caller_key(line.location_id, caller))]
 
 
-def _to_candidate(match: _Match, records: dynamodb.BatchResult, line: ResolvedLine, at: datetime) -> RingCandidate:
+def _list_busy_phones(
+    matches: Iterable[_Match], records: dynamodb.BatchResult, talking: Collection[str], at: datetime
+) -> set[str]:
+    """The verified phones of users who talk, or have a break: others may share them."""
+    phones: set[str] = set()
+    for user in (match.user for match in matches):
+        verification, pause = records.get(PhoneVerification, user.id), records.get(PhonePause, user.id)
+        is_paused = pause is not None and pause.is_current(at)
+        if (is_paused or user.id in talking) and verification and verification.phone == user.phone:
+            phones.add(str(user.phone))
+    return phones
+
+
+def _without_phones(candidates: Iterable[RingCandidate], phones: Collection[str]) -> list[RingCandidate]:
+    """The candidates, of whom those with these phones do not ring."""
+    return [replace(item, phone="", why_not="same_phone") if item.phone in phones else item for item in candidates]
+
+
+def _to_candidate(
+    match: _Match, records: dynamodb.BatchResult, line: ResolvedLine, at: datetime, *, is_talking: bool
+) -> RingCandidate:
     user = match.user
     why_not = match.why_not or skip_reason(user, records.get(PhoneVerification, user.id), line.country)
     phone_pause = records.get(PhonePause, user.id)
     if not why_not and phone_pause and phone_pause.is_current(at):
         why_not = "on_a_break"
-    ongoing_call = records.get(OngoingCall, user.id)
-    if not why_not and ongoing_call and ongoing_call.is_ongoing(at):
+    if not why_not and is_talking:
         why_not = "on_a_call"
     return RingCandidate(
         user.id,

@@ -24,7 +24,7 @@ def load_or_store(webhook: CallWebhook) -> CallRecord | None:
     started_at = webhook.at - timedelta(seconds=webhook.recording_seconds or webhook.call_seconds)
     if line.is_caller_blocked:
         call = call_record.blocked_call(webhook.call_id, line, caller=webhook.caller, at=started_at)
-        call.save()
+        call.save(webhook.now)
         return call
     entrance = _find_entrance(line, started_at)
     call = call_record.new_call(
@@ -36,7 +36,7 @@ def load_or_store(webhook: CallWebhook) -> CallRecord | None:
         holiday=entrance.holiday,
         is_rota_unknown=entrance.is_rota_unknown,
     )
-    call.save()
+    call.save(webhook.now)
     return call
 
 

@@ -27,6 +27,7 @@ CONTENT_TYPE = "text/xml; charset=utf-8"
 KEYS = "0123456789*#"
 _SURROGATE = re.compile(r"&#\d{5};")
 """How the library writes what UTF-8 cannot hold."""
+_FINAL_STATUSES = ("completed", "busy", "failed", "no-answer", "canceled")
 _END_REASONS = {"no-answer": "no_answer", "busy": "busy", "completed": "not_pressed"}
 
 
@@ -49,6 +50,10 @@ class CallWebhook:
     """Why ringing a phone ended: no_answer, busy, not_pressed or failed."""
     is_bridged: bool
     """Whether the person talked with the caller."""
+    is_unbridged: bool
+    """Whether the report says that they did not."""
+    is_over: bool
+    """Whether the call that the report is about is over."""
     call_seconds: int
     """Of the call, or of the phone that was rung."""
     recording_sid: str
@@ -75,6 +80,8 @@ def parse_webhook(query: Mapping[str, str], form: Mapping[str, str], *, at: date
         caller=callers.normalize_caller(form.get("From", "")),
         end_reason=_END_REASONS.get(form.get("DialCallStatus", form.get("CallStatus", "")), "failed"),
         is_bridged=form.get("DialBridged") == "true",
+        is_unbridged=form.get("DialBridged") == "false",
+        is_over=form.get("CallStatus") in _FINAL_STATUSES,
         call_seconds=_to_int(form.get("DialCallDuration", form.get("CallDuration")), max_digits=6),
         recording_sid=form.get("RecordingSid", ""),
         recording_seconds=_to_int(form.get("RecordingDuration"), max_digits=6),

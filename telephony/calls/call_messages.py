@@ -1,0 +1,29 @@
+"""The outbox message that ends a call whose end nobody reports.
+
+It is stored with the call, in the same round trip, and the end of the call removes it: without an
+index of calls in progress, and without anybody who looks for them, no caller is lost.
+"""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from config.journal.write_set import Write
+
+OTHER_TIME = timedelta(minutes=30)
+"""What a call may take besides a conversation: menus, ringing, and a voicemail."""
+
+
+def enqueue_end(write: Write, call_id: str, began_at: datetime) -> None:
+    """End a call after the longest time that it may take, unless `complete_end` comes first."""
+    due = began_at + timedelta(minutes=settings.TELEPHONY["call_minutes"]) + OTHER_TIME
+    write.enqueue("telephony.end_unreported", id=_message_id(call_id), due=due, call_id=call_id)
+
+
+def complete_end(write: Write, call_id: str) -> None:
+    """The end of the call was reported."""
+    write.complete(_message_id(call_id))
+
+
+def _message_id(call_id: str) -> str:
+    return f"unreported-{call_id}"
