@@ -16,11 +16,11 @@ from telephony.models import Call
 from telephony.twilio.voice import CallWebhook
 
 DIAL_REPORT_TIME = timedelta(seconds=10)
-"""Within which Twilio reports that a phone was not connected whose owner pressed 1."""
+"""Within which Twilio reports that a phone was not connected, though 1 was pressed."""
 MET_TIME = timedelta(seconds=ring_all.WAIT_SECONDS)
 """Within which the caller meets who pressed 1 while all phones rang."""
 FOLLOW_UP_DELAY = timedelta(minutes=2)
-"""Of a call that may have been answered: the report of the phone may come after that of the call."""
+"""Of a call that may have been answered: its phone may be reported after it."""
 MIN_UNREPORTED = timedelta(seconds=10)
 """What a call counts at least whose end nobody reported."""
 

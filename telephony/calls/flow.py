@@ -111,8 +111,6 @@ def _reply(call: CallRecord, reply_instructions: list[Instruction], webhook: Cal
 def _follow_actions(call: CallRecord, path: str, webhook: CallWebhook) -> list[Instruction]:
     """The instructions from an action on, up to one that waits for the caller or a phone."""
     spoken: list[Instruction] = []
-    if call.has_step("ended") or webhook.is_over:  # nobody is called for a caller who has gone
-        return [Hangup()]
     while action := call.action(path):
         if action["type"] == "say":
             spoken.append(instructions.to_prompt(action["prompt"]))
@@ -127,7 +125,13 @@ def _follow_actions(call: CallRecord, path: str, webhook: CallWebhook) -> list[I
 
 
 def _start_action(call: CallRecord, path: str, action: ivr.IvrAction, webhook: CallWebhook) -> list[Instruction]:
-    """The instructions of an action; none if there is nobody to ring, or to call back."""
+    """The instructions of an action; none if there is nobody to ring, or to call back.
+
+    Nobody is rung for a caller who has gone, who is promised nothing either.
+    """
+    is_gone = call.has_step("ended") or webhook.is_over
+    if is_gone and action["type"] in ("ring", "callback") and not (call.plan(path) or call.promised_at):
+        return [Hangup()]
     if action["type"] == "ring":
         return ringing.start(call, path, action, webhook.at)
     if action["type"] == "callback":
@@ -166,13 +170,19 @@ def handle_dial_ended(webhook: CallWebhook) -> VoiceReply:
     if webhook.is_bridged or (was_accepted and not webhook.is_unbridged):
         within_budget(ringing.record_conversation, call, webhook)
         return VoiceReply([Hangup()])
-    next_instructions = [] if call.has_step("ended") else ringing.continue_sequence(call, webhook)
-    if call.has_step("ended"):
+    next_instructions = [] if _is_late(call, path, number) else ringing.continue_sequence(call, webhook)
+    if _is_late(call, path, number):
         within_budget(ringing.record_last_phone, call, webhook)
-    elif next_instructions:
+        next_instructions = [Hangup()]
+    if next_instructions:
         return _reply(call, next_instructions, webhook)
     within_budget(minutes.settle, call)
     return _reply(call, _follow_actions(call, f"{path}/otherwise", webhook), webhook)
+
+
+def _is_late(call: CallRecord, path: str, number: int) -> bool:
+    """Whether the end of a phone is reported after that of the caller's call."""
+    return call.has_step("ended") and not call.has_step("dialled", path, number)
 
 
 def handle_wait(webhook: CallWebhook) -> VoiceReply:

@@ -135,8 +135,10 @@ def test_otherwise_and_prompt_of_the_action(test_users: UserFixtures) -> None:
 def test_nothing_is_promised_that_cannot_be_stored(
     line: LineFixture, env: Environment, save_transcript: TranscriptSaver
 ) -> None:
-    with env.apply_plan(FaultPlan(always={"dynamodb TransactWriteItems": "503"})):
+    faults = {("dynamodb", "TransactWriteItems", number): "503" for number in range(2, 50)}
+    with env.apply_plan(FaultPlan(faults=faults)) as plan:  # the first one stores the call
         call = line.call(EVENING, press="1")
+    assert plan.fired_faults
     save_transcript("the promise cannot be stored", call)
     call.assert_absent("call you back")
     call.assert_sequence("presses 1", "leave a message")
