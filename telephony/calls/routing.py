@@ -163,7 +163,7 @@ def list_candidates(
     records = dynamodb.batch_get([*user_keys, *conversation_keys])
     talking = ongoing.find_talking((records.get(OngoingCall, match.user.id) for match in matches), at)
     candidates = [_to_candidate(match, records, line, at, is_talking=match.user.id in talking) for match in matches]
-    candidates = _without_phones(candidates, _list_busy_phones(matches, records, talking, at))
+    candidates = _without_phones(candidates, _list_taken_phones(matches, records, talking, at))
     conversations = (records.get(LastConversation, key.hash) for key in conversation_keys)
     return _limit(_put_first(candidates, {conversation.user_id for conversation in conversations if conversation}))
 
@@ -175,7 +175,7 @@ def _list_conversation_keys(line: ResolvedLine, target: Mapping[str, Any], calle
     return [dynamodb.RecordKey(LastConversation, caller_key(line.location_id, caller))]
 
 
-def _list_busy_phones(
+def _list_taken_phones(
     matches: Iterable[_Match], records: dynamodb.BatchResult, talking: Collection[str], at: datetime
 ) -> set[str]:
     """The verified phones of users who talk, or have a break: others may share them."""

@@ -50,8 +50,8 @@ class Replay:
         self.played, self.sid = played, new_sid()
 
     def post(self, name: str, at: datetime | None = None, nth: int = 0, **form: str) -> str:
-        found = [item for item in self.played.webhooks if urlsplit(item["url"]).path.endswith(f"/{name}")]
-        webhook = found[nth]
+        same_kind = [item for item in self.played.webhooks if urlsplit(item["url"]).path.endswith(f"/{name}")]
+        webhook = same_kind[nth]
         url = webhook["url"].replace(self.played.id, self.sid)
         body = {key: value.replace(self.played.id, self.sid) for key, value in webhook["form"].items()} | form
         body |= {"LocalTime": at.isoformat()} if at else {}
