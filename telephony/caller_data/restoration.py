@@ -27,5 +27,5 @@ def _erase_of_customer(customer_id: str, erased_callers: list[log.ErasedCaller],
                 continue
             begun.add((caller, erased.id))
             message_id = erasure.begin(caller, actor=actor, at=at, until=erased.at)
-            outbox.run_message_now(message_id, clock=outbox.utc_now)
+            erasure.run_now(message_id, clock=outbox.utc_now)
             yield Finding(f"a caller of {customer_id} is erased again", needs_attention=False)

@@ -1,18 +1,20 @@
 """What a customer's records hold about a caller.
 
-Calls are read by index, location by location: for commands, tasks and rare requests of operators.
+Calls are read by index: for commands, tasks and rare requests of operators.
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 
 from accounts import locations, permissions
 from config import audit, dynamodb, errors
 from config.audit.log import format_instant
+from config.dynamodb import pagination
 from telephony import callers
 from telephony.callers import CallerFilter
 from telephony.calls import usage
@@ -23,6 +25,10 @@ from telephony.models.callbacks import caller_key
 SUBJECT_TYPE = "caller"
 USAGE_DAYS = 3
 """Days of which counters may still be stored."""
+MAX_ROWS, ROWS_PER_READ = 10_000, 2_500
+"""Calls of the index that are looked through at once, and in one read."""
+Cursor = Mapping[str, Any]
+"""Where to go on in the index."""
 
 
 @dataclass(frozen=True)
@@ -104,15 +110,26 @@ def find(caller_filter: CallerFilter, customer_id: str, *, at: datetime, deadlin
     Raises `errors.Unavailable`, also after the deadline.
     """
     calls: list[Call] = []
-    for location_id in [*_location_ids(customer_id), *_removed_location_ids(customer_id, at)]:
-        calls += _find_calls(caller_filter, location_id, at)
+    cursor: Cursor | None = None
+    while True:
+        part, cursor = find_calls(caller_filter, customer_id, at=at, cursor=cursor)
+        calls += part
+        if cursor is None:
+            break
         if deadline and time.monotonic() > deadline:
             raise errors.Unavailable(
                 "This customer has too many calls to be read here; use the command.", retry_after=60
             )
+    return find_rest(caller_filter, customer_id, calls, at=at)
+
+
+def find_rest(caller_filter: CallerFilter, customer_id: str, calls: list[Call], *, at: datetime) -> CallerData:
+    """What is stored about a caller besides calls, of which these are known."""
     callbacks = [record for record in _iter_callbacks(customer_id) if caller_filter.matches(str(record.caller))]
     places = {(str(call.location_id), str(call.caller)) for call in calls}
     places |= {(str(record.location_id), str(record.caller)) for record in callbacks}
+    location_ids = [*_location_ids(customer_id), *_removed_location_ids(customer_id, at)]
+    places |= {(location_id, form) for location_id in location_ids for form in caller_filter.exact if form}
     keys = [caller_key(*place) for place in sorted(places)]
     records = dynamodb.batch_get(
         dynamodb.RecordKey(kind, key) for kind in (OpenCallback, LastConversation) for key in keys
@@ -153,30 +170,44 @@ def _removed_location_ids(customer_id: str, at: datetime) -> list[str]:
 
 def iter_callers(customer_id: str, at: datetime) -> Iterator[tuple[str, datetime]]:
     """The callers of a customer, as stored, and when they called; some more than once."""
-    for location_id in [*_location_ids(customer_id), *_removed_location_ids(customer_id, at)]:
-        yield from ((str(row.caller), row.started_at) for row in _iter_call_rows(location_id, at))
+    rows = dynamodb.iter_records(Call, *_calls_since(customer_id, at), IndexName="byCustomer")
+    yield from ((str(row.caller), row.started_at) for row in rows if row.caller)
     yield from ((str(record.caller), record.created_at) for record in _iter_callbacks(customer_id))
     yield from ((str(block.number), block.created_at) for block in _iter_blocks(customer_id))
 
 
-def _iter_call_rows(location_id: str, at: datetime) -> Iterator[Call]:
-    """Id, caller and time of the calls of a location that have a caller."""
-    earliest = dynamodb.format_timestamp(at - _retention_time())
-    rows = dynamodb.iter_records(
-        Call,
-        "#location_id = :of AND #started_at >= :since",
-        {":of": {"S": location_id}, ":since": {"S": earliest}},
-        IndexName="byLocation",
-        ProjectionExpression="id, caller, #location_id, #started_at",
-    )
-    yield from (row for row in rows if row.caller)
+def find_calls(
+    caller_filter: CallerFilter, customer_id: str, *, at: datetime, cursor: Cursor | None, limit: int = MAX_ROWS
+) -> tuple[list[Call], Cursor | None]:
+    """The next calls of a caller by time, at most ``limit``, and where to go on; None: at the end.
 
-
-def _find_calls(caller_filter: CallerFilter, location_id: str, at: datetime) -> Iterator[Call]:
-    ids = [str(row.id) for row in _iter_call_rows(location_id, at) if caller_filter.matches(str(row.caller))]
+    Reads at most `MAX_ROWS` of the index, which has the caller, and whole calls only of this one.
+    """
+    arguments = dynamodb.query_arguments(Call, *_calls_since(customer_id, at)) | {"IndexName": "byCustomer"}
+    ids: list[str] = []
+    rows_left = MAX_ROWS
+    while rows_left > 0 and len(ids) < limit:
+        start = {"ExclusiveStartKey": cursor} if cursor else {}
+        response = dynamodb.call("Query", **arguments, **start, Limit=min(rows_left, ROWS_PER_READ))
+        rows_left -= len(response["Items"])
+        cursor = response.get("LastEvaluatedKey")
+        for item in response["Items"]:
+            caller = item["caller"]["S"] if "caller" in item else ""
+            if caller and caller_filter.matches(caller):
+                ids.append(item["id"]["S"])
+                if len(ids) == limit:
+                    cursor = pagination.item_key(Call, "byCustomer", item)
+                    break
+        if cursor is None:
+            break
     records = dynamodb.batch_get(dynamodb.RecordKey(Call, id) for id in ids)
-    records_in_order = (records.get(Call, id) for id in ids)
-    yield from (call for call in records_in_order if call and call.caller)
+    return [call for id in ids if (call := records.get(Call, id)) and call.caller], cursor
+
+
+def _calls_since(customer_id: str, at: datetime) -> tuple[str, dict[str, Any]]:
+    """The condition of the calls of a customer that may be stored, and its values."""
+    earliest = dynamodb.format_timestamp(at - _retention_time())
+    return "#customer_id = :of AND #started_at >= :since", {":of": {"S": customer_id}, ":since": {"S": earliest}}
 
 
 def _iter_callbacks(customer_id: str) -> Iterator[Callback]:

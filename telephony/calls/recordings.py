@@ -36,9 +36,7 @@ def receive(webhook: CallWebhook, *, kind: RecordingKind) -> None:
     call = unstored_calls.load_or_store(webhook)
     if call is None:
         raise errors.NotFound("Call not found.")
-    if call.row.erased_at:
-        with journal.write_intent(permissions.system_actor(call.row.customer_id), at) as write:
-            write.enqueue("telephony.forget_at_twilio", id=f"forget-{sid}", recording_sid=sid)
+    if _forget_if_erased(call, sid, at):
         return
     was_accepted = any(step.kind == "accept" for step in call.steps)
     if seconds < 1 or (kind == "conversation" and not was_accepted):
@@ -49,14 +47,24 @@ def receive(webhook: CallWebhook, *, kind: RecordingKind) -> None:
     updates = step_updates(step, event, recording=recording)
     if kind == "voicemail" and call.row.outcome not in ("answered", "voicemail"):
         updates.append(Call.outcome.set("voicemail"))
+    is_new = ~Call.steps.contains(str(step)) & Call.erased_at.does_not_exist()
     try:
         with journal.write_intent(permissions.system_actor(call.row.customer_id), at) as write:
-            write.update(call.row, updates, only_if=~Call.steps.contains(str(step)))
+            write.update(call.row, updates, only_if=is_new)
             write.enqueue("telephony.keep_recording", id=f"recording-{sid}", call_id=call.id, recording_sid=sid)
             if kind == "voicemail":  # the recording may be fetched days later
                 call_record.enqueue_follow_up(write, call)
-    except errors.Conflict:
-        return  # the webhook was sent before
+    except errors.Conflict:  # the webhook was sent before, or the caller was erased meanwhile
+        _forget_if_erased(call_record.load(call.id), sid, at)
+
+
+def _forget_if_erased(call: CallRecord | None, sid: str, at: datetime) -> bool:
+    """Have a recording deleted at Twilio if its caller was erased; whether that is so."""
+    if call is None or not call.row.erased_at:
+        return False
+    with journal.write_intent(permissions.system_actor(call.row.customer_id), at) as write:
+        write.enqueue("telephony.forget_at_twilio", id=f"forget-{sid}", recording_sid=sid)
+    return True
 
 
 @outbox.task("telephony.keep_recording")

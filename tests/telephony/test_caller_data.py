@@ -10,10 +10,15 @@ from typing import Any
 import pytest
 
 from accounts import locations
-from config import dynamodb, errors
+from config import costs, dynamodb, errors
 from config.audit import reader, verification
+from config.dynamodb import unaudited
 from config.outbox import OutboxMessage
+from telephony import lines
+from telephony.callbacks import bridge_call
 from telephony.caller_data import erasure, export, search
+from telephony.calls import call_record
+from telephony.calls.routing import RingCandidate
 from telephony.models import BlockedCaller, Call, Callback, LastConversation, OpenCallback, caller_key
 from tests.attacks.test_restore import read_tables, restore_tables
 from tests.support.callbacks import put_callback, put_record
@@ -253,7 +258,7 @@ def test_commands(test_users: UserFixtures, line: LineFixture, env: Environment,
     assert len(list((folder / "recordings").glob("*.wav"))) == 1
     assert "1 calls, 1 recordings" in dry.stdout
     assert "Nothing is stored" in elsewhere.stdout
-    assert ": erased" in erased.stdout, erased.stderr
+    assert ": erased; the worker deletes recordings at Twilio" in erased.stdout, erased.stderr
     assert "Nothing is stored" in repeated.stdout
     assert refused.returncode == 1
     assert line.get_call(call_id)["caller"] == ""
@@ -287,3 +292,51 @@ def test_all_records_about_callers_are_erased(test_users: UserFixtures, line: Li
     assert list_traces(env, caller) == []
     assert dynamodb.get_record(LastConversation, key) is None
     assert test_users.ann.get("/blockedCaller").json()["items"] == []
+
+
+def test_a_call_back_placed_after_the_request_is_erased(test_users: UserFixtures, line: LineFixture) -> None:
+    caller = "+16175557114"
+    (call_id,) = leave_voicemails(line, caller)
+    callback = put_callback(line.location, caller, call_id, now())
+    resolved = lines.find_active_line(str(line.location.id), str(test_users.customer.id))
+    assert resolved
+    begun = now()
+    erasure.begin(caller, actor=test_users.ann.actor, at=begun)
+    candidate = RingCandidate(test_users.ann.id, "", "calling_back")
+    placed = bridge_call.new_call(callback, resolved, candidate, begun + timedelta(seconds=1))
+    placed.save()
+    bridge_call.end(placed.id, now(), how="failed")
+    key = caller_key(str(test_users.denver.id), caller)  # of a conversation whose call is erased already
+    put_record(LastConversation(key=key, user_id=test_users.sam.id, at=begun, expires_at=2_000_000_000))
+    process_outbox()
+
+    assert search.find(search.parse_caller(caller), test_users.customer.id, at=now()).is_empty
+
+
+def test_erasure_among_many_calls(test_users: UserFixtures, line: LineFixture) -> None:
+    """No part reads whole calls of other callers, nor more of the index than its bound."""
+    caller, at = "+16175557115", now() - timedelta(days=1)
+    resolved = lines.find_active_line(str(line.location.id), str(test_users.customer.id))
+    assert resolved
+    rows = [
+        call_record.new_call(
+            f"CA{number:031x}e",
+            resolved,
+            caller=caller if number % 100 == 0 else "+16175557116",
+            entrance="open",
+            at=at + timedelta(seconds=number),
+        ).row
+        for number in range(4_000)
+    ]
+    for row in rows:
+        row.ended_at, row.pinned = row.started_at, None
+    unaudited.write_all(puts=rows)
+
+    message_id: str | None = erasure.begin(caller, actor=test_users.ann.actor, at=now())
+    with costs.measure() as cost:
+        erasure.run_now(str(message_id), clock=now)
+
+    records = dynamodb.batch_get(dynamodb.RecordKey(Call, str(row.id)) for row in rows if row.caller == caller)
+    assert {record.caller for row in rows if (record := records.get(Call, str(row.id)))} == {""}
+    assert cost.round_trips < 80, cost
+    unaudited.write_all(removals=rows)

@@ -1,5 +1,6 @@
 """Erase what is stored about a caller, on request."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,15 +32,24 @@ class Command(BaseCommand):
                     continue
                 customer_count += 1
                 counts = ", ".join(f"{number} {name}" for name, number in data.counts.items() if number)
-                if not options["dry_run"]:
-                    actor = permissions.system_actor(str(customer.id))
-                    message_id = erasure.begin(options["caller"], actor=actor, at=at)
-                    outbox.run_message_now(message_id, clock=outbox.utc_now)
-                self.stdout.write(f"{customer.name}: {counts}{'' if options['dry_run'] else ': erased'}")
-                under_way = sum(erasure.is_under_way(call, at) for call in data.calls)
-                if under_way:
-                    self.stdout.write(f"  {under_way} call(s) are not over; the worker erases them afterwards.")
+                state = "" if options["dry_run"] else f": {_erase(options['caller'], data, at)}"
+                self.stdout.write(f"{customer.name}: {counts}{state}")
         except errors.DomainError as refusal:
             raise CommandError(f"{refusal.detail} Run this command again.") from refusal
         if not customer_count:
             self.stdout.write("Nothing is stored about this caller.")
+
+
+def _erase(caller: str, data: search.CallerData, at: datetime) -> str:
+    """Erase what can be erased at once, and say how far that is."""
+    message_id = erasure.begin(caller, actor=permissions.system_actor(data.customer_id), at=at)
+    with suppress(errors.Unavailable):  # the worker goes on
+        erasure.run_now(message_id, clock=outbox.utc_now)
+    ids = {str(call.id) for call in data.calls}
+    left = search.find(search.parse_caller(caller), data.customer_id, at=datetime.now(UTC))
+    calls_left = [call for call in left.calls if str(call.id) in ids]
+    if not calls_left:
+        return "erased; the worker deletes recordings at Twilio" if data.recordings else "erased"
+    under_way = sum(erasure.is_under_way(call, at) for call in calls_left)
+    done = f"{len(ids) - len(calls_left)} of {len(ids)} calls erased"
+    return f"{done}; {under_way} not over yet. The worker erases the rest; run this command again to see how far it is."
