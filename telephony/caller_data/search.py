@@ -16,6 +16,7 @@ from config import audit, dynamodb, errors
 from config.audit.log import format_instant
 from config.dynamodb import pagination
 from telephony import callers
+from telephony.callbacks import bridge_call
 from telephony.callers import CallerFilter
 from telephony.calls import usage
 from telephony.calls.call_record import CallRecord
@@ -224,7 +225,8 @@ def _iter_blocks(customer_id: str) -> Iterator[BlockedCaller]:
 
 
 def _find_counters(numbers: Iterable[str], customer_id: str, at: datetime) -> Iterator[tuple[Usage, str]]:
-    pseudonyms = {usage.pseudonym_of(number) for number in numbers if number}
+    counted = {form for number in numbers if number for form in (number, bridge_call.counted_as(number))}
+    pseudonyms = {usage.pseudonym_of(form) for form in counted}
     keys = [usage.key(customer_id, at - timedelta(days=days)) for days in range(USAGE_DAYS)]
     records = dynamodb.batch_get(dynamodb.RecordKey(Usage, key) for key in keys)
     for row in filter(None, (records.get(Usage, key) for key in keys)):
