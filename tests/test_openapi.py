@@ -132,7 +132,7 @@ def test_ids_and_phone_numbers_have_patterns() -> None:
 
 
 OWN_ERROR = ("/callback/{id}/call", "429")
-"""It has a code, `minutes_used_up`, that no other operation answers."""
+"""It has codes, `minutes_used_up` and `lines_busy`, that no other operation answers."""
 
 
 def test_common_errors_and_headers_are_shared() -> None:

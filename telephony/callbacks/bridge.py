@@ -57,11 +57,31 @@ class NoLine(errors.Conflict):
     """The location has no active phone number."""
 
     code = "no_line"
-    example_detail = "This location has no phone number any more."
+    title = "No phone number"
+    example_detail = "This location has no phone number to call from; call the caller from another phone."
+
+
+class CallNotPlaced(errors.Conflict):
+    """The telephone service did not place the call; send a new `Idempotency-Key` to call again."""
+
+    code = "call_not_placed"
+    title = "Call not placed"
+    example_detail = (
+        "The telephone service does not answer. Your phone may ring all the same, but then calls nobody; "
+        "send a new `Idempotency-Key` to call again."
+    )
+
+
+class LinesBusy(errors.TooManyRequests):
+    """Calls under way take all lines or minutes; retry in a few minutes."""
+
+    code = "lines_busy"
+    title = "All lines busy"
+    example_detail = "Calls under way take all lines or minutes; retry in a few minutes."
 
 
 class MinutesUsedUp(errors.TooManyRequests):
-    """Call minutes, of the customer or for the caller, or calls at once are used up."""
+    """The call minutes of the day, of the customer or for the caller, are used up."""
 
     code = "minutes_used_up"
     title = "Call minutes used up"
@@ -70,13 +90,12 @@ class MinutesUsedUp(errors.TooManyRequests):
 
 _REFUSALS: dict[str, Callable[[], errors.DomainError]] = {
     phone_verification.PhoneNotCallable.code: lambda: phone_verification.PhoneNotCallable(
-        "This phone cannot be called."
+        "Your phone cannot be called from this location; set another one and verify it."
     ),
-    NoLine.code: lambda: NoLine("The telephone service does not place calls from the number of this location."),
-    errors.Unavailable.code: lambda: errors.Unavailable(
-        "The telephone service does not answer. Your phone may ring all the same, but then calls "
-        "nobody; send another request to call."
+    NoLine.code: lambda: NoLine(
+        "The telephone service does not place calls from the number of this location; call from another phone."
     ),
+    CallNotPlaced.code: lambda: CallNotPlaced(CallNotPlaced.example_detail),
 }
 """What is said, also to a repeated request, if Twilio does not place the call; by code."""
 
@@ -94,7 +113,8 @@ def call_back(
     An open call-back is taken by the user. Raises `errors.NotFound`, `errors.Forbidden`,
     `callback_record.CallbackTaken`, `callback_record.CallbackClosed`,
     `callback_record.CallerWithheld`, `CallerNotCallable`, `NoLine`, `PhoneNotVerified`,
-    `phone_verification.PhoneNotCallable`, `OnACall`, `MinutesUsedUp` and `errors.Unavailable`.
+    `phone_verification.PhoneNotCallable`, `OnACall`, `CallNotPlaced`, `MinutesUsedUp`, `LinesBusy`
+    and `errors.Unavailable`.
     """
     rights.require_handling(actor)
     known: list[Callback] = []
@@ -125,7 +145,7 @@ def call_back(
 
 def _to_refusal(error: Exception) -> errors.DomainError:
     if not isinstance(error, client.TwilioRejected):
-        return _REFUSALS[errors.Unavailable.code]()
+        return _REFUSALS[CallNotPlaced.code]()
     is_caller_id = error.code in client.CALLER_ID_CODES
     return _REFUSALS[NoLine.code if is_caller_id else phone_verification.PhoneNotCallable.code]()
 
@@ -156,7 +176,7 @@ def _begin(
     holding.check_free(callback, actor, at)
     line = lines.find_active_line(str(callback.location_id), actor.customer_id, str(callback.caller))
     if line is None:
-        raise NoLine("This location has no phone number any more.")
+        raise NoLine(NoLine.example_detail)
     if not callback.caller:
         raise callback_record.CallerWithheld(callback_record.CallerWithheld.example_detail)
     if dialing_rules.rejection_reason(str(callback.caller), line.country):
@@ -194,7 +214,10 @@ def _on_a_call() -> OnACall:
 
 
 def _reserve_minutes(call: CallRecord, person: RingCandidate, at: datetime) -> None:
-    """Reserve what two phones may cost. Raises `MinutesUsedUp` and `errors.Unavailable`."""
+    """Reserve what two phones may cost.
+
+    Raises `MinutesUsedUp`, `LinesBusy` and `errors.Unavailable`.
+    """
     row = call.row
     counted_as = bridge_call.counted_as(str(row.caller))
     admission = concurrency.begin(row.customer_id, call.id, at, location_id=str(row.location_id), caller=counted_as)
@@ -208,7 +231,7 @@ def _reserve_minutes(call: CallRecord, person: RingCandidate, at: datetime) -> N
     row.plans = [call.encode_plan(plan, bridge_call.PATH)]
 
 
-def _minutes_used_up(customer_id: str, counted_as: str, at: datetime) -> MinutesUsedUp:
+def _minutes_used_up(customer_id: str, counted_as: str, at: datetime) -> MinutesUsedUp | LinesBusy:
     """The refusal that says what is used up, and until when. Raises `errors.Unavailable`."""
     row, limits = usage.load(customer_id, at), settings.TELEPHONY
     midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
@@ -219,7 +242,7 @@ def _minutes_used_up(customer_id: str, counted_as: str, at: datetime) -> Minutes
     if usage.minutes_of_caller(row, usage.pseudonym_of(counted_as)) >= limits["daily_minutes_of_caller"]:
         detail = "The call minutes of the day for calls to this caller are used up; call back tomorrow."
         return MinutesUsedUp(detail, retry_after=until_midnight)
-    return MinutesUsedUp("Calls under way take all lines and minutes; retry in a few minutes.", retry_after=120)
+    return LinesBusy(LinesBusy.example_detail, retry_after=120)
 
 
 def _store_intent(

@@ -37,7 +37,9 @@ class CallbackCalls(api.OperationViewSet):
             bridge.OnACall,
             bridge.PhoneNotVerified,
             phone_verification.PhoneNotCallable,
+            bridge.CallNotPlaced,
             bridge.MinutesUsedUp,
+            bridge.LinesBusy,
         ),
     )
     @api.accepts(EmptyBody)
@@ -48,8 +50,9 @@ class CallbackCalls(api.OperationViewSet):
         Rings the signed-in user's verified phone from the location's number. Once the user has
         picked up and pressed 1, the caller is called, also from the location's number; where calls
         are recorded both hear so. An open call-back is taken by the user. The caller is called at
-        most once: a request with the same `Idempotency-Key` places no second call. `GET /call/{id}`
-        shows how the call goes.
+        most once: a request with the same `Idempotency-Key` places no second call, also if the
+        first one was not placed (409 `call_not_placed`): send a new key to call again. `Location`
+        names the call: `GET /call/{id}` shows how it goes.
         """
         EmptyBody.parse(request.data)
         call_id = bridge.call_back(

@@ -54,8 +54,8 @@ def test_refusals_leave_nothing(line: LineFixture, env: Environment, caller: str
     assert refusal_code(request_call(ann, callback["id"])) == "on_a_call"
     unaudited.remove(ongoing_call, OngoingCall.user_id.exists())
     with env.apply_plan(FaultPlan(always={"twilio": "503"})):
-        assert refusal_code(request_call(ann, callback["id"], "down"), 503) == "unavailable"
-    assert refusal_code(request_call(ann, callback["id"], "down"), 503) == "unavailable", "nobody is called later"
+        assert refusal_code(request_call(ann, callback["id"], "down")) == "call_not_placed"
+    assert refusal_code(request_call(ann, callback["id"], "down")) == "call_not_placed", "nobody is called later"
     assert ann.post(f"/callback/{callback['id']}/close", {"outcome": "no_answer"}).status_code == 200
     assert refusal_code(request_call(ann, callback["id"])) == "callback_closed"
 
@@ -93,6 +93,13 @@ def test_minutes_are_reserved_and_counted(line: LineFixture, env: Environment, c
     assert after.used - before.used == 2, "each phone began one minute"
     assert (after.committed - before.committed, after.calls) == (2, before.calls)
     row = Usage(usage.key(customer_id, now()))
+    unaudited.update(row, [Usage.committed.add(2_000)], Usage.key.exists())  # by calls under way
+    try:
+        response = request_call(ann, callback["id"])
+    finally:
+        unaudited.update(row, [Usage.committed.add(-2_000)], Usage.key.exists())
+    assert refusal_code(response, 429) == "lines_busy"
+    assert int(response.headers["retry-after"]) < 600
     unaudited.update(row, [Usage.used.add(2_000), Usage.committed.add(2_000)], Usage.key.exists())
     try:
         response = request_call(ann, callback["id"])

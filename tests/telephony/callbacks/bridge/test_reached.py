@@ -151,7 +151,7 @@ def test_a_phone_that_was_called_although_the_answer_is_lost(
 
     set_phone(env, ann_phone, "nothing")
     response = request_call(ann, callback["id"])
-    assert refusal_code(response, 503) == "unavailable"
+    assert refusal_code(response) == "call_not_placed"
     assert "Your phone may ring all the same" in response.json()["detail"]
 
 
