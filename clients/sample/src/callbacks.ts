@@ -41,7 +41,7 @@ async function loadCallbacks(dutyline: Dutyline, { id }: Location): Promise<Pick
     const { data } = await dutyline.GET("/callback", { params: { query: { locationId: id, limit: 100 } } });
     return { callbacks: data.items, onlyMine: false };
   } catch (error) {
-    if (!isProblem(error) || error.status !== 403) throw error;
+    if (!isProblem(error, "not_on_duty")) throw error;
     const query = { locationId: id, limit: 100, mine: "true" } as const;
     const { data } = await dutyline.GET("/callback", { params: { query } });
     return { callbacks: data.items, onlyMine: true };
@@ -87,6 +87,11 @@ function describeRefusal(error: unknown): string {
   if (isProblem(error, "caller_withheld", "caller_not_callable")) return "This caller cannot be called back from here.";
   if (isProblem(error, "on_a_call")) return "You are in a call already. Hang up first.";
   if (isProblem(error, "minutes_used_up")) return "The call minutes of the day are used up. Call from your own phone.";
+  if (isProblem(error, "lines_busy")) return "All lines are busy. Try again in a few minutes.";
+  if (isProblem(error, "call_not_placed")) return "The call could not be placed. Try again, or call from your own phone.";
+  if (isProblem(error, "phone_not_callable")) return "Your phone cannot be called from here. Set another one and verify it.";
+  if (isProblem(error, "no_line")) return "This location has no phone number to call from. Call from your own phone.";
+  if (isProblem(error, "not_on_duty")) return "You are not on duty here now.";
   if (isProblem(error) && error.status === 409) return error.message;
   return describeError(error);
 }
