@@ -72,7 +72,7 @@ class CallNotPlaced(errors.Conflict):
     )
 
 
-class LinesBusy(errors.TooManyRequests):
+class AllLinesInUse(errors.TooManyRequests):
     """Calls under way take all lines or minutes; retry in a few minutes."""
 
     code = "lines_busy"
@@ -113,8 +113,8 @@ def call_back(
     An open call-back is taken by the user. Raises `errors.NotFound`, `errors.Forbidden`,
     `callback_record.CallbackTaken`, `callback_record.CallbackClosed`,
     `callback_record.CallerWithheld`, `CallerNotCallable`, `NoLine`, `PhoneNotVerified`,
-    `phone_verification.PhoneNotCallable`, `OnACall`, `CallNotPlaced`, `MinutesUsedUp`, `LinesBusy`
-    and `errors.Unavailable`.
+    `phone_verification.PhoneNotCallable`, `OnACall`, `CallNotPlaced`, `MinutesUsedUp`,
+    `AllLinesInUse` and `errors.Unavailable`.
     """
     rights.require_handling(actor)
     known: list[Callback] = []
@@ -216,7 +216,7 @@ def _on_a_call() -> OnACall:
 def _reserve_minutes(call: CallRecord, person: RingCandidate, at: datetime) -> None:
     """Reserve what two phones may cost.
 
-    Raises `MinutesUsedUp`, `LinesBusy` and `errors.Unavailable`.
+    Raises `MinutesUsedUp`, `AllLinesInUse` and `errors.Unavailable`.
     """
     row = call.row
     counted_as = bridge_call.counted_as(str(row.caller))
@@ -231,7 +231,7 @@ def _reserve_minutes(call: CallRecord, person: RingCandidate, at: datetime) -> N
     row.plans = [call.encode_plan(plan, bridge_call.PATH)]
 
 
-def _minutes_used_up(customer_id: str, counted_as: str, at: datetime) -> MinutesUsedUp | LinesBusy:
+def _minutes_used_up(customer_id: str, counted_as: str, at: datetime) -> MinutesUsedUp | AllLinesInUse:
     """The refusal that says what is used up, and until when. Raises `errors.Unavailable`."""
     row, limits = usage.load(customer_id, at), settings.TELEPHONY
     midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
@@ -242,7 +242,7 @@ def _minutes_used_up(customer_id: str, counted_as: str, at: datetime) -> Minutes
     if usage.minutes_of_caller(row, usage.pseudonym_of(counted_as)) >= limits["daily_minutes_of_caller"]:
         detail = "The call minutes of the day for calls to this caller are used up; call back tomorrow."
         return MinutesUsedUp(detail, retry_after=until_midnight)
-    return LinesBusy(LinesBusy.example_detail, retry_after=120)
+    return AllLinesInUse(AllLinesInUse.example_detail, retry_after=120)
 
 
 def _store_intent(

@@ -39,7 +39,7 @@ class CallbackCalls(api.OperationViewSet):
             phone_verification.PhoneNotCallable,
             bridge.CallNotPlaced,
             bridge.MinutesUsedUp,
-            bridge.LinesBusy,
+            bridge.AllLinesInUse,
         ),
     )
     @api.accepts(EmptyBody)

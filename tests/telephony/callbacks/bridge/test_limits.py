@@ -4,6 +4,8 @@ import time
 from datetime import timedelta
 from itertools import count
 
+from django.conf import settings
+
 from config import dynamodb
 from config.dynamodb import unaudited
 from telephony.callbacks import bridge_call
@@ -93,11 +95,13 @@ def test_minutes_are_reserved_and_counted(line: LineFixture, env: Environment, c
     assert after.used - before.used == 2, "each phone began one minute"
     assert (after.committed - before.committed, after.calls) == (2, before.calls)
     row = Usage(usage.key(customer_id, now()))
-    unaudited.update(row, [Usage.committed.add(2_000)], Usage.key.exists())  # by calls under way
+    lease = usage.new_lease(now(), line.location.id, bridge_call.counted_as(caller))
+    ids = [f"CA{number:032}" for number in range(settings.TELEPHONY["concurrent_calls_of_caller"])]
+    unaudited.update(row, [Usage.calls[id].set(lease.text) for id in ids], Usage.key.exists())
     try:
         response = request_call(ann, callback["id"])
     finally:
-        unaudited.update(row, [Usage.committed.add(-2_000)], Usage.key.exists())
+        unaudited.update(row, [Usage.calls[id].remove() for id in ids], Usage.key.exists())
     assert refusal_code(response, 429) == "lines_busy"
     assert int(response.headers["retry-after"]) < 600
     unaudited.update(row, [Usage.used.add(2_000), Usage.committed.add(2_000)], Usage.key.exists())
