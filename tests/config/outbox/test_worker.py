@@ -59,7 +59,8 @@ def test_all_enqueued_tasks_exist() -> None:
     apps = ("accounts", "staffing", "telephony")
     code = "".join(path.read_text() for app in apps for path in (services.ROOT / app).rglob("*.py"))
     enqueued_names = set(re.findall(r'\bwrite\.enqueue\(\s*"([\w.]+)"', code))
-    enqueued_names |= set(re.findall(r'(?:cleanup_task=|two_phase\.Flow\(|\b\w*TASK =)\s*"([\w.]+)"', code))
+    enqueued_names |= set(re.findall(r'(?:cleanup_task=|two_phase\.Flow\()\s*"([\w.]+)"', code))
+    enqueued_names |= {name for names in re.findall(r"TASK = (.+)", code) for name in re.findall(r'"([\w.]+)"', names)}
     enqueued_names |= {*settings.ACCESS_LOSS_TASKS, *settings.ROTA_CHANGE_TASKS}
 
     assert enqueued_names == {name for name in tasks if not name.startswith("test.")}

@@ -203,9 +203,10 @@ class TwilioEmulator:
             ),
             None,
         )
-        if active_call and urlsplit(call["_given"]["Url"]).path.endswith("/leg"):
+        is_leg = urlsplit(call["_given"]["Url"]).path.endswith("/leg")
+        if active_call and is_leg:
             active_call.add_leg(call)
-        else:
+        elif not is_leg:  # that of a call which a test plays itself rings on
             outbound_call = SimulatedCall(self.account, call["from"], "", phones=dict(self._phones))
             self._calls.appendleft(outbound_call)
             thread = threading.Thread(target=outbound_call.run_outbound, args=[call], daemon=True)
