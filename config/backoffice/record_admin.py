@@ -20,7 +20,7 @@ from django.utils.http import urlencode
 
 from config import dynamodb, errors
 from config.backoffice import operators
-from config.backoffice.forms.actions import Button, ButtonAdmin
+from config.backoffice.forms.actions import CONFIRMED, Button, ButtonAdmin
 from config.backoffice.forms.record_form import RecordForm
 from config.backoffice.links import admin_change_url, admin_list_url
 from config.backoffice.records import query_plan
@@ -172,15 +172,22 @@ class RecordAdmin(ButtonAdmin):
             if button.bulk_outcome and operators.has_right(request, button.required_right)
         }
 
-    def run_for_selected(self, request: HttpRequest, queryset: Any, *, button: Button) -> None:
-        """Run a button's function for each selected record, and report successes and errors."""
+    def run_for_selected(self, request: HttpRequest, queryset: Any, *, button: Button) -> HttpResponse | None:
+        """Run a button's function for each selected record, and report successes and errors.
+
+        A button with a form has a page that asks first; the response is that page.
+        """
+        form = button.form(request.POST if CONFIRMED in request.POST else None) if button.form else None
+        if form and not form.is_valid():
+            return self.ask_for_selected(request, button, form, most=MAX_BULK_RECORDS)
+        form_data = form.cleaned_data if form else {}
         done_count, error_counts = 0, dict[str, int]()
         for index, obj in enumerate(queryset.iterator()):
             if index >= MAX_BULK_RECORDS:
                 messages.warning(request, f"Only the first {MAX_BULK_RECORDS} records were processed.")
                 break
             try:
-                button.run(request, obj, {})
+                button.run(request, obj, form_data)
                 done_count += 1
             except errors.DomainError as error:
                 error_counts[error.detail] = error_counts.get(error.detail, 0) + 1
@@ -189,6 +196,7 @@ class RecordAdmin(ButtonAdmin):
             messages.success(request, f"{done_count} {name} {button.bulk_outcome}.")
         for detail, count in error_counts.items():
             messages.error(request, f"{count} not {button.bulk_outcome}: {detail}")
+        return None
 
     # --- one record -------------------------------------------------------------------------------
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:

@@ -93,11 +93,12 @@ class CallbackAdmin(RecordAdmin):
         ),
         Button(
             "close",
-            "Close this call-back",
+            "Close",
             "Nobody calls back any more. The next missed call of the caller opens another call-back.",
             _close,
             is_available=lambda obj: not obj.record.is_closed,
             form=ClosingForm,
+            bulk_outcome="closed",
         ),
     )
 

@@ -145,3 +145,36 @@ def test_support_takes_releases_and_closes(
     changes = [action for action in actions if action != "callback.viewed"]
     assert changes == ["callback.taken", "callback.released", "callback.closed"]
     assert "no longer possible" in press("take")
+
+
+def test_support_closes_many_at_once(
+    test_users: UserFixtures, line: LineFixture, operator_sessions: dict[str, OperatorSession]
+) -> None:
+    """As after a wave of spam, so that the location can be removed."""
+    location, support = test_users.create_location(), operator_sessions["support"]
+    stored = [put_callback(location, f"+161755574{number:02}", f"CA4{number}", now()) for number in range(3)]
+    held = put_callback(location, "+16175557499", "CA49", now(), status="taken", taken_by=test_users.mia.id)
+    ids = [str(callback.id) for callback in [*stored[:2], held]]
+    path = f"{LIST}?location_id__exact={location.id}"
+    form = {"action": "close", "index": "0", "select_across": "0", "_selected_action": ids}
+
+    assert operator_sessions["read-only"].post(path, **form, bulk_confirmed="yes", outcome="spam").status_code == 200
+    question = support.post(path, **form)
+    without_outcome = support.post(path, **form, bulk_confirmed="yes", outcome="")
+    unchanged = [record.status for id in ids if (record := dynamodb.get_record(Callback, id))]
+    done = " ".join(support.visible_text(support.post(path, **form, bulk_confirmed="yes", outcome="spam")))
+
+    assert "Close: 3 selected" in " ".join(support.visible_text(question))
+    assert all(f'value="{id}"' in page.text for id in ids for page in (question, without_outcome))
+    assert unchanged == ["open", "open", "taken"]
+    assert "2 call-backs closed." in done
+    assert f"1 not closed: {test_users.mia.user.name} has taken this call-back." in done
+    records = [dynamodb.get_record(Callback, str(callback.id)) for callback in [*stored, held]]
+    assert [(record.status, record.outcome) for record in records if record] == [
+        *[("dropped", "spam")] * 2,
+        ("open", None),
+        ("taken", None),
+    ]
+    audited = [entry.body for entry in reader.iter_stream(test_users.customer.id) if entry.seq]
+    closed_ids = [body["subject"]["id"] for body in audited if body["action"] == "callback.closed"]
+    assert sorted(id for id in closed_ids if id in ids) == sorted(ids[:2])

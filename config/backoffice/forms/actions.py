@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -17,6 +18,9 @@ from unfold.admin import ModelAdmin
 from config import errors
 from config.backoffice import operators
 from config.backoffice.forms.record_form import ConfirmNameForm
+
+CONFIRMED = "bulk_confirmed"
+"""The field of the page that asks before a bulk action."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,10 @@ class Button:
     """Of an action that cannot be undone: the name that the operator must type."""
     is_destructive: bool = False
     bulk_outcome: str = ""
-    """Of an action that lists offer for selected records, too: what has happened to them then."""
+    """Of an action that lists offer for selected records, too: what has happened to them then.
+
+    With a form, a page asks for its values first.
+    """
 
     @property
     def is_dangerous(self) -> bool:
@@ -93,6 +100,22 @@ class ButtonAdmin(ModelAdmin):
             "button": selected,
             "form": form,
             "back_url": self.url_for_pk(str(obj.pk)),
+        }
+        return TemplateResponse(request, "backoffice/ask.html", context)
+
+    def ask_for_selected(self, request: HttpRequest, button: Button, form: forms.Form, *, most: int) -> HttpResponse:
+        """The page that asks for the form of a bulk action; it sends what was selected again."""
+        ids, is_all = request.POST.getlist(ACTION_CHECKBOX_NAME), request.POST.get("select_across", "0") != "0"
+        sent = [("action", button.name), ("index", "0"), ("select_across", str(int(is_all))), (CONFIRMED, "yes")]
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": button.label,
+            "subtitle": f"all matches, at most {most}" if is_all else f"{len(ids)} selected",
+            "button": button,
+            "form": form,
+            "hidden_values": sent + [(ACTION_CHECKBOX_NAME, id) for id in ids],
+            "back_url": request.get_full_path(),
         }
         return TemplateResponse(request, "backoffice/ask.html", context)
 
