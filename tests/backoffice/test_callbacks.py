@@ -153,7 +153,8 @@ def test_support_closes_many_at_once(
     """As after a wave of spam, so that the location can be removed."""
     location, support = test_users.create_location(), operator_sessions["support"]
     stored = [put_callback(location, f"+161755574{number:02}", f"CA4{number}", now()) for number in range(3)]
-    held = put_callback(location, "+16175557499", "CA49", now(), status="taken", taken_by=test_users.mia.id)
+    holding = {"status": "taken", "taken_by": test_users.mia.id, "taken_until": now() + timedelta(hours=1)}
+    held = put_callback(location, "+16175557499", "CA49", now(), **holding)
     ids = [str(callback.id) for callback in [*stored[:2], held]]
     path = f"{LIST}?location_id__exact={location.id}"
     form = {"action": "close", "index": "0", "select_across": "0", "_selected_action": ids}
