@@ -118,7 +118,14 @@ os.register_at_fork(after_in_child=_drop_connections)
 
 
 def gather(*reads: Callable[[], Any]) -> list[Any]:
-    """Read concurrently, in the time of one round trip; raises the first error."""
+    """Read concurrently, in the time of one round trip; raises the first error.
+
+    A read that no thread has begun is done here, so that reads which gather others never wait for
+    the threads that they occupy.
+    """
     first_read, *other_reads = reads
     futures = [_thread_pool().submit(costs.bind_to_request(read)) for read in other_reads]
-    return [first_read(), *(future.result() for future in futures)]
+    results = [first_read()]
+    for read, future in zip(other_reads, futures, strict=True):
+        results.append(read() if future.cancel() else future.result())
+    return results

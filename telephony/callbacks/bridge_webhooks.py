@@ -11,6 +11,7 @@ from telephony.calls import minutes, ongoing
 from telephony.calls.call_record import CallRecord
 from telephony.calls.call_steps import ENDED, CallEvent
 from telephony.calls.lookups import within_budget
+from telephony.calls.speech import Speech
 from telephony.ivr import instructions
 from telephony.ivr.instructions import ConnectCall, DialNumber, GatherKey, Hangup, Instruction, Prompt, VoiceReply
 from telephony.ivr.phrases import get_phrase
@@ -74,7 +75,7 @@ def handle_caller_reached(webhook: CallWebhook) -> VoiceReply:
         return VoiceReply([Hangup() if is_recorded else ConnectCall()])
     _record_reached(call, webhook)
     consent = [instructions.to_prompt(call.configuration["recording"]["consentPrompt"])] if is_recorded else []
-    return call.reply([*consent, ConnectCall()])
+    return call.reply([*Speech.of_call(call.line, webhook.at).fill_in_all(consent), ConnectCall()])
 
 
 def _record_reached(call: CallRecord, webhook: CallWebhook) -> None:

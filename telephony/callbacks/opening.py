@@ -9,7 +9,6 @@ from config import audit, dynamodb, errors, journal, outbox
 from config.dynamodb import idempotency, pagination
 from config.journal import write_set
 from config.journal.write_set import StaleRecord
-from staffing.schedules.queries import QueryTooWide
 from telephony import lines
 from telephony.callbacks import callback_record
 from telephony.calls import call_record, call_steps, continuity, promises
@@ -35,7 +34,7 @@ class Wish:
     due_at: datetime
     """When to call back."""
     is_promised: bool = False
-    """Whether the caller, or whoever asks for the call-back, was told this time."""
+    """Whether the caller, or whoever asks for the call-back, was told this time, or soon."""
     is_announced: bool = False
     """Whether people know of it, or are told of the voicemail."""
     is_missed: bool = False
@@ -72,11 +71,11 @@ def follow_up_call(call_id: str, *, job: outbox.TaskContext) -> None:
 def _read_wish(call: CallRecord) -> Wish | None:
     """Why the caller is to be called back; None: there is nothing to do, or nobody to call."""
     row, has_voicemail = call.row, any(recording.kind == "voicemail" for recording in call.recordings)
-    promised_at = call.promised_at
-    if not has_voicemail and not (row.caller and (_is_meant(call) or promised_at)):
+    is_promised = call.promise is not None
+    if not has_voicemail and not (row.caller and (_is_meant(call) or is_promised)):
         return None
     at, is_missed = row.ended_at or row.started_at, row.outcome == "missed"
-    return Wish(at, promised_at or _find_due(call, at), promised_at is not None, has_voicemail, is_missed)
+    return Wish(at, call.promised_at or promises.choose_due(call, at), is_promised, has_voicemail, is_missed)
 
 
 def _is_meant(call: CallRecord) -> bool:
@@ -96,14 +95,6 @@ def _tell_of_withheld(call: CallRecord, author: audit.Author, at: datetime) -> N
         write.update(call.row, call_steps.step_updates(TOLD), only_if=is_new, error=StaleRecord())
         due, id = at + VOICEMAIL_TIME, f"withheld-{call.id}"
         write.enqueue("telephony.tell_withheld", id=id, due=due, call_id=call.id)
-
-
-def _find_due(call: CallRecord, at: datetime) -> datetime:
-    """When somebody can call back: at once if the line is answered, else when it will be."""
-    try:
-        return promises.find_due(call, at) or at
-    except QueryTooWide:
-        return at
 
 
 def _is_excluded(call: CallRecord, wish: Wish) -> bool:
@@ -190,7 +181,7 @@ def _join(call: CallRecord, before: Callback, wish: Wish, author: audit.Author, 
     It is not due later than before, unless the caller was told when.
     """
     is_latest = call.row.started_at >= before.last_call_at
-    due_at = wish.due_at if wish.is_promised and is_latest else min(before.due_at, wish.due_at)
+    due_at = wish.due_at if call.promised_at and is_latest else min(before.due_at, wish.due_at)
     latest = {"call_id": call.id, "last_call_at": call.row.started_at} if is_latest and before.caller else {}
     after = callback_record.change(
         before,

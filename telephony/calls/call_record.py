@@ -127,10 +127,15 @@ class CallRecord:
         return list(candidates_by_id.values())
 
     @property
+    def promise(self) -> CallEvent | None:
+        """The event of the promise to call the caller back, if there is one."""
+        return next((event for event in self.events if event["kind"] == "callback"), None)
+
+    @property
     def promised_at(self) -> datetime | None:
-        """When the caller was told that they are called back, if they were."""
-        promises = (event["due"] for event in self.events if event["kind"] == "callback" and "due" in event)
-        return next(map(datetime.fromisoformat, promises), None)
+        """When the caller was told that they are called back; None: as soon as possible, or not."""
+        due = self.promise.get("due") if self.promise else None
+        return datetime.fromisoformat(due) if due else None
 
     # --- writing ----------------------------------------------------------------------------------
     def save(self, now: datetime | None = None) -> None:

@@ -68,7 +68,8 @@ class CallEvent(TypedDict, total=False):
     leg: int
     seconds: int
     due: str
-    """Of callback: when the caller was told that they are called back."""
+    """Of callback: when the caller was told that they are called back; without it, as soon as
+    possible."""
 
 
 def ringing_event(candidate: RingCandidate, at: datetime) -> CallEvent:

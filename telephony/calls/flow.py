@@ -5,6 +5,7 @@ A caller must hear something within seconds, so what they wait for has a time bu
 or the rota fails, the call goes to voicemail or on to the next step, never to silence.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from config import dynamodb
@@ -56,7 +57,7 @@ def handle_incoming(webhook: CallWebhook) -> VoiceReply:
     greeting = instructions.greeting(call.configuration)
     if call.has_step("refused"):
         return _reply(call, [*greeting, *instructions.fallback(call.configuration, call.entrance)], webhook)
-    return _reply(call, [*greeting, *_follow_actions(call, call.entrance, webhook)], webhook)
+    return _continue_at(call, call.entrance, webhook, greeting)
 
 
 def _look_up(webhook: CallWebhook) -> tuple[CallRecord | None, ResolvedLine | None]:
@@ -102,26 +103,26 @@ def handle_failure() -> VoiceReply:
     return VoiceReply(instructions.fallback({}, "open"))
 
 
-def _reply(call: CallRecord, reply_instructions: list[Instruction], webhook: CallWebhook) -> VoiceReply:
-    """A reply with texts of the configuration, as they are spoken at this moment."""
-    return call.reply(Speech.of_call(call.line, webhook.at).fill_in_all(reply_instructions))
+def _reply(call: CallRecord, reply_instructions: list[Instruction], webhook: CallWebhook, path: str = "") -> VoiceReply:
+    """A reply with texts of the configuration, as they are spoken at this moment at a path."""
+    return call.reply(Speech.of_call(call.line, webhook.at, path).fill_in_all(reply_instructions))
 
 
 # --- following the configuration ------------------------------------------------------------------
-def _follow_actions(call: CallRecord, path: str, webhook: CallWebhook) -> list[Instruction]:
-    """The instructions from an action on, up to one that waits for the caller or a phone."""
-    spoken: list[Instruction] = []
+def _continue_at(call: CallRecord, path: str, webhook: CallWebhook, greeting: Sequence[Instruction] = ()) -> VoiceReply:
+    """The reply from an action on, up to one that waits for the caller or a phone."""
+    spoken = [*greeting]
     while action := call.action(path):
         if action["type"] == "say":
             spoken.append(instructions.to_prompt(action["prompt"]))
             if "then" not in action:
-                return [*spoken, Hangup()]
+                return _reply(call, [*spoken, Hangup()], webhook, path)
             path = f"{path}/then"
         elif next_instructions := _start_action(call, path, action, webhook):
-            return [*spoken, *next_instructions]
+            return _reply(call, [*spoken, *next_instructions], webhook, path)
         else:
             path = f"{path}/otherwise"
-    return [*spoken, *instructions.fallback(call.configuration, path)]
+    return _reply(call, [*spoken, *instructions.fallback(call.configuration, path)], webhook, path)
 
 
 def _start_action(call: CallRecord, path: str, action: ivr.IvrAction, webhook: CallWebhook) -> list[Instruction]:
@@ -154,8 +155,8 @@ def handle_key(webhook: CallWebhook) -> VoiceReply:
     within_budget(call.record, CallStep("key", path, attempt), event)
     next_target = ivr.resolve_key(action, path, webhook.digit, attempt)
     if isinstance(next_target, int):
-        return _reply(call, instructions.menu(action, path, next_target), webhook)
-    return _reply(call, _follow_actions(call, next_target, webhook), webhook)
+        return _reply(call, instructions.menu(action, path, next_target), webhook, path)
+    return _continue_at(call, next_target, webhook)
 
 
 def handle_dial_ended(webhook: CallWebhook) -> VoiceReply:
@@ -177,7 +178,7 @@ def handle_dial_ended(webhook: CallWebhook) -> VoiceReply:
     if next_instructions:
         return _reply(call, next_instructions, webhook)
     within_budget(minutes.settle, call)
-    return _reply(call, _follow_actions(call, f"{path}/otherwise", webhook), webhook)
+    return _continue_at(call, f"{path}/otherwise", webhook)
 
 
 def _is_late(call: CallRecord, path: str, number: int) -> bool:
@@ -197,7 +198,7 @@ def handle_wait(webhook: CallWebhook) -> VoiceReply:
     if ring_all.is_ringing_closed(call, path):
         within_budget(ring_all.take_back_answer, call, path)
         within_budget(minutes.settle, call)
-        return _reply(call, _follow_actions(call, f"{path}/otherwise", webhook), webhook)
+        return _continue_at(call, f"{path}/otherwise", webhook)
     return call.reply(ring_all.waiting_instructions(path, webhook.number + 1, since=webhook.since))
 
 

@@ -8,10 +8,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from accounts.permissions import Actor
-from config import errors, local_time
+from config import dynamodb, errors, local_time
 from staffing.schedules import on_duty
 from telephony import callers, ivr, lines
 from telephony.calls import routing
+from telephony.calls.next_opening import find_next_opening
 from telephony.calls.routing import RingCandidate
 from telephony.calls.speech import Speech
 from telephony.ivr import instructions
@@ -62,16 +63,45 @@ def preview_call(location_id: str, *, actor: Actor, at: datetime, caller: str = 
     def find_staff(grace: timedelta) -> list[on_duty.OnDuty]:
         return routing.staff_on_duty(line, at, grace)
 
-    staff = find_staff(ivr.grace_period(configuration)) if follows_rota else None
+    next_opening, staff = dynamodb.gather(
+        lambda: find_next_opening(line, at),
+        lambda: find_staff(ivr.grace_period(configuration)) if follows_rota else None,
+    )
     entrance = routing.find_entrance(line, at, staff)
-    speech = Speech.of_preview(line, at)
+    texts = _Texts(line, at, {_opening_key(line, ""): next_opening})
     known_caller = _parse_caller(caller, line) if caller else ""
-    steps = [PreviewStep("greeting", "say", _prompt_text(configuration["greeting"], speech))]
+    steps = [PreviewStep("greeting", "say", texts.prompt_text("", configuration["greeting"]))]
     if ivr.is_recording_enabled(configuration):
-        steps.append(PreviewStep("recording", "say", _prompt_text(configuration["recording"]["consentPrompt"], speech)))
-    steps += _build_steps(line, entrance.name, speech, known_caller, find_staff)
-    next_opening = speech.next_opening.astimezone(at.tzinfo) if speech.next_opening else None
+        consent = texts.prompt_text("", configuration["recording"]["consentPrompt"])
+        steps.append(PreviewStep("recording", "say", consent))
+    steps += _build_steps(line, entrance.name, texts, known_caller, find_staff)
+    next_opening = next_opening.astimezone(at.tzinfo) if next_opening else None
     return CallPreview(location_id, line_record.number, at, entrance, steps, next_opening)
+
+
+@dataclass
+class _Texts:
+    """The texts of a preview as they are spoken at their paths."""
+
+    line: lines.ResolvedLine
+    at: datetime
+    openings: dict[str, datetime | None]
+    """When a caller would next be answered, by what decides it."""
+
+    def prompt_text(self, path: str, prompt_json: Mapping[str, Any]) -> str:
+        """What is said, or the URL of what is played."""
+        speech = Speech(self.line, self.at, lambda: self._find_opening(path))
+        return speech.fill_in(str(prompt_json["say"])) if prompt_json.get("say") else str(prompt_json.get("play"))
+
+    def _find_opening(self, path: str) -> datetime | None:
+        key = _opening_key(self.line, path)
+        if key not in self.openings:
+            self.openings[key] = find_next_opening(self.line, self.at, path)
+        return self.openings[key]
+
+
+def _opening_key(line: lines.ResolvedLine, path: str) -> str:
+    return str(ivr.list_answering_targets(line.configuration, path))
 
 
 def _parse_caller(text: str, line: lines.ResolvedLine) -> str:
@@ -82,7 +112,7 @@ def _parse_caller(text: str, line: lines.ResolvedLine) -> str:
 
 
 def _build_steps(
-    line: lines.ResolvedLine, path: str, speech: Speech, caller: str, find_staff: routing.StaffFinder
+    line: lines.ResolvedLine, path: str, texts: _Texts, caller: str, find_staff: routing.StaffFinder
 ) -> list[PreviewStep]:
     """The steps from an action on, if the caller presses no key and nobody answers."""
     steps = []
@@ -91,11 +121,11 @@ def _build_steps(
         prompt_json = (
             instructions.callback_prompt(action, line.configuration) if kind == "callback" else action.get("prompt")
         )
-        text = _prompt_text(prompt_json, speech) if prompt_json else None
+        text = texts.prompt_text(path, prompt_json) if prompt_json else None
         keys = {key: f"{path}/keys/{key}" for key in sorted(action.get("keys", {}))}
         step = PreviewStep(path, kind, text, keys)
         if kind == "ring":
-            people = routing.list_candidates(line, action["target"], speech.at, caller, find_staff=find_staff)
+            people = routing.list_candidates(line, action["target"], texts.at, caller, find_staff=find_staff)
             step = _add_ringing(step, line, action, people)
         steps.append(step)
         if kind in ("voicemail", "callback", "hangup"):
@@ -116,8 +146,3 @@ def _add_ringing(
         max_ring_seconds=ivr.max_ring_seconds(action),
         caller_id="caller" if ivr.shows_caller(line.configuration, action) else "line",
     )
-
-
-def _prompt_text(prompt_json: Mapping[str, Any], speech: Speech) -> str:
-    """What is said, or the URL of what is played."""
-    return speech.fill_in(str(prompt_json["say"])) if prompt_json.get("say") else str(prompt_json.get("play"))

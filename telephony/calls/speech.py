@@ -22,14 +22,9 @@ class Speech:
     find_opening: Callable[[], datetime | None]
 
     @classmethod
-    def of_call(cls, line: ResolvedLine, at: datetime) -> "Speech":
-        """For a caller who waits: if the rota cannot be read in time, no time is said."""
-        return cls(line, at, lambda: look_up_rota(line, find_next_opening, line, at))
-
-    @classmethod
-    def of_preview(cls, line: ResolvedLine, at: datetime) -> "Speech":
-        """For a preview. `fill_in` raises what `find_next_opening` raises."""
-        return cls(line, at, lambda: find_next_opening(line, at))
+    def of_call(cls, line: ResolvedLine, at: datetime, path: str = "") -> "Speech":
+        """For a caller who waits at a path: if the rota cannot be read in time, no time is said."""
+        return cls(line, at, lambda: look_up_rota(line, find_next_opening, line, at, path))
 
     @cached_property
     def next_opening(self) -> datetime | None:

@@ -1,3 +1,4 @@
+from telephony.ivr.answering import list_answering_targets
 from telephony.ivr.configuration import (
     InvalidConfiguration,
     IvrAction,

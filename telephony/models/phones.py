@@ -48,6 +48,11 @@ class PhonePause(dynamodb.Record):
             user_id, customer_id=customer_id, began_at=began_at, paused_until=paused_until, expires_at=expires_at
         )
 
+    @property
+    def effective_from(self) -> datetime:
+        """From when on the person is left alone, by any clock."""
+        return self.began_at - CLOCK_DIFFERENCE
+
     def is_current(self, at: datetime) -> bool:
         """Whether the person is to be left alone at this time."""
-        return bool(self.began_at - CLOCK_DIFFERENCE <= at < self.paused_until)
+        return bool(self.effective_from <= at < self.paused_until)

@@ -216,3 +216,34 @@ def test_looking_ahead_costs_about_what_looking_up_costs(
     for (look_up_seconds, look_ahead_seconds, round_trips), factor in zip(figures, (4, 4, 8), strict=True):
         assert round_trips <= 5
         assert look_ahead_seconds < factor * look_up_seconds
+
+
+def test_what_looking_ahead_costs_grows_with_those_who_can_be_called(
+    test_users: UserFixtures, record_figure: Callable[[str], None]
+) -> None:
+    """300 people who cannot be called work every day, and one who can comes in 29 days."""
+    line = create_line(test_users)
+    people = [
+        line.put_on_duty("2027-06-01T01:00", "2027-06-01T01:15", has_ringing_phone=number == 0)[0]
+        for number in range(10)
+    ]
+    owner = {"customer_id": test_users.customer.id, "location_id": line.location.id}
+    first, rule = wall("2031-01-06T06:00"), RecurrenceRule("daily")
+    put_records(
+        save.build_schedule(
+            Series(start := first + timedelta(minutes=5 * (number % 144)), start + timedelta(hours=16), ZONE, rule),
+            people[1 + number % 9].id,
+            at=now(),
+            details={},
+            **owner,
+        )
+        for number in range(300)
+    )
+    line.put_on_duty("2031-07-03T01:00", "2031-07-03T01:30", user=people[0], has_ringing_phone=False)
+    at, resolved = datetime(2031, 6, 4, 2, tzinfo=UTC), _resolve(line)
+    with costs.measure() as looking_up:
+        routing.staff_on_duty(resolved, at, timedelta(0))
+    with costs.measure() as looking_ahead:
+        assert next_opening.find_next_opening(resolved, at) == datetime(2031, 7, 3, 5, tzinfo=UTC)
+    record_figure(f"300 daily series: CPU s {looking_up.cpu_seconds:.3f}, ahead {looking_ahead.cpu_seconds:.3f}")
+    assert looking_ahead.cpu_seconds < 4 * looking_up.cpu_seconds

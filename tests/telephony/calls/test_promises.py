@@ -153,7 +153,62 @@ def test_without_the_rota_a_call_back_is_promised_as_soon_as_possible(line: Line
     call.assert_sequence("We will call you back as soon as possible. Goodbye.")
     stored = find_promise(call)
     assert stored
-    assert stored["due"] == stored["at"]
+    assert "due" not in stored
+
+
+def read_callback(line: LineFixture) -> dict[str, Any]:
+    """The only call-back of a line, after what waits was done."""
+    process_outbox()
+    (callback,) = line.test_users.ann.get(f"/callback?locationId={line.location.id}").json()["items"]
+    return dict(callback)
+
+
+def test_a_promise_without_a_time_is_kept_when_somebody_comes(test_users: UserFixtures, env: Environment) -> None:
+    """Nobody is told of it at night, if the rota could not be read during the call."""
+    line = create_line(test_users)
+    line.put_on_duty("2027-06-03T09:00", "2027-06-03T17:00")
+    ring = {"type": "ring", "target": {"onDuty": {}}, "otherwise": CALLBACK}
+    line.update_configuration(hours={"mode": "always"}, open=ring)
+    with env.apply_plan(FaultPlan(always={"dynamodb Query": "503"})):
+        call = line.call("2027-06-03T03:00:00-04:00")
+        webhook = next(posted for posted in call.webhooks if "/incoming" in posted["url"])
+        repeated = post_webhook(webhook["url"], webhook["form"], **{"X-Twilio-Signature": webhook["signature"]})
+    call.assert_sequence("We will call you back as soon as possible.")
+    assert "We will call you back as soon as possible." in repeated.text
+    assert read_callback(line)["dueAt"] == "2027-06-03T09:00:00-04:00"
+
+
+@pytest.mark.parametrize(
+    ("called_at", "due_at"),
+    [("03:00", "2027-06-02T09:00"), ("14:30", "2027-06-02T14:30"), ("18:00", "2027-06-03T09:00")],
+)
+def test_without_anybody_planned_call_backs_are_due_by_day(
+    test_users: UserFixtures, called_at: str, due_at: str
+) -> None:
+    line = create_line(test_users)
+    line.update_configuration(closed=CALLBACK)
+    line.call(f"2027-06-02T{called_at}:00-04:00").assert_sequence("We will call you back as soon as possible.")
+    assert read_callback(line)["dueAt"].startswith(due_at)
+
+
+def test_promises_follow_the_key_that_was_pressed(test_users: UserFixtures) -> None:
+    """Who cannot reach sales is called back by them, though the alarm answers at all times."""
+    line = create_line(test_users)
+    line.put_on_duty("2027-06-03T09:00", "2027-06-03T17:00")
+    promise = {"type": "callback", "prompt": {"say": "We call back {nextOpening}."}}
+    sales = {"type": "ring", "target": {"onDuty": {}}, "otherwise": promise}
+    told = {"type": "say", "prompt": {"say": "Sales is there {nextOpening}."}}
+    alarm = {"type": "ring", "target": {"numbers": ["+16175550123"]}}
+    menu = {"type": "menu", "prompt": {"say": "1 sales, 2 alarm"}, "keys": {"1": sales, "2": alarm}}
+    line.update_configuration(hours={"mode": "always"}, open=menu)
+    line.call(EVENING, press="1").assert_sequence("We call back tomorrow at nine AM.")
+    menu["keys"] = {"1": {**sales, "otherwise": told}, "2": alarm}
+    line.update_configuration(open=menu)
+    line.call(EVENING, press="1").assert_sequence("Sales is there tomorrow at nine AM.")
+    line.update_configuration(open={**menu, "otherwise": sales})
+    preview = test_users.ann.get(f"/ivrConfiguration/{line.location.id}/preview", params={"at": EVENING}).json()
+    assert preview["steps"][-1]["text"] == "We call back tomorrow at nine AM."
+    assert preview["nextOpening"] == "2027-06-03T09:00:00-04:00"
 
 
 def test_a_call_back_waits_for_the_minutes_of_the_next_day(line: LineFixture) -> None:

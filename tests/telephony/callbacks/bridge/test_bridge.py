@@ -124,7 +124,7 @@ def test_both_hear_that_they_are_recorded(
     test_users: UserFixtures, env: Environment, caller: str, ann_phone: str
 ) -> None:
     line = create_line(test_users, name="Mill Road")
-    line.update_configuration(recording={"calls": True, "consentPrompt": {"say": CONSENT}})
+    line.update_configuration(recording={"calls": True, "consentPrompt": {"say": f"{{location}}: {CONSENT}"}})
     callback = open_callback(line, caller)
 
     call_id = call_back(test_users.ann, callback["id"])
@@ -133,7 +133,7 @@ def test_both_hear_that_they_are_recorded(
         play(env, call_id),
         f"{ann_phone}   hears: The call will be recorded.",
         "presses 1",
-        f"{caller}   hears: {CONSENT}",
+        f"{caller}   hears: Mill Road: {CONSENT}",
         f"talks with {caller}",
     )
     process_outbox()
