@@ -13,8 +13,9 @@ import orjson
 
 from config import errors, zone_names
 from config.text import clean_text
-from telephony.ivr import opening_hours, schema, voices
+from telephony.ivr import opening_hours, schema, spoken_texts
 from telephony.ivr.phrases import get_phrase
+from telephony.ivr.spoken_texts import Objection
 
 IvrConfiguration = Mapping[str, Any]
 IvrAction = Mapping[str, Any]
@@ -44,16 +45,16 @@ class ParsedConfiguration:
     """A configuration that matches its schema."""
 
     values: dict[str, Any]
-    objections: tuple[schema.Fault, ...] = ()
+    objections: tuple[Objection, ...] = ()
     """What an older release took, and what another change has left without effect. A line that has
     it keeps it, so that clients can send back what they read; it is refused where it is new."""
 
     def check_additions(self, stored: IvrConfiguration) -> None:
         """Raise `InvalidConfiguration` for each objection to what is not so in ``stored``."""
-        _raise_faults(fault for fault in self.objections if not self._is_in(stored, fault[0]))
+        _raise_faults((item.path, item.detail) for item in self.objections if not self._is_in(stored, item))
 
-    def _is_in(self, stored: IvrConfiguration, path: schema.FaultPath) -> bool:
-        paths = [("language",), path] if path == ("voice",) else [path]
+    def _is_in(self, stored: IvrConfiguration, objection: Objection) -> bool:
+        paths = [*objection.depends_on, objection.path]
         return all(_value_at(self.values, part) == _value_at(stored, part) for part in paths)
 
 
@@ -100,12 +101,13 @@ def parse_configuration(configuration: Any) -> ParsedConfiguration:
         raise InvalidConfiguration(f"The configuration is larger than {MAX_BYTES} bytes.", pointer=POINTER)
     _check_depth(configuration)
     _raise_faults(schema.iter_faults(configuration))
-    objections: list[schema.Fault] = []
-    cleaned = _clean_texts(configuration, (), objections)
+    faults: list[schema.Fault] = []
+    cleaned = _clean_texts(configuration, (), faults)
     _raise_faults(_semantic_faults(cleaned))
-    objections += _iter_objections(cleaned)
+    faults += _iter_ineffective(cleaned)
+    objections = (*(Objection(*fault) for fault in faults), *spoken_texts.iter_objections(cleaned))
     zone = zone_names.find_canonical_name(cleaned.get("timeZone", ""))
-    return ParsedConfiguration({**cleaned, "timeZone": zone} if zone else cleaned, tuple(objections))
+    return ParsedConfiguration({**cleaned, "timeZone": zone} if zone else cleaned, objections)
 
 
 def _raise_faults(faults: Iterable[schema.Fault]) -> None:
@@ -175,24 +177,14 @@ def _semantic_faults(configuration: IvrConfiguration) -> Iterator[schema.Fault]:
     yield from opening_hours.iter_faults(configuration)
 
 
-def _iter_objections(configuration: IvrConfiguration) -> Iterator[schema.Fault]:
-    """What calls cannot use: unknown languages, voices and zones, settings without effect."""
-    yield from _speech_faults(configuration["language"], configuration.get("voice"))
+def _iter_ineffective(configuration: IvrConfiguration) -> Iterator[schema.Fault]:
+    """What calls cannot use: unknown zones, settings without effect."""
     yield from opening_hours.iter_ineffective_settings(configuration)
     time_zone = configuration.get("timeZone")
     if time_zone is not None and zone_names.find_canonical_name(time_zone) is None:
         yield ("timeZone",), zone_names.describe_unknown(time_zone)
     elif time_zone is not None and not opening_hours.depends_on_zone(configuration):
         yield ("timeZone",), "Has no effect, as there are neither `weekly` hours nor `holidays`; leave it out."
-
-
-def _speech_faults(language: str, voice: str | None) -> Iterator[schema.Fault]:
-    """A language that nothing speaks, and a voice of another one: calls would be silent."""
-    if language not in voices.LANGUAGES:
-        yield ("language",), f"Must be a language that can be spoken: {', '.join(voices.LANGUAGES)}."
-    elif voice is not None and not voices.can_speak(voice, language):
-        available = voices.describe_voices(language)
-        yield ("voice",), f"Not a voice of {language}. Available: {available}. Without a voice: the usual one."
 
 
 # --- actions --------------------------------------------------------------------------------------

@@ -9,9 +9,17 @@ from collections.abc import Mapping
 LOCATION, NEXT_OPENING = "{location}", "{nextOpening}"
 MAX_LENGTH = 4_000
 """Characters that are spoken: Twilio refuses to say more than 4,096."""
-_PATTERN = re.compile("|".join(re.escape(name) for name in (LOCATION, NEXT_OPENING)))
+_PATTERN = re.compile(r"(\s?)(" + "|".join(re.escape(name) for name in (LOCATION, NEXT_OPENING)) + ")")
 
 
 def fill_in(text: str, values: Mapping[str, str]) -> str:
-    """The text with the value of each placeholder; values are not looked through."""
-    return _PATTERN.sub(lambda match: values.get(match[0], match[0]), text)[:MAX_LENGTH]
+    """The text with the value of each placeholder; values are not looked through.
+
+    One with an empty value is left out, with the space before it.
+    """
+
+    def replace(match: re.Match[str]) -> str:
+        value = values.get(match[2], match[2])
+        return match[1] + value if value else ""
+
+    return _PATTERN.sub(replace, text)[:MAX_LENGTH]

@@ -1,6 +1,8 @@
 """Records from items: as PynamoDB reads them, for every record and every kind of attribute."""
 
 from datetime import UTC, datetime
+from functools import partial
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -77,3 +79,13 @@ def test_timestamps_are_read_as_they_are_written() -> None:
 
     assert attribute.deserialize("2026-11-29T09:00:00.000001Z") == at
     assert attribute.deserialize(attribute.serialize(at)) == at
+
+
+def test_reads_that_gather_others_do_not_wait_for_each_other() -> None:
+    """More of them than there are threads."""
+    inner = partial(dynamodb.gather, lambda: 1, lambda: 2)
+    result: list[list[list[int]]] = []
+    thread = Thread(target=lambda: result.append(dynamodb.gather(*[inner] * 200)), daemon=True)
+    thread.start()
+    thread.join(20)
+    assert result == [[[1, 2]] * 200]

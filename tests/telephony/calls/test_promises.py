@@ -25,7 +25,7 @@ MENU: dict[str, Any] = {"type": "menu", "prompt": {"say": "We are closed. Press 
 LOCALES = {
     "en-US": ("America/New_York", "+16175550199", "We will call you back tomorrow at nine AM. Goodbye."),
     "de-DE": ("Europe/Berlin", "+4930901820", "Wir rufen Sie morgen um neun Uhr zurück. Auf Wiederhören."),
-    "es-ES": ("Europe/Madrid", "+34911234567", "Le devolveremos la llamada mañana a las nueve. Adiós."),
+    "es-ES": ("Europe/Madrid", "+34911234567", "Le devolveremos la llamada mañana a las nueve de la mañana. Adiós."),
 }
 
 
@@ -167,20 +167,21 @@ def test_a_promise_without_a_time_is_kept_when_somebody_comes(test_users: UserFi
     """Nobody is told of it at night, if the rota could not be read during the call."""
     line = create_line(test_users)
     line.put_on_duty("2027-06-03T09:00", "2027-06-03T17:00")
-    ring = {"type": "ring", "target": {"onDuty": {}}, "otherwise": CALLBACK}
-    line.update_configuration(hours={"mode": "always"}, open=ring)
+    ring = {"type": "ring", "target": {"onDuty": {}}}
+    menu = {"type": "menu", "prompt": {"say": "1 sales"}, "keys": {"1": ring}, "retries": 0, "otherwise": CALLBACK}
+    line.update_configuration(open=menu)
     with env.apply_plan(FaultPlan(always={"dynamodb Query": "503"})):
         call = line.call("2027-06-03T03:00:00-04:00")
-        webhook = next(posted for posted in call.webhooks if "/incoming" in posted["url"])
+        webhook = next(posted for posted in call.webhooks if "/key" in posted["url"])
         repeated = post_webhook(webhook["url"], webhook["form"], **{"X-Twilio-Signature": webhook["signature"]})
     call.assert_sequence("We will call you back as soon as possible.")
     assert "We will call you back as soon as possible." in repeated.text
-    assert read_callback(line)["dueAt"] == "2027-06-03T09:00:00-04:00"
+    assert read_callback(line)["dueAt"] == "2027-06-03T13:00:00Z"
 
 
 @pytest.mark.parametrize(
     ("called_at", "due_at"),
-    [("03:00", "2027-06-02T09:00"), ("14:30", "2027-06-02T14:30"), ("18:00", "2027-06-03T09:00")],
+    [("03:00", "2027-06-02T13:00"), ("14:30", "2027-06-02T18:30"), ("18:00", "2027-06-03T13:00")],
 )
 def test_without_anybody_planned_call_backs_are_due_by_day(
     test_users: UserFixtures, called_at: str, due_at: str
@@ -268,7 +269,10 @@ def test_the_command_shows_a_promise(line: LineFixture, env: Environment) -> Non
     [
         ("en-US", "Nobody is available right now. We will be back on Saturday at nine AM."),
         ("de-DE", "Zurzeit ist leider niemand erreichbar. Wir sind am Samstag um neun Uhr wieder für Sie da."),
-        ("es-ES", "En este momento no hay nadie disponible. Volveremos a atenderle el sábado a las nueve."),
+        (
+            "es-ES",
+            "En este momento no hay nadie disponible. Volveremos a atenderle el sábado a las nueve de la mañana.",
+        ),
     ],
 )
 def test_new_lines_say_when_somebody_is_back(test_users: UserFixtures, language: str, expected: str) -> None:

@@ -6,13 +6,16 @@ from typing import Any
 import pytest
 
 from accounts import locations
+from config import dynamodb
+from telephony.models import Line
+from tests.support.bulk import put_records
 from tests.support.calls import LineFixture, PlayedCall, create_line
 from tests.support.environment import Environment
 from tests.support.proxy import FaultPlan
-from tests.support.users import UserFixtures, now
+from tests.support.users import UserFixtures, now, parse_problem
 
 TranscriptSaver = Callable[[str, PlayedCall], None]
-OPENING_TEXT = "We are closed. You can reach {location} again {nextOpening}. {other} {nextopening} {{location}} {"
+OPENING_TEXT = "We are closed. You can reach {location} again {nextOpening}. {other} {{location}} {"
 CLOSED = {"type": "say", "prompt": {"say": OPENING_TEXT}}
 
 
@@ -40,7 +43,7 @@ def test_texts_name_the_location_and_the_next_opening(line: LineFixture, save_tr
     call.assert_sequence(
         "This is Harbour Street.",
         "Harbour Street: press 1, or call tomorrow at nine AM.",
-        "You can reach Harbour Street again tomorrow at nine AM. {other} {nextopening} {Harbour Street} {",
+        "You can reach Harbour Street again tomorrow at nine AM. {other} {Harbour Street} {",
     )
     preview = line.test_users.ann.get(
         f"/ivrConfiguration/{line.location.id}/preview", params={"at": "2027-06-02T22:00"}
@@ -76,3 +79,36 @@ def test_without_the_rota_no_time_is_said(
     with env.apply_plan() as plan:
         line.call().assert_sequence("Bye from Harbour Street.")
     assert not [proxied for proxied in plan.calls if proxied.operation == "Query"]
+
+
+def store_configuration(line: LineFixture, configuration: dict[str, Any]) -> None:
+    """As an earlier release took it."""
+    record = dynamodb.get_record(Line, line.location.id)
+    assert record
+    put_records([record.with_changes(configuration=configuration)])
+
+
+def test_texts_that_calls_cannot_say_are_refused_where_they_are_new(line: LineFixture) -> None:
+    """A line that has them keeps them, and says no English within French."""
+    path = f"/ivrConfiguration/{line.location.id}"
+    ann, told = line.test_users.ann, {"type": "say", "prompt": {"say": "Nous sommes là {nextOpening}."}}
+    before = {**ann.get(path).json()["configuration"], "closed": {"type": "say", "prompt": {"say": "Closed {today}."}}}
+    assert ann.request("PUT", path, json={"configuration": before}).status_code == 200
+    for changes, pointer, detail in (
+        ({"greeting": {"say": "This is {locaton}."}}, "greeting/say", "did you mean `{location}`"),
+        ({"greeting": {"say": "{ nextOpening }"}}, "greeting/say", "did you mean `{nextOpening}`"),
+        ({"greeting": {"say": "{nextopening}"}}, "greeting/say", "did you mean `{nextOpening}`"),
+        ({"language": "fr-FR", "closed": told}, "closed/prompt/say", "cannot be said in fr-FR"),
+        ({"language": "fr-FR", "closed": {"type": "callback"}}, "closed", "callers would hear English"),
+    ):
+        refused = ann.request("PUT", path, json={"configuration": {**before, **changes}})
+        assert refused.status_code == 400
+        (error,) = parse_problem(refused)["errors"]
+        assert (error["pointer"], detail in error["detail"]) == (f"/configuration/{pointer}", True)
+
+    stored = {**before, "language": "fr-FR", "greeting": {"say": "Ici { location }."}, "closed": told}
+    store_configuration(line, stored)
+    line.call("2027-06-02T22:00:00-04:00").assert_sequence("Ici { location }.", "Nous sommes là.")
+    assert ann.request("PUT", path, json={"configuration": {**stored, "callerId": "caller"}}).status_code == 200
+    store_configuration(line, {**stored, "closed": {"type": "callback"}})
+    line.call("2027-06-02T22:00:00-04:00").assert_sequence("We will call you back. Goodbye.")

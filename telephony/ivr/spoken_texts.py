@@ -1,0 +1,60 @@
+"""What calls cannot say of a configuration: objections to its language, voice and texts. Pure."""
+
+import re
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+from telephony.ivr import placeholders, voices
+from telephony.ivr.phrases import PHRASES
+from telephony.ivr.schema import FaultPath
+
+LANGUAGE: FaultPath = ("language",)
+_BRACES = re.compile(r"\{([^{}]{1,40})\}")
+_NAMES = {name.strip("{}").lower(): name for name in (placeholders.LOCATION, placeholders.NEXT_OPENING)}
+
+
+class Objection(NamedTuple):
+    """What is refused where it is new."""
+
+    path: FaultPath
+    detail: str
+    depends_on: tuple[FaultPath, ...] = ()
+    """What else makes it new, if that is."""
+
+
+def iter_objections(configuration: Mapping[str, Any]) -> Iterator[Objection]:
+    """What calls could not say, or would say as it is not meant."""
+    language, voice = configuration["language"], configuration.get("voice")
+    if language not in voices.LANGUAGES:
+        yield Objection(LANGUAGE, f"Must be a language that can be spoken: {', '.join(voices.LANGUAGES)}.")
+    elif voice is not None and not voices.can_speak(voice, language):
+        available = voices.describe_voices(language)
+        detail = f"Not a voice of {language}. Available: {available}. Without a voice: the usual one."
+        yield Objection(("voice",), detail, (LANGUAGE,))
+    for path, part in _iter_parts(configuration, ()):
+        if "say" in part:
+            yield from _iter_text_objections((*path, "say"), str(part["say"]), language)
+        elif part.get("type") == "callback" and "prompt" not in part and language[:2] not in PHRASES:
+            detail = f"Without a `prompt`, callers would hear English, not {language}; add one."
+            yield Objection(path, detail, (LANGUAGE,))
+
+
+def _iter_parts(value: Any, path: FaultPath) -> Iterator[tuple[FaultPath, Mapping[str, Any]]]:
+    """Each object in a configuration, with its path."""
+    if isinstance(value, Mapping):
+        yield path, value
+    members = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for name, member in members:
+        yield from _iter_parts(member, (*path, name))
+
+
+def _iter_text_objections(path: FaultPath, text: str, language: str) -> Iterator[Objection]:
+    if placeholders.NEXT_OPENING in text and language[:2] not in PHRASES:
+        detail = f"`{placeholders.NEXT_OPENING}` cannot be said in {language}, only in en, de and es; leave it out."
+        yield Objection(path, detail, (LANGUAGE,))
+    for match in _BRACES.finditer(text):
+        words = re.sub(r"[\s_-]", "", match[1]).lower()
+        if match[0] not in _NAMES.values() and (names := get_close_matches(words, _NAMES, n=1, cutoff=0.75)):
+            yield Objection(path, f"`{match[0]}` would be said as it is; did you mean `{_NAMES[names[0]]}`?")
+            return
