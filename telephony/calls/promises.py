@@ -64,8 +64,8 @@ def find_due(call: CallRecord, at: datetime, path: str = "") -> datetime | None:
 def choose_due(call: CallRecord, at: datetime) -> datetime:
     """When to call back a caller who was told no time: as `find_due`.
 
-    If nobody is planned who could be rung, it is at once, or in the morning. Raises
-    `errors.Unavailable`.
+    If nobody is planned who could be rung, it is at once if the location was open, which then has
+    somebody to tell, or by day. Raises `errors.Unavailable`.
     """
     path = call.promise.get("path", "") if call.promise else ""
     try:
@@ -75,7 +75,7 @@ def choose_due(call: CallRecord, at: datetime) -> datetime:
     if due:
         return due
     earliest = _next_day(at) if minutes.are_used_up(call.row.customer_id, at) else at
-    return _to_daytime(earliest, call.line.time_zone)
+    return earliest if call.row.outcome == "missed" else _to_daytime(earliest, call.line.time_zone)
 
 
 def _next_day(at: datetime) -> datetime:

@@ -35,9 +35,14 @@ def iter_objections(configuration: Mapping[str, Any]) -> Iterator[Objection]:
     for path, part in _iter_parts(configuration, ()):
         if "say" in part:
             yield from _iter_text_objections((*path, "say"), str(part["say"]), language)
-        elif part.get("type") == "callback" and "prompt" not in part and language[:2] not in PHRASES:
+        elif part.get("type") == "callback" and "prompt" not in part and _is_untranslated(language):
             detail = f"Without a `prompt`, callers would hear English, not {language}; add one."
             yield Objection(path, detail, (LANGUAGE,))
+
+
+def _is_untranslated(language: str) -> bool:
+    """Whether a language can be spoken, but times and built-in sentences are not in it."""
+    return language in voices.LANGUAGES and language[:2] not in PHRASES
 
 
 def _iter_parts(value: Any, path: FaultPath) -> Iterator[tuple[FaultPath, Mapping[str, Any]]]:
@@ -50,7 +55,7 @@ def _iter_parts(value: Any, path: FaultPath) -> Iterator[tuple[FaultPath, Mappin
 
 
 def _iter_text_objections(path: FaultPath, text: str, language: str) -> Iterator[Objection]:
-    if placeholders.NEXT_OPENING in text and language[:2] not in PHRASES:
+    if placeholders.NEXT_OPENING in text and _is_untranslated(language):
         detail = f"`{placeholders.NEXT_OPENING}` cannot be said in {language}, only in en, de and es; leave it out."
         yield Objection(path, detail, (LANGUAGE,))
     for match in _BRACES.finditer(text):
