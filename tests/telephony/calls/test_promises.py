@@ -163,7 +163,7 @@ def read_callback(line: LineFixture) -> dict[str, Any]:
     return dict(callback)
 
 
-def test_a_promise_without_a_time_is_kept_when_somebody_comes(test_users: UserFixtures, env: Environment) -> None:
+def test_a_promise_without_a_time_is_due_at_the_next_opening(test_users: UserFixtures, env: Environment) -> None:
     """Nobody is told of it at night, if the rota could not be read during the call."""
     line = create_line(test_users)
     line.put_on_duty("2027-06-03T09:00", "2027-06-03T17:00")
@@ -198,12 +198,12 @@ def test_promises_follow_the_key_that_was_pressed(test_users: UserFixtures) -> N
     line.put_on_duty("2027-06-03T09:00", "2027-06-03T17:00")
     promise = {"type": "callback", "prompt": {"say": "We call back {nextOpening}."}}
     sales = {"type": "ring", "target": {"onDuty": {}}, "otherwise": promise}
-    told = {"type": "say", "prompt": {"say": "Sales is there {nextOpening}."}}
+    announcement = {"type": "say", "prompt": {"say": "Sales is there {nextOpening}."}}
     alarm = {"type": "ring", "target": {"numbers": ["+16175550123"]}}
     menu = {"type": "menu", "prompt": {"say": "1 sales, 2 alarm"}, "keys": {"1": sales, "2": alarm}}
     line.update_configuration(hours={"mode": "always"}, open=menu)
     line.call(EVENING, press="1").assert_sequence("We call back tomorrow at nine AM.")
-    menu["keys"] = {"1": {**sales, "otherwise": told}, "2": alarm}
+    menu["keys"] = {"1": {**sales, "otherwise": announcement}, "2": alarm}
     line.update_configuration(open=menu)
     line.call(EVENING, press="1").assert_sequence("Sales is there tomorrow at nine AM.")
     line.update_configuration(open={**menu, "otherwise": sales})

@@ -91,14 +91,14 @@ def store_configuration(line: LineFixture, configuration: dict[str, Any]) -> Non
 def test_texts_that_calls_cannot_say_are_refused_where_they_are_new(line: LineFixture) -> None:
     """A line that has them keeps them, and says no English within French."""
     path = f"/ivrConfiguration/{line.location.id}"
-    ann, told = line.test_users.ann, {"type": "say", "prompt": {"say": "Nous sommes là {nextOpening}."}}
+    ann, announcement = line.test_users.ann, {"type": "say", "prompt": {"say": "Nous sommes là {nextOpening}."}}
     before = {**ann.get(path).json()["configuration"], "closed": {"type": "say", "prompt": {"say": "Closed {today}."}}}
     assert ann.request("PUT", path, json={"configuration": before}).status_code == 200
     for changes, pointer, detail in (
         ({"greeting": {"say": "This is {locaton}."}}, "greeting/say", "did you mean `{location}`"),
         ({"greeting": {"say": "{ nextOpening }"}}, "greeting/say", "did you mean `{nextOpening}`"),
         ({"greeting": {"say": "{nextopening}"}}, "greeting/say", "did you mean `{nextOpening}`"),
-        ({"language": "fr-FR", "closed": told}, "closed/prompt/say", "cannot be said in fr-FR"),
+        ({"language": "fr-FR", "closed": announcement}, "closed/prompt/say", "cannot be said in fr-FR"),
         ({"language": "fr-FR", "closed": {"type": "callback"}}, "closed", "callers would hear English"),
     ):
         refused = ann.request("PUT", path, json={"configuration": {**before, **changes}})
@@ -106,7 +106,7 @@ def test_texts_that_calls_cannot_say_are_refused_where_they_are_new(line: LineFi
         (error,) = parse_problem(refused)["errors"]
         assert (error["pointer"], detail in error["detail"]) == (f"/configuration/{pointer}", True)
 
-    stored = {**before, "language": "fr-FR", "greeting": {"say": "Ici { location }."}, "closed": told}
+    stored = {**before, "language": "fr-FR", "greeting": {"say": "Ici { location }."}, "closed": announcement}
     store_configuration(line, stored)
     line.call("2027-06-02T22:00:00-04:00").assert_sequence("Ici { location }.", "Nous sommes là.")
     assert ann.request("PUT", path, json={"configuration": {**stored, "callerId": "caller"}}).status_code == 200
