@@ -256,6 +256,11 @@ def list_current_shifts(location_id: str, at: datetime, *, grace: timedelta = ti
     return list(iter_shifts(ScheduleFilter(location_id=location_id, since=at - grace, until=until), 1000))
 
 
+def list_schedules_in(schedule_filter: ScheduleFilter) -> list[Schedule]:
+    """The schedules that `window_reads` reads. Raises `QueryTooWide`."""
+    return list(chain.from_iterable(dynamodb.gather(*window_reads(schedule_filter))))
+
+
 def window_reads(schedule_filter: ScheduleFilter) -> list[Callable[[], list[Schedule]]]:
     """The reads of the schedules that may have a shift in a window: three ranges, to read at once.
 

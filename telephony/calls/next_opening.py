@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from accounts import users
 from config import dynamodb
-from staffing.models import Schedule
 from staffing.schedules import queries
 from staffing.schedules.on_duty import OnDuty
 from staffing.schedules.queries import ScheduleFilter, Shift
@@ -76,7 +75,7 @@ class _Rota:
     """The people on duty at the location of a line, who open it; expanded as far as needed."""
 
     staff: "Mapping[str, User]"
-    schedules: Sequence[Schedule]
+    schedules: Sequence[Any]
     grace: timedelta
     """How long the line stays open after a shift."""
     read_until: datetime | None = None
@@ -118,7 +117,7 @@ class _Search:
     """The people named by ring actions who could be rung."""
     pauses: dict[str, PhonePause] = field(default_factory=dict)
     """The breaks of people, by their id."""
-    schedules: list[Schedule] = field(default_factory=list)
+    schedules: list[Any] = field(default_factory=list)
     rota: _Rota = field(init=False)
 
     @property
@@ -282,7 +281,7 @@ class _Search:
         return staff, callable_ids
 
 
-def _list_those_of(user_ids: Iterable[str], schedules: Iterable[Schedule]) -> list[Schedule]:
+def _list_those_of(user_ids: Iterable[str], schedules: Iterable[Any]) -> list[Any]:
     """The schedules of which some shift is one of these people's."""
     user_ids = set(user_ids)
     return [schedule for schedule in schedules if not user_ids.isdisjoint(queries.list_staff_ids(schedule))]
