@@ -257,15 +257,15 @@ def list_current_shifts(location_id: str, at: datetime, *, grace: timedelta = ti
 
 
 def list_schedules_in(schedule_filter: ScheduleFilter) -> list[Schedule]:
-    """The schedules that `window_reads` reads. Raises `QueryTooWide`."""
+    """The schedules that may have a shift in a window; three ranges at once.
+
+    Of single shifts and of long ones, the earliest `MAX_SINGLE_SHIFTS`. Raises `QueryTooWide`.
+    """
     return list(chain.from_iterable(dynamodb.gather(*window_reads(schedule_filter))))
 
 
 def window_reads(schedule_filter: ScheduleFilter) -> list[Callable[[], list[Schedule]]]:
-    """The reads of the schedules that may have a shift in a window: three ranges, to read at once.
-
-    Of single shifts and of long ones, the earliest `MAX_SINGLE_SHIFTS`. They raise `QueryTooWide`.
-    """
+    """The reads of the schedules that may have a shift in a window."""
     *single_ranges, _ = schedule_filter.key_ranges()
 
     def read_singles(key_range: tuple[str, str]) -> list[Schedule]:

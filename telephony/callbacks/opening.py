@@ -75,7 +75,13 @@ def _read_wish(call: CallRecord) -> Wish | None:
     if not has_voicemail and not (row.caller and (_is_meant(call) or is_promised)):
         return None
     at, is_missed = row.ended_at or row.started_at, row.outcome == "missed"
-    return Wish(at, call.promised_at or promises.choose_due(call, at), is_promised, has_voicemail, is_missed)
+    return Wish(
+        at,
+        call_steps.promised_time(call.promise) or promises.choose_due(call, at),
+        is_promised,
+        has_voicemail,
+        is_missed,
+    )
 
 
 def _is_meant(call: CallRecord) -> bool:
@@ -181,7 +187,7 @@ def _join(call: CallRecord, before: Callback, wish: Wish, author: audit.Author, 
     It is not due later than before, unless the caller was told when.
     """
     is_latest = call.row.started_at >= before.last_call_at
-    due_at = wish.due_at if call.promised_at and is_latest else min(before.due_at, wish.due_at)
+    due_at = wish.due_at if call_steps.promised_time(call.promise) and is_latest else min(before.due_at, wish.due_at)
     latest = {"call_id": call.id, "last_call_at": call.row.started_at} if is_latest and before.caller else {}
     after = callback_record.change(
         before,

@@ -131,12 +131,6 @@ class CallRecord:
         """The event of the promise to call the caller back, if there is one."""
         return next((event for event in self.events if event["kind"] == "callback"), None)
 
-    @property
-    def promised_at(self) -> datetime | None:
-        """When the caller was told that they are called back; None: as soon as possible, or not."""
-        due = self.promise.get("due") if self.promise else None
-        return datetime.fromisoformat(due) if due else None
-
     # --- writing ----------------------------------------------------------------------------------
     def save(self, now: datetime | None = None) -> None:
         """Store a new call, or load it if another webhook stored it first. One round trip.

@@ -72,6 +72,12 @@ class CallEvent(TypedDict, total=False):
     possible."""
 
 
+def promised_time(event: CallEvent | None) -> datetime | None:
+    """When a caller was told that they are called back; None: as soon as possible, or nothing."""
+    due = event.get("due") if event else None
+    return datetime.fromisoformat(due) if due else None
+
+
 def ringing_event(candidate: RingCandidate, at: datetime) -> CallEvent:
     """A candidate's phone rings."""
     return CallEvent(kind="rung", at=at.isoformat(), who=candidate.id, why=candidate.why)

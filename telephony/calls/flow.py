@@ -131,7 +131,7 @@ def _start_action(call: CallRecord, path: str, action: ivr.IvrAction, webhook: C
     Nobody is rung for a caller who has gone, who is promised nothing either.
     """
     is_gone = call.has_step("ended") or webhook.is_over
-    if is_gone and action["type"] in ("ring", "callback") and not (call.plan(path) or call.promised_at):
+    if is_gone and action["type"] in ("ring", "callback") and not (call.plan(path) or call.promise):
         return [Hangup()]
     if action["type"] == "ring":
         return ringing.start(call, path, action, webhook.at)

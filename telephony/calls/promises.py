@@ -9,7 +9,7 @@ from staffing.schedules.queries import QueryTooWide
 from telephony import dialing_rules, ivr
 from telephony.calls import call_record, minutes
 from telephony.calls.call_record import CallRecord
-from telephony.calls.call_steps import CallEvent, CallStep, step_updates
+from telephony.calls.call_steps import CallEvent, CallStep, promised_time, step_updates
 from telephony.calls.lookups import look_up_rota, within_budget
 from telephony.calls.next_opening import find_next_opening
 from telephony.calls.speech import Speech
@@ -33,7 +33,7 @@ def promise(call: CallRecord, path: str, action: ivr.IvrAction, webhook: CallWeb
     event = call.promise or _store(call, path, webhook)
     if event is None:
         return []
-    due = datetime.fromisoformat(event["due"]) if "due" in event else None
+    due = promised_time(event)
     speech = Speech(call.line, webhook.at, lambda: due)
     return [speech.fill_in_prompt(to_prompt(callback_prompt(action, call.configuration))), Hangup()]
 
