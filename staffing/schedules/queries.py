@@ -2,8 +2,7 @@
 
 A window takes three ranges of an index, read at once: single shifts that start in it or up to two
 days before, long ones up to 31 days before, and series that end after it begins. So the cost
-depends on the window and the series alive in it, not on what ended before. After a change of zone
-rules the ranges are wider, until stored keys follow it.
+depends on what is alive in the window. After a change of zone rules the ranges are wider.
 """
 
 import heapq
