@@ -176,7 +176,8 @@ def test_requests_survive_crashes(
     def repeat_request(callback_id: str, key: str) -> tuple[int, str]:
         """To the web process: only what fails needs a process of its own."""
         response = request_call(ann, callback_id, key)
-        return response.status_code, response.json().get("callId", "")
+        body = response.json()
+        return response.status_code, body.get("callId") or body["code"]
 
     baseline = FaultPlan()
     first = request(line.test_users.create_callback(), f"crash-bridge-{next(_keys)}", baseline)
@@ -196,7 +197,7 @@ def test_requests_survive_crashes(
         message = f"{plan.fired_faults} {results}"
         assert results[1] == results[2], message
         assert results[1], message
-        assert results[1][0] in (202, 503), message
+        assert results[1][0] == 202 or results[1] == (409, "call_not_placed"), message
         assert count_placed(env, phone) - placed_before <= 1, message
         attempts.append((callback_id, message))
     assert len(attempts) > 3
