@@ -169,7 +169,8 @@ def test_ring_all_a_caller_who_does_not_meet_who_answered(test_users: UserFixtur
     assert reason_now(line, user) == ""
 
 
-def test_ring_all_whoever_hangs_up_before_they_meet_has_not_answered(line: LineFixture) -> None:
+def test_ring_all_whoever_hangs_up_before_they_meet_has_not_answered(test_users: UserFixtures) -> None:
+    line = create_line(test_users)
     ring(line, "all")
     _, _, call = play(line)
     call.post("voice")

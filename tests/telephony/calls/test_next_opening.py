@@ -241,9 +241,13 @@ def test_what_looking_ahead_costs_grows_with_those_who_can_be_called(
     )
     line.put_on_duty("2031-07-03T01:00", "2031-07-03T01:30", user=people[0], has_ringing_phone=False)
     at, resolved = datetime(2031, 6, 4, 2, tzinfo=UTC), _resolve(line)
-    with costs.measure() as looking_up:
-        routing.staff_on_duty(resolved, at, timedelta(0))
-    with costs.measure() as looking_ahead:
-        assert next_opening.find_next_opening(resolved, at) == datetime(2031, 7, 3, 5, tzinfo=UTC)
-    record_figure(f"300 daily series: CPU s {looking_up.cpu_seconds:.3f}, ahead {looking_ahead.cpu_seconds:.3f}")
-    assert looking_ahead.cpu_seconds < 4 * looking_up.cpu_seconds
+    look_up_seconds, look_ahead_seconds = [], []
+    for _ in range(3):  # the least of three: a collection of garbage takes longer than either
+        with costs.measure() as looking_up:
+            routing.staff_on_duty(resolved, at, timedelta(0))
+        with costs.measure() as looking_ahead:
+            assert next_opening.find_next_opening(resolved, at) == datetime(2031, 7, 3, 5, tzinfo=UTC)
+        look_up_seconds.append(looking_up.cpu_seconds)
+        look_ahead_seconds.append(looking_ahead.cpu_seconds)
+    record_figure(f"300 daily series: CPU s {min(look_up_seconds):.3f}, ahead {min(look_ahead_seconds):.3f}")
+    assert min(look_ahead_seconds) < 4 * min(look_up_seconds)

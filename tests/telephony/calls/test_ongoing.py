@@ -150,6 +150,8 @@ def test_a_call_is_connected_if_this_cannot_be_stored(line: LineFixture, env: En
         replay(played, sid, "screened")
     updates = [call for call in writes.calls if call.operation == "UpdateItem"]
     assert len(updates) == 2, "the answer, and who talks"
+    for name in ("dialled", "ended"):
+        replay(played, sid, name)
 
     other_sid = new_sid()
     replay(played, other_sid, "voice")
