@@ -81,7 +81,7 @@ MATCHES: tuple[str, ...] = (
     "2026-12-24",
     "1",
 )
-MATCHES += ("usr_" + "0" * 26, "+14155550123")
+MATCHES += ("usr_" + "0" * 26, "loc_" + "0" * 26, "+14155550123")
 
 
 @pytest.mark.parametrize("pattern", sorted(set(iter_patterns(schema.SCHEMA))))
