@@ -6,6 +6,7 @@ from itertools import permutations
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from accounts.permissions import user_actor
@@ -19,6 +20,7 @@ from telephony.calls.call_steps import CallStep, step_updates
 from telephony.models import Call, PhonePause
 from tests.emulators.twilio.phones import sign_webhook
 from tests.support.calls import WEDNESDAY_NOON, LineFixture, PlayedCall, create_line, new_sid, post_webhook
+from tests.support.crash_harness import is_worth_trying
 from tests.support.environment import Environment
 from tests.support.proxy import FaultPlan
 from tests.support.users import UserFixtures, enable_ringing, free_number, now, process_outbox
@@ -51,13 +53,22 @@ class Replay:
         self.played, self.sid = played, new_sid()
 
     def post(self, name: str, at: datetime | None = None, **form: str) -> str:
+        response, expected_status = self._send(name, at, form)
+        assert response.status_code == expected_status, response.text
+        return response.text
+
+    def post_once(self, name: str) -> None:
+        """Post a webhook that may fail: Twilio repeats it then."""
+        response, expected_status = self._send(name, None, {})
+        assert response.status_code in (expected_status, 503), response.text
+
+    def _send(self, name: str, at: datetime | None, form: dict[str, str]) -> tuple[httpx.Response, int]:
         webhook = next(item for item in self.played.webhooks if urlsplit(item["url"]).path.endswith(f"/{name}"))
         url = webhook["url"].replace(self.played.id, self.sid)
         body = {key: value.replace(self.played.id, self.sid) for key, value in webhook["form"].items()} | form
         body |= {"LocalTime": at.isoformat()} if at else {}
-        response = post_webhook(url, body, **{"X-Twilio-Signature": sign_webhook(url, body, "local-twilio-token")})
-        assert response.status_code == webhook["status"], response.text
-        return response.text
+        headers = {"X-Twilio-Signature": sign_webhook(url, body, "local-twilio-token")}
+        return post_webhook(url, body, **headers), webhook["status"]
 
     def run_message(self, name: str) -> None:
         """Process a message of the call before it is due."""
@@ -269,3 +280,29 @@ def test_the_key_2_shortens_no_break_and_its_repetition_begins_none(test_users: 
     phone_pauses.resume(user, actor=actor, at=WEDNESDAY_NOON + timedelta(minutes=2))
     assert "will not be called" in call.post("screened", WEDNESDAY_NOON + timedelta(minutes=3))
     assert dynamodb.get_record(PhonePause, user.id) is None
+
+
+@pytest.mark.parametrize("mode", ["503", "lost"])
+def test_ends_of_missed_calls_survive_failed_calls(test_users: UserFixtures, env: Environment, mode: str) -> None:
+    """Whichever call of the report fails: once Twilio repeats it, one call-back counts it once."""
+    line = create_line(test_users)
+    ring(line)
+    _, _, call = play(line, "nothing", hangUpAfter=20)
+    call.post("voice")
+    with env.apply_plan(FaultPlan()) as baseline:
+        call.post("ended")
+    faults = [item.signature for item in baseline.calls if is_worth_trying(item)]
+    assert faults
+    for signature in faults:
+        other = Replay(call.played)
+        other.post("voice")
+        with env.apply_plan(FaultPlan(faults={signature: mode})) as plan:
+            other.post_once("ended")
+        assert plan.fired_faults
+        other.post("ended")
+        other.run_message("follow-up")
+        callback = callback_record.load(str(other.row.callback_id))
+        assert callback, plan.fired_faults
+        assert (other.row.outcome, callback.status, int(callback.calls)) == ("missed", "open", 1), plan.fired_faults
+        assert other.kinds.count("ended") == 1, plan.fired_faults
+        line.test_users.ann.post(f"/callback/{callback.id}/close", {"outcome": "no_answer"})
