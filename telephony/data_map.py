@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from accounts import locations, permissions
 from config import dynamodb, outbox
 from config.privacy.data_map import AppDataMap, ExportChapter, ExportRow
-from telephony.calls import ongoing, queries
+from telephony.calls.history import queries
+from telephony.calls.rota import ongoing
 from telephony.models import Call, Callback, CallOfUser, OngoingCall, PhonePause, PhoneVerification
 
 if TYPE_CHECKING:

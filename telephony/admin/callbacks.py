@@ -21,7 +21,7 @@ from config.backoffice.record_admin import SESSION_CUSTOMER, RecordAdmin
 from telephony.admin import readable
 from telephony.admin.projected import Callback
 from telephony.callbacks import closing, holding, queries
-from telephony.calls import own_calls
+from telephony.calls.history import own_calls
 from telephony.models import Call
 
 STATUSES = {"open": "danger", "taken": "warning", "done": "success", "dropped": "info"}

@@ -32,8 +32,10 @@ from telephony import blocked_callers
 from telephony.admin import readable
 from telephony.admin.projected import Call
 from telephony.caller_data import erasure, export
-from telephony.calls import call_filter, own_calls, queries, recordings, routing
-from telephony.calls.call_record import CallRecord
+from telephony.calls import recordings
+from telephony.calls.history import call_filter, own_calls, queries
+from telephony.calls.rota import routing
+from telephony.calls.state.call_record import CallRecord
 from telephony.twilio import voice
 
 MAX_LOCATIONS = 200

@@ -7,7 +7,7 @@ from django.db import models
 from accounts.admin.projected import to_choices
 from config.backoffice.records.models import Projection
 from telephony import models as records
-from telephony.calls.call_record import CallRecord
+from telephony.calls.state.call_record import CallRecord
 
 
 class PhoneNumber(Projection, record=records.PhoneNumber):

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from config import audit, dynamodb, errors
 from config.journal import write_set
-from telephony.calls import call_record
+from telephony.calls.state import call_record
 from telephony.models import Call, Callback, CallbackOutcome, OpenCallback, caller_key, queue_key
 
 KEPT_AFTER_DUE = timedelta(days=7)

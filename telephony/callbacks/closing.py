@@ -7,7 +7,7 @@ from config import dynamodb, journal
 from config.dynamodb import idempotency
 from telephony.callbacks import callback_record, holding
 from telephony.callbacks.queries import CallbackEntry
-from telephony.calls import neighbours
+from telephony.calls.rota import neighbours
 from telephony.models import Callback, CallbackOutcome
 
 MAX_NOTE_LENGTH = 500

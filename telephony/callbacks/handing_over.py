@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 from accounts import locations, permissions, users
 from config import dynamodb, journal, outbox
-from telephony.callbacks import bridge_call, callback_record, holding, notifications, rights
+from telephony.callbacks import callback_record, holding, notifications, rights
+from telephony.callbacks.bridge import outbound_call
 from telephony.models import Callback
 
 INDEX_DELAY = timedelta(minutes=1)
@@ -84,7 +85,7 @@ def _find_holding_end(callback: Callback, at: datetime) -> datetime | None:
     holder = users.load_users([holder_id], customer_id).get(holder_id)
     if holder is None or not notifications.may_handle(holder, str(callback.location_id)):
         return None
-    if call_end := bridge_call.find_end(callback, at):
+    if call_end := outbound_call.find_end(callback, at):
         return max(call_end, callback.taken_until or call_end)
     holder_actor = permissions.user_actor(holder)
     duty_end = rights.find_duty_end(str(callback.location_id), holder_actor, at)

@@ -11,7 +11,7 @@ from config.journal import write_set
 from telephony.callbacks import callback_record, queries, rights
 from telephony.callbacks.callback_record import CallbackClosed, CallbackTaken
 from telephony.callbacks.queries import CallbackEntry
-from telephony.calls import neighbours
+from telephony.calls.rota import neighbours
 from telephony.models import Callback
 
 IN_CHARGE_TIME = timedelta(hours=2)

@@ -20,7 +20,9 @@ from config.journal.write_set import StaleRecord, Write
 from staffing.schedules import on_duty
 from telephony.callbacks import callback_record, subjects
 from telephony.callbacks.subjects import DUE, HANDED_OVER, MISSED, Subject
-from telephony.calls import call_record, neighbours, own_calls
+from telephony.calls.history import own_calls
+from telephony.calls.rota import neighbours
+from telephony.calls.state import call_record
 from telephony.models import Call, Callback, LastMessage
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ from config.journal import write_set
 from config.journal.write_set import StaleRecord
 from telephony import lines
 from telephony.callbacks import callback_record
-from telephony.calls import call_record, call_steps, continuity, promises
-from telephony.calls.call_record import CallRecord
-from telephony.calls.call_steps import CallStep
+from telephony.calls.state import call_record, call_steps, continuity
+from telephony.calls.state.call_record import CallRecord
+from telephony.calls.state.call_steps import CallStep
+from telephony.calls.webhooks import promises
 from telephony.models import BlockedCaller, Call, Callback, OpenCallback, PhoneVerification
 
 MIN_SECONDS = 5

@@ -12,7 +12,7 @@ from config import dynamodb, errors, journal
 from config.dynamodb import pagination
 from telephony import dialing_rules, lines
 from telephony.callbacks import callback_record, rights
-from telephony.calls import neighbours
+from telephony.calls.rota import neighbours
 from telephony.models import Callback
 
 if TYPE_CHECKING:

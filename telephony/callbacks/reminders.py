@@ -10,7 +10,8 @@ from staffing.schedules import queries
 from staffing.schedules.queries import QueryTooWide, ScheduleFilter
 from telephony.callbacks import callback_record, notifications
 from telephony.callbacks.subjects import DUE, HELD, LATE, MISSED, WITHHELD
-from telephony.calls import call_record, own_calls
+from telephony.calls.history import own_calls
+from telephony.calls.state import call_record
 from telephony.models import Callback
 
 LATE_AFTER = timedelta(minutes=30)

@@ -8,8 +8,8 @@ from config import dynamodb, errors, journal, local_time
 from config.dynamodb import idempotency
 from telephony.callbacks import callback_record, opening, queries, rights
 from telephony.callbacks.queries import CallbackEntry
-from telephony.calls import call_record
-from telephony.calls import queries as call_queries
+from telephony.calls.history import queries as call_queries
+from telephony.calls.state import call_record
 
 CLOCK_SKEW = timedelta(minutes=5)
 """By how much the clock of a client may be late: a due time so little past is now."""

@@ -12,7 +12,7 @@ from accounts import locations
 from accounts.permissions import Actor
 from config import errors
 from staffing.schedules import on_duty
-from telephony.calls import neighbours
+from telephony.calls.rota import neighbours
 from telephony.models import Callback
 
 GRACE = timedelta(minutes=15)

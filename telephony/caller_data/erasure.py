@@ -17,10 +17,10 @@ from config.dynamodb import encryption, unaudited
 from config.journal.write_set import Write
 from config.outbox import OutboxMessage
 from telephony import blocked_callers
-from telephony.callbacks import bridge_call
+from telephony.callbacks.bridge import outbound_call
 from telephony.caller_data import log, search
 from telephony.caller_data.search import CallerData
-from telephony.calls.call_record import CallRecord
+from telephony.calls.state.call_record import CallRecord
 from telephony.models import Call, Callback, LastConversation, OpenCallback, Usage
 
 TASK = "telephony.erase_caller"
@@ -163,7 +163,7 @@ def _until(begun: datetime, data: CallerData) -> CallerData:
 
 def _is_before(begun: datetime, call: Call) -> bool:
     """Whether a call came before the request, or calls back one that did."""
-    started_at = bridge_call.called_at(CallRecord(call)) if call.direction == "out" else call.started_at
+    started_at = outbound_call.called_at(CallRecord(call)) if call.direction == "out" else call.started_at
     return bool(started_at <= begun)
 
 

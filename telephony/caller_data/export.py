@@ -15,8 +15,8 @@ from accounts.permissions import Actor
 from config import errors, journal, storage
 from telephony.caller_data import search
 from telephony.caller_data.search import CallerData
-from telephony.calls.call_record import CallRecord
-from telephony.calls.call_steps import CallRecording
+from telephony.calls.state.call_record import CallRecord
+from telephony.calls.state.call_steps import CallRecording
 from telephony.models import Call, Callback
 from telephony.models.personal_data import CALLERS
 

@@ -16,10 +16,10 @@ from config import audit, dynamodb, errors
 from config.audit.log import format_instant
 from config.dynamodb import pagination
 from telephony import callers
-from telephony.callbacks import bridge_call
+from telephony.callbacks.bridge import outbound_call
 from telephony.callers import CallerFilter
-from telephony.calls import usage
-from telephony.calls.call_record import CallRecord
+from telephony.calls.limits import usage
+from telephony.calls.state.call_record import CallRecord
 from telephony.models import BlockedCaller, Call, Callback, LastConversation, OpenCallback, Usage
 from telephony.models.callbacks import caller_key
 
@@ -225,7 +225,7 @@ def _iter_blocks(customer_id: str) -> Iterator[BlockedCaller]:
 
 
 def _find_counters(numbers: Iterable[str], customer_id: str, at: datetime) -> Iterator[tuple[Usage, str]]:
-    counted = {form for number in numbers if number for form in (number, bridge_call.counted_as(number))}
+    counted = {form for number in numbers if number for form in (number, outbound_call.counted_as(number))}
     pseudonyms = {usage.pseudonym_of(form) for form in counted}
     keys = [usage.key(customer_id, at - timedelta(days=days)) for days in range(USAGE_DAYS)]
     records = dynamodb.batch_get(dynamodb.RecordKey(Usage, key) for key in keys)

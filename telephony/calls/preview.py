@@ -11,9 +11,9 @@ from accounts.permissions import Actor
 from config import dynamodb, errors, local_time
 from staffing.schedules import on_duty
 from telephony import callers, ivr, lines
-from telephony.calls import routing
-from telephony.calls.next_opening import find_next_opening
-from telephony.calls.routing import RingCandidate
+from telephony.calls.rota import routing
+from telephony.calls.rota.next_opening import find_next_opening
+from telephony.calls.rota.routing import RingCandidate
 from telephony.calls.speech import Speech
 from telephony.ivr import instructions
 

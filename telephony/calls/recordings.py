@@ -10,9 +10,11 @@ from accounts.users import side_effects
 from config import audit, errors, journal, outbox, storage
 from staffing.schedules import on_duty
 from telephony import lines
-from telephony.calls import call_record, neighbours, own_calls, queries, unstored_calls
-from telephony.calls.call_record import CallRecord
-from telephony.calls.call_steps import CallEvent, CallRecording, CallStep, step_updates
+from telephony.calls.history import own_calls, queries
+from telephony.calls.rota import neighbours
+from telephony.calls.state import call_record, unstored_calls
+from telephony.calls.state.call_record import CallRecord
+from telephony.calls.state.call_steps import CallEvent, CallRecording, CallStep, step_updates
 from telephony.models import Call
 from telephony.twilio.recordings import delete_recording, download_recording
 from telephony.twilio.voice import CallWebhook

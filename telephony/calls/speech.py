@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
-from telephony.calls.lookups import look_up_rota
-from telephony.calls.next_opening import find_next_opening
+from telephony.calls.rota.next_opening import find_next_opening
+from telephony.calls.state.lookups import look_up_rota
 from telephony.ivr import placeholders
 from telephony.ivr.instructions import UNSPEAKABLE, GatherKey, Instruction, Prompt, get_language
 from telephony.ivr.spoken_time import say_when

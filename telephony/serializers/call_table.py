@@ -7,7 +7,7 @@ from typing import Any
 from accounts import locations, users
 from accounts.permissions import Actor
 from config.api.csv_tables import Table, list_cell, local_time_cell, phone_cell
-from telephony.calls.call_record import CallRecord
+from telephony.calls.state.call_record import CallRecord
 from telephony.models import Call
 
 COLUMNS = (

@@ -21,8 +21,10 @@ from config.api.record_views import RecordView
 from config.api.time_queries import DateTimeRangeQuery
 from telephony import phone_pauses
 from telephony.callers import MAX_LENGTH
-from telephony.calls import own_calls, recordings, routing
-from telephony.calls.call_record import CallRecord
+from telephony.calls import recordings
+from telephony.calls.history import own_calls
+from telephony.calls.rota import routing
+from telephony.calls.state.call_record import CallRecord
 from telephony.models import CALL_OUTCOMES, EVENT_KINDS, Call
 
 

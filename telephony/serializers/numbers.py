@@ -12,7 +12,7 @@ from config.api.record_views import RecordView
 from config.api.time_queries import LOCAL_TIMES_HELP, QueryTimeField
 from telephony import dialing_rules
 from telephony.callers import MAX_LENGTH
-from telephony.calls import routing
+from telephony.calls.rota import routing
 from telephony.models import NUMBER_STATUSES, Line, PhoneNumber
 
 NUMBER_TYPE_HELP = "Type of number. Default: local. Toll-free numbers are free for callers and cost you more."

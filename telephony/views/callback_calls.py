@@ -9,7 +9,8 @@ from accounts.auth.authentication import actor_of, authenticated_user
 from config import api, errors
 from config.api.fields import EmptyBody
 from telephony import phone_verification
-from telephony.callbacks import bridge, rights
+from telephony.callbacks import rights
+from telephony.callbacks.bridge import placement
 from telephony.callbacks.callback_record import CallbackClosed, CallbackTaken, CallerWithheld
 from telephony.serializers.callbacks import CallbackCallView
 from telephony.views import examples
@@ -32,14 +33,14 @@ class CallbackCalls(api.OperationViewSet):
             CallbackTaken,
             CallbackClosed,
             CallerWithheld,
-            bridge.CallerNotCallable,
-            bridge.NoLine,
-            bridge.OnACall,
-            bridge.PhoneNotVerified,
+            placement.CallerNotCallable,
+            placement.NoLine,
+            placement.OnACall,
+            placement.PhoneNotVerified,
             phone_verification.PhoneNotCallable,
-            bridge.CallNotPlaced,
-            bridge.MinutesUsedUp,
-            bridge.AllLinesInUse,
+            placement.CallNotPlaced,
+            placement.MinutesUsedUp,
+            placement.AllLinesInUse,
         ),
     )
     @api.accepts(EmptyBody)
@@ -55,7 +56,7 @@ class CallbackCalls(api.OperationViewSet):
         names the call: `GET /call/{id}` shows how it goes.
         """
         EmptyBody.parse(request.data)
-        call_id = bridge.call_back(
+        call_id = placement.call_back(
             id,
             authenticated_user(request).user,
             actor=actor_of(request),

@@ -15,8 +15,10 @@ from config import api, daily_limits, errors, local_time
 from config.api import csv_tables, pagination, ranges
 from config.api.fields import EmptyBody
 from telephony import phone_pauses, phone_verification
-from telephony.calls import cover, listing, queries, recordings
-from telephony.calls.call_filter import CallCriteria
+from telephony.calls import recordings
+from telephony.calls.history import listing, queries
+from telephony.calls.history.call_filter import CallCriteria
+from telephony.calls.rota import cover
 from telephony.serializers import call_table
 from telephony.serializers.calls import (
     BreakBody,

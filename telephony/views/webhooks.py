@@ -11,8 +11,9 @@ from django.views.decorators.csrf import csrf_exempt
 from config import errors
 from config.api import problem_details, throttling
 from telephony import phone_verification
-from telephony.callbacks import bridge_webhooks
-from telephony.calls import ending, flow, recordings, ring_all, screening
+from telephony.callbacks.bridge import webhooks
+from telephony.calls import recordings
+from telephony.calls.webhooks import ending, flow, ring_all, screening
 from telephony.ivr.instructions import VoiceReply
 from telephony.twilio import voice
 from telephony.twilio.voice import CallWebhook
@@ -111,11 +112,11 @@ VIEWS: dict[str, View] = {
     "ended": call_webhook(ending.handle_call_ended),
     "code": code,
     # the call of a call-back
-    "back": call_webhook(bridge_webhooks.handle_pick_up),
-    "back-key": call_webhook(bridge_webhooks.handle_key),
-    "back-reached": call_webhook(bridge_webhooks.handle_caller_reached),
-    "back-dialled": call_webhook(bridge_webhooks.handle_dial_ended),
-    "back-ended": call_webhook(bridge_webhooks.handle_ended),
-    "back-failed": call_webhook(bridge_webhooks.handle_failure),
+    "back": call_webhook(webhooks.handle_pick_up),
+    "back-key": call_webhook(webhooks.handle_key),
+    "back-reached": call_webhook(webhooks.handle_caller_reached),
+    "back-dialled": call_webhook(webhooks.handle_dial_ended),
+    "back-ended": call_webhook(webhooks.handle_ended),
+    "back-failed": call_webhook(webhooks.handle_failure),
 }
 """By their path below ``/telephony/voice/``."""

@@ -17,14 +17,16 @@ from django.conf import settings
 from config import dynamodb
 from config.dynamodb import unaudited
 from telephony import lines
-from telephony.calls import call_record, concurrency, minutes, ring_all
-from telephony.calls import usage as days
-from telephony.calls.call_record import CallRecord
-from telephony.calls.call_steps import CallStep
-from telephony.calls.concurrency import Admission
-from telephony.calls.minutes import MIN_CONVERSATION
-from telephony.calls.routing import RingCandidate, RingPlan
-from telephony.calls.usage import CALLER_MINUTES, LEASE_GRACE, UNREPORTED_MINUTES
+from telephony.calls.limits import concurrency, minutes
+from telephony.calls.limits import usage as days
+from telephony.calls.limits.concurrency import Admission
+from telephony.calls.limits.minutes import MIN_CONVERSATION
+from telephony.calls.limits.usage import CALLER_MINUTES, LEASE_GRACE, UNREPORTED_MINUTES
+from telephony.calls.rota.routing import RingCandidate, RingPlan
+from telephony.calls.state import call_record
+from telephony.calls.state.call_record import CallRecord
+from telephony.calls.state.call_steps import CallStep
+from telephony.calls.webhooks import ring_all
 from telephony.models import Call, Usage
 from telephony.twilio import client
 from tests.emulators.twilio.account import TwilioAccount

@@ -9,9 +9,10 @@ import pytest
 
 from config import dynamodb
 from config.journal import two_phase
-from telephony.calls import call_record, queries
-from telephony.calls.call_steps import CallStep
-from telephony.calls.routing import RingCandidate, RingPlan
+from telephony.calls.history import queries
+from telephony.calls.rota.routing import RingCandidate, RingPlan
+from telephony.calls.state import call_record
+from telephony.calls.state.call_steps import CallStep
 from telephony.lines import ResolvedLine
 from telephony.models import Call, CallOfUser
 from tests.support.bulk import put_records

@@ -10,8 +10,8 @@ import pytest
 
 from config import storage
 from config.dynamodb import unaudited
-from telephony.calls import call_record
-from telephony.calls.call_steps import CallStep, step_updates
+from telephony.calls.state import call_record
+from telephony.calls.state.call_steps import CallStep, step_updates
 from telephony.models import Call
 from tests.attacks.processes import ProcessCost
 from tests.support.environment import Environment

@@ -13,7 +13,9 @@ from accounts import permissions, users
 from config import dynamodb
 from config.dynamodb import unaudited
 from telephony import callers, dialing_rules, ivr, phone_verification
-from telephony.calls import call_record, own_calls, queries, usage
+from telephony.calls.history import own_calls, queries
+from telephony.calls.limits import usage
+from telephony.calls.state import call_record
 from telephony.ivr.configuration import iter_actions
 from telephony.ivr.webhook_paths import decode_action_path, webhook_path
 from telephony.models import Call, Usage

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 import httpx
 
 from config.dynamodb import unaudited
-from telephony.callbacks import bridge_call
-from telephony.calls import call_record, concurrency
+from telephony.callbacks.bridge import outbound_call
+from telephony.calls.limits import concurrency
+from telephony.calls.state import call_record
 from telephony.models import Call, OngoingCall
 from tests.emulators.twilio.phones import sign_webhook
 from tests.support.calls import LineFixture, post_webhook
@@ -108,7 +109,7 @@ def reserve_again(call_id: str) -> None:
     """Reserve minutes for a call that was set back."""
     call = call_record.load(call_id)
     assert call
-    counted_as = bridge_call.counted_as(call.row.caller)
+    counted_as = outbound_call.counted_as(call.row.caller)
     concurrency.begin(call.row.customer_id, call_id, now(), location_id=call.row.location_id, caller=counted_as)
 
 

@@ -28,7 +28,7 @@ from staffing.models import Schedule, Template
 from staffing.schedules import commands, days
 from telephony import lines, phone_verification
 from telephony.callbacks import opening
-from telephony.calls import call_record
+from telephony.calls.state import call_record
 from telephony.models import OngoingCall
 from telephony.numbers import address_registration, adoption, profiles, purchase
 from telephony.numbers.reservation import NumberWithLine

@@ -15,10 +15,10 @@ from config.audit import reader, verification
 from config.dynamodb import unaudited
 from config.outbox import OutboxMessage
 from telephony import lines
-from telephony.callbacks import bridge_call
+from telephony.callbacks.bridge import outbound_call
 from telephony.caller_data import erasure, export, search
-from telephony.calls import call_record
-from telephony.calls.routing import RingCandidate
+from telephony.calls.rota.routing import RingCandidate
+from telephony.calls.state import call_record
 from telephony.models import BlockedCaller, Call, Callback, LastConversation, OpenCallback, caller_key
 from tests.attacks.test_restore import read_tables, restore_tables
 from tests.support.callbacks import put_callback, put_record
@@ -303,7 +303,7 @@ def test_a_call_back_placed_after_the_request_is_erased(test_users: UserFixtures
     begun = now()
     erasure.begin(caller, actor=test_users.ann.actor, at=begun)
     candidate = RingCandidate(test_users.ann.id, "", "calling_back")
-    placed = bridge_call.new_call(callback, resolved, candidate, begun + timedelta(seconds=1))
+    placed = outbound_call.new_call(callback, resolved, candidate, begun + timedelta(seconds=1))
     placed.row.ended_at = begun + timedelta(seconds=1)
     placed.save()
     key = caller_key(str(test_users.denver.id), caller)  # of a conversation whose call is erased already

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import customers, demo, permissions, users
 from config import dynamodb, errors, outbox
-from telephony.callbacks import bridge
+from telephony.callbacks.bridge import placement
 from telephony.management import call_simulation
 from telephony.models import PhoneNumber
 
@@ -79,7 +79,7 @@ class Command(BaseCommand):
         call_simulation.set_phones({str(user.phone): "answers", options["caller"]: "answers"} | phones)
         try:
             callback_id = call_simulation.find_callback(options["number"], options["caller"], at)
-            call_id = bridge.call_back(callback_id, user, actor=permissions.user_actor(user), at=at)
+            call_id = placement.call_back(callback_id, user, actor=permissions.user_actor(user), at=at)
         except errors.DomainError as error:
             raise CommandError(error.detail) from error
         return call_simulation.await_transcript(call_id)

@@ -14,7 +14,7 @@ import pytest
 from config import dynamodb, outbox
 from config.audit import reader, verification
 from config.journal import write_intent
-from telephony.calls import call_record
+from telephony.calls.state import call_record
 from telephony.models import Call, Callback, OpenCallback, caller_key
 from tests.support.crash_harness import CRASH_MODES, CrashHarness, is_worth_trying
 from tests.support.proxy import FaultPlan

@@ -14,7 +14,8 @@ from config import costs, dynamodb, journal, outbox
 from config.audit import reader
 from config.dynamodb import unaudited
 from telephony.callbacks import opening
-from telephony.calls import call_record, ending
+from telephony.calls.state import call_record
+from telephony.calls.webhooks import ending
 from telephony.models import Call, OpenCallback, caller_key
 from telephony.twilio import voice
 from tests.support.calls import WEDNESDAY_NOON, LineFixture, PlayedCall, create_line, local_times_around, post_webhook

@@ -8,8 +8,9 @@ from django.conf import settings
 
 from config import dynamodb
 from config.dynamodb import unaudited
-from telephony.callbacks import bridge_call
-from telephony.calls import call_record, usage
+from telephony.callbacks.bridge import outbound_call
+from telephony.calls.limits import usage
+from telephony.calls.state import call_record
 from telephony.models import OngoingCall, PhoneVerification, Usage
 from tests.support.bridge import (
     CALL_AGAIN,
@@ -95,7 +96,7 @@ def test_minutes_are_reserved_and_counted(line: LineFixture, env: Environment, c
     assert after.used - before.used == 2, "each phone began one minute"
     assert (after.committed - before.committed, after.calls) == (2, before.calls)
     row = Usage(usage.key(customer_id, now()))
-    lease = usage.new_lease(now(), line.location.id, bridge_call.counted_as(caller))
+    lease = usage.new_lease(now(), line.location.id, outbound_call.counted_as(caller))
     ids = [f"CA{number:032}" for number in range(settings.TELEPHONY["concurrent_calls_of_caller"])]
     unaudited.update(row, [Usage.calls[id].set(lease.text) for id in ids], Usage.key.exists())
     try:
@@ -141,7 +142,7 @@ def test_a_call_whose_end_is_not_reported_ends(line: LineFixture, env: Environme
     reported = usage.load(customer_id, now())
     assert reported.used - before.used == 2 * 25, "the late report adds what is missing, once"
     assert reported.committed - reported.used == before.committed - before.used - usage.CALLER_MINUTES
-    counted = usage.minutes_of_caller(reported, usage.pseudonym_of(bridge_call.counted_as(caller)))
+    counted = usage.minutes_of_caller(reported, usage.pseudonym_of(outbound_call.counted_as(caller)))
     assert (counted, usage.minutes_of_caller(reported, usage.pseudonym_of(caller))) == (2 * 25, 1)
 
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from config import dynamodb
-from telephony.calls import usage
+from telephony.calls.limits import usage
 from telephony.models import Call, OngoingCall
 from tests.support.bridge import (
     CALL_AGAIN,

@@ -8,8 +8,9 @@ import pytest
 
 from config import dynamodb
 from config.dynamodb import unaudited
-from telephony.callbacks import bridge_call, bridge_end, handing_over
-from telephony.calls import usage
+from telephony.callbacks import handing_over
+from telephony.callbacks.bridge import call_end, outbound_call
+from telephony.calls.limits import usage
 from telephony.models import Call, Callback, LastConversation, OngoingCall, PhoneNumber, Usage, caller_key
 from telephony.twilio import client
 from tests.support.bridge import (
@@ -77,7 +78,7 @@ def test_it_is_not_known_whether_the_caller_was_reached(
     assert "<Dial" in post("back-key", Digits="1").text
     post("back-reached", LocalTime=began_at.isoformat())
     if reason == "mailbox":
-        ended_at = began_at + bridge_end.MIN_CONVERSATION - timedelta(seconds=1)
+        ended_at = began_at + call_end.MIN_CONVERSATION - timedelta(seconds=1)
         post("back-ended", CallStatus="completed", CallDuration="60", LocalTime=ended_at.isoformat())
 
     process_outbox(seconds_ahead=4_000)
@@ -186,7 +187,7 @@ def test_minutes_of_a_caller_are_those_of_their_calls(
         path = Usage.callers[usage.pseudonym_of(number)]
         unaudited.update(row, [path.set("1000000")], Usage.key.exists())
 
-    use_up(bridge_call.counted_as(caller))
+    use_up(outbound_call.counted_as(caller))
     refusal = request_call(ann, callback["id"])
     assert refusal_code(refusal, 429) == "minutes_used_up"
     assert "for calls to this caller" in refusal.json()["detail"]

@@ -1,0 +1,297 @@
+"""Who is called: the people on duty or those that an action names, and why others are skipped."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from accounts import preferences, users
+from config import dynamodb
+from staffing.schedules import on_duty
+from telephony import dialing_rules, ivr
+from telephony.calls.rota import ongoing
+from telephony.lines import ResolvedLine
+from telephony.models import LastConversation, OngoingCall, PhonePause, PhoneVerification, caller_key
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+MAX_RINGING = 10
+"""People that one ring action rings."""
+
+
+@dataclass(frozen=True)
+class RingCandidate:
+    """Somebody whom a call could ring: either ``phone`` or ``why_not`` is empty."""
+
+    id: str
+    """Of the user; or the number that the configuration names."""
+    name: str
+    why: str
+    """One of `REASONS`."""
+    phone: str = ""
+    why_not: str = ""
+    until: datetime | None = None
+    """End of the shift."""
+    paused_until: datetime | None = None
+    """Of who is skipped for a break: when it ends."""
+    answers_without_key: bool = False
+    """Whether picking up is enough to answer."""
+    location_id: str | None = None
+    """Of a neighbour: the location at which they are on duty."""
+    has_spoken_last: bool = False
+    """Whether they ring first, as they talked last with this caller."""
+
+    @property
+    def reason(self) -> str:
+        """Why the candidate rings, or does not, in words."""
+        why = REASONS.get(self.why, self.why)
+        return f"{why}, does not ring: {EXCLUSIONS.get(self.why_not, self.why_not)}" if self.why_not else why
+
+
+REASONS = {
+    "scheduled": "on duty",
+    "moved": "on duty in a moved shift",
+    "covering": "on duty, covering a shift",
+    "handing_over": "shift has just ended",
+    "neighbour": "on duty at another location",
+    "named": "named in the IVR configuration",
+    "calling_back": "calls the caller back",
+}
+"""The codes of ``why`` in words."""
+EXCLUSIONS = {
+    "blocked": "account is not active",
+    "no_phone": "no phone number",
+    "ringing_off": "calls are turned off in the person's settings",
+    "phone_not_verified": "phone number is not verified",
+    "on_a_break": "is on a break from calls",
+    "on_a_call": "talks in another call",
+    "too_many": "too many people",
+    "same_phone": "shares the phone of somebody who rings, talks or has a break",
+    "minutes_used_up": "call minutes of the day are used up",
+    "minutes_reserved": "calls under way may need the call minutes that are left of the day",
+    "other_role": "another role",
+    "other_skill": "none of the skills",
+    "no_number": "not a valid phone number",
+    "other_country": "number of another country",
+    "kind_of_number": "not an ordinary phone number",
+}
+"""The codes of ``why_not`` in words."""
+
+
+@dataclass(frozen=True)
+class RingPlan:
+    """Whom a ring action rings; ``lookup_failed`` if the rota could not be read in time."""
+
+    candidates: Sequence[RingCandidate] = ()
+    lookup_failed: bool = False
+    minutes: int = 0
+    """Longest conversation, which is reserved."""
+
+    @property
+    def ringable(self) -> list[RingCandidate]:
+        """The candidates with a phone to ring, in order."""
+        return [candidate for candidate in self.candidates if candidate.phone]
+
+    def without_phones(self, why_not: str) -> "RingPlan":
+        """The plan if nobody can be rung."""
+        return RingPlan([replace(item, phone="", why_not=why_not) for item in self.candidates])
+
+
+@dataclass(frozen=True)
+class _Match:
+    """A user whom a ring action selects."""
+
+    user: "User"
+    why: str
+    why_not: str = ""
+    until: datetime | None = None
+    location_id: str | None = None
+
+
+def staff_on_duty(line: ResolvedLine, at: datetime, grace: timedelta) -> list[on_duty.OnDuty]:
+    """The people on duty at the line's location, then those with a shift that just ended."""
+    return on_duty.list_on_duty(line.location_id, at, customer_id=line.customer_id, grace=grace)
+
+
+def find_entrance(line: ResolvedLine, at: datetime, staff: Sequence[on_duty.OnDuty] | None) -> ivr.Entrance:
+    """Where a call enters, with the people on duty; None: they are not known, so one may be.
+
+    That holds on a holiday too: one of them may be planned on purpose.
+    """
+
+    def is_planned_for(day: date, zone: str) -> bool:
+        return any(entry.is_planned_for(day, zone) for entry in staff or ())
+
+    is_staffed = None if staff is None else bool(staff)
+    return ivr.find_entrance(
+        line.configuration, at, time_zone=line.time_zone, is_staffed=is_staffed, is_planned_for=is_planned_for
+    )
+
+
+StaffFinder = Callable[[timedelta], list[on_duty.OnDuty]]
+"""`staff_on_duty` of one line at one instant, by the grace period."""
+
+
+def list_candidates(
+    line: ResolvedLine,
+    target: Mapping[str, Any],
+    at: datetime,
+    caller: str = "",
+    *,
+    find_staff: StaffFinder | None = None,
+) -> list[RingCandidate]:
+    """The candidates of a ring action in order, with those who are skipped. Three round trips.
+
+    A call rings users with a verified phone in the line's country who enabled ringing, have no
+    break and are not in another call. ``caller``: the number of the caller, for an action that
+    rings first who talked with them last. ``find_staff``: who is on duty, if it was read before.
+    Another round trip if somebody talks in a call.
+    """
+    if "numbers" in target:
+        return [_number_candidate(number, line.country) for number in target["numbers"]]
+    if "users" in target:
+        matches = _match_named(line, target["users"])
+    else:
+        matches = _match_on_duty(line, target["onDuty"], _list_on_duty(line, target["onDuty"], at, find_staff))
+    conversation_keys = _list_conversation_keys(line, target, caller)
+    user_keys = (
+        dynamodb.RecordKey(record_class, match.user.id)
+        for match in matches
+        for record_class in (PhoneVerification, OngoingCall, PhonePause)
+    )
+    records = dynamodb.batch_get([*user_keys, *conversation_keys])
+    talking = ongoing.find_talking((records.get(OngoingCall, match.user.id) for match in matches), at)
+    candidates = [_to_candidate(match, records, line, at, is_talking=match.user.id in talking) for match in matches]
+    candidates = _without_phones(candidates, _list_taken_phones(matches, records, talking, at))
+    conversations = (records.get(LastConversation, key.hash) for key in conversation_keys)
+    return _limit(_put_first(candidates, {conversation.user_id for conversation in conversations if conversation}))
+
+
+def _list_conversation_keys(line: ResolvedLine, target: Mapping[str, Any], caller: str) -> list[dynamodb.RecordKey]:
+    """The key of who talked last with a caller, if an action rings them first."""
+    if not caller or target.get("onDuty", {}).get("first") != "last_spoken":
+        return []
+    return [dynamodb.RecordKey(LastConversation, caller_key(line.location_id, caller))]
+
+
+def _list_taken_phones(
+    matches: Iterable[_Match], records: dynamodb.BatchResult, talking: Collection[str], at: datetime
+) -> set[str]:
+    """The verified phones of users who talk, or have a break: others may share them."""
+    phones: set[str] = set()
+    for user in (match.user for match in matches):
+        verification, pause = records.get(PhoneVerification, user.id), records.get(PhonePause, user.id)
+        is_paused = pause is not None and pause.is_current(at)
+        if (is_paused or user.id in talking) and verification and verification.phone == user.phone:
+            phones.add(str(user.phone))
+    return phones
+
+
+def _without_phones(candidates: Iterable[RingCandidate], phones: Collection[str]) -> list[RingCandidate]:
+    """The candidates, of whom those with these phones do not ring."""
+    return [replace(item, phone="", why_not="same_phone") if item.phone in phones else item for item in candidates]
+
+
+def _to_candidate(
+    match: _Match, records: dynamodb.BatchResult, line: ResolvedLine, at: datetime, *, is_talking: bool
+) -> RingCandidate:
+    user = match.user
+    why_not = match.why_not or skip_reason(user, records.get(PhoneVerification, user.id), line.country)
+    phone_pause = records.get(PhonePause, user.id)
+    if not why_not and phone_pause and phone_pause.is_current(at):
+        why_not = "on_a_break"
+    if not why_not and is_talking:
+        why_not = "on_a_call"
+    return RingCandidate(
+        user.id,
+        user.name,
+        match.why,
+        phone="" if why_not else str(user.phone),
+        why_not=why_not,
+        until=match.until,
+        paused_until=phone_pause.paused_until if phone_pause and why_not == "on_a_break" else None,
+        answers_without_key=preferences.is_answering_without_key(user.settings),
+        location_id=match.location_id,
+    )
+
+
+def _put_first(candidates: Sequence[RingCandidate], user_ids: Collection[str]) -> list[RingCandidate]:
+    """The candidates, first who of these users can be rung."""
+    first = [replace(item, has_spoken_last=True) for item in candidates if item.id in user_ids and item.phone]
+    return [*first, *(item for item in candidates if item.id not in {chosen.id for chosen in first})]
+
+
+def _limit(candidates: Sequence[RingCandidate]) -> list[RingCandidate]:
+    """The candidates, of whom `MAX_RINGING` ring, each phone once."""
+    limited: list[RingCandidate] = []
+    phones: set[str] = set()
+    for candidate in candidates:
+        if candidate.phone and (len(phones) == MAX_RINGING or candidate.phone in phones):
+            why_not = "same_phone" if candidate.phone in phones else "too_many"
+            limited.append(replace(candidate, phone="", why_not=why_not))
+        else:
+            limited.append(candidate)
+            phones |= {candidate.phone} - {""}
+    return limited
+
+
+def _number_candidate(number: str, country: str | None) -> RingCandidate:
+    why_not = dialing_rules.rejection_reason(number, country)
+    return RingCandidate(number, number, "named", "" if why_not else number, why_not)
+
+
+def _match_named(line: ResolvedLine, user_ids: list[str]) -> list[_Match]:
+    users_by_id = users.load_users(user_ids, line.customer_id)
+    return [_Match(users_by_id[user_id], "named") for user_id in user_ids if user_id in users_by_id]
+
+
+def _match_on_duty(
+    line: ResolvedLine, duty_target: Mapping[str, Any], people: Mapping[str, Sequence[on_duty.OnDuty]]
+) -> list[_Match]:
+    matches: dict[str, _Match] = {}
+    for location_id, entries in people.items():
+        for entry in entries:
+            is_neighbour = location_id != line.location_id
+            why = "neighbour" if is_neighbour else "handing_over" if entry.is_over else entry.reason
+            why_not = filter_reason(entry.user, duty_target)
+            match = _Match(entry.user, why, why_not, entry.until, location_id if is_neighbour else None)
+            matches.setdefault(entry.user.id, match)
+    return list(matches.values())
+
+
+def _list_on_duty(
+    line: ResolvedLine, duty_target: Mapping[str, Any], at: datetime, find_staff: StaffFinder | None
+) -> dict[str, list[on_duty.OnDuty]]:
+    """The people on duty at the line's location, then at the others that an action names.
+
+    Who has just gone home is rung for their own location only.
+    """
+    grace = ivr.duty_grace_period(duty_target)
+    neighbours = duty_target.get("locations", ())
+    if not neighbours:
+        return {line.location_id: find_staff(grace) if find_staff else staff_on_duty(line, at, grace)}
+    graces = {line.location_id: grace} | dict.fromkeys(neighbours, timedelta(0))
+    return on_duty.list_on_duty_at(graces, at, customer_id=line.customer_id)
+
+
+def filter_reason(user: "User", duty_target: Mapping[str, Any]) -> str:
+    """Why a ring action does not select a user on duty; empty if it does."""
+    if "roles" in duty_target and user.role not in duty_target["roles"]:
+        return "other_role"
+    if "skills" in duty_target and not set(duty_target["skills"]) & set(user.skills):
+        return "other_skill"
+    return ""
+
+
+def skip_reason(user: "User", verification: PhoneVerification | None, country: str | None) -> str:
+    """Why a call from a line in a country does not ring a user; empty if it does."""
+    if user.status not in users.WORKING_STATUSES:
+        return "blocked"
+    if not user.phone:
+        return "no_phone"
+    if not preferences.is_ringing_enabled(user.settings):
+        return "ringing_off"
+    if verification is None or verification.phone != user.phone:
+        return "phone_not_verified"
+    return dialing_rules.rejection_reason(user.phone, country)
