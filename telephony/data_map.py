@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from accounts import locations, permissions
 from config import dynamodb, outbox
 from config.privacy.data_map import AppDataMap, ExportChapter, ExportRow
 from telephony.calls.history import queries
@@ -14,31 +13,39 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 
-def _calls_of(user: "User") -> Iterator[ExportRow]:
-    """The calls that a person was considered for or told of, without the callers."""
-    at = outbox.utc_now()
-    system_actor = permissions.system_actor(user.customer_id)
-    customer_locations = locations.list_accessible_locations(system_actor, limit=1000, cursor=None).records
-    for call in queries.iter_calls_of_user(user.id, [location.id for location in customer_locations], at):
-        candidate = next((candidate for candidate in call.candidates if candidate.id == user.id), None)
-        yield {
-            "id": call.id,
-            "startedAt": call.row.started_at,
-            "locationId": call.row.location_id,
-            "plans": candidate.reason if candidate else "told of the call, or took its call-back",
-            "answeredBy": user.id if call.row.answered_by == user.id else None,
-        }
+class CallHistory:
+    """The calls of a person, which two chapters show: each is read once."""
 
+    def __init__(self, user: "User") -> None:
+        self._user = user
+        self._callback_ids: dict[str, None] = {}
+        self._calls = queries.iter_calls_of_user(user.id, user.customer_id, outbox.utc_now())
 
-def _callbacks_of(user: "User") -> Iterator[ExportRow]:
-    """The call-backs that a person holds, or has closed: each is of one of their calls."""
-    calls = queries.iter_calls_of_user(user.id, [], outbox.utc_now())
-    ids = dict.fromkeys(str(call.row.callback_id) for call in calls if call.row.callback_id)
-    records = dynamodb.batch_get(dynamodb.RecordKey(Callback, id) for id in ids)
-    for id in ids:
-        callback = records.get(Callback, id)
-        if callback and callback.taken_by == user.id:
-            yield CALLBACKS.to_row(callback)
+    def calls(self) -> Iterator[ExportRow]:
+        """The calls that the person was considered for or told of, without the callers."""
+        user_id = self._user.id
+        for call in self._calls:
+            if call.row.callback_id:
+                self._callback_ids[str(call.row.callback_id)] = None
+            candidate = next((candidate for candidate in call.candidates if candidate.id == user_id), None)
+            yield {
+                "id": call.id,
+                "startedAt": call.row.started_at,
+                "locationId": call.row.location_id,
+                "plans": candidate.reason if candidate else "told of the call, or took its call-back",
+                "answeredBy": user_id if call.row.answered_by == user_id else None,
+            }
+
+    def callbacks(self) -> Iterator[ExportRow]:
+        """The call-backs that the person holds, or has closed: each is of one of their calls.
+
+        Those of the calls that were read so far: the chapter of the calls comes first.
+        """
+        records = dynamodb.batch_get(dynamodb.RecordKey(Callback, id) for id in self._callback_ids)
+        for id in self._callback_ids:
+            callback = records.get(Callback, id)
+            if callback and callback.taken_by == self._user.id:
+                yield CALLBACKS.to_row(callback)
 
 
 PHONE = ExportChapter(
@@ -61,7 +68,8 @@ CALLS = ExportChapter(
     "Calls to your locations that rang your phone or could have, and the reason.",
     Call,
     ("calls",),
-    read=_calls_of,
+    source=CallHistory,
+    read=CallHistory.calls,
     columns={
         "When": ("startedAt",),
         "Location": ("locationId",),
@@ -77,7 +85,8 @@ CALLBACKS = ExportChapter(
     "Callers whom you were to call back or have called back, without the callers.",
     Callback,
     ("call-backs",),
-    read=_callbacks_of,
+    source=CallHistory,
+    read=CallHistory.callbacks,
     columns={
         "Last call": ("lastCallAt",),
         "Location": ("locationId",),

@@ -83,10 +83,10 @@ def _collect(user: User, customer: Customer, deadline: float) -> tuple[bytes, li
     """The JSON, and the chapters to print."""
     json_chapters: list[bytes] = []
     chapters = []
-    for chapter in data_map.export_chapters():
+    for chapter, rows in data_map.iter_export_rows(user):
         json_rows: list[bytes] = []
         printed_rows: list[data_map.ExportRow] = []
-        for row in chapter.rows(user):
+        for row in rows:
             json_rows.append(strict_json.dumps(row, default=_to_plain_value))
             if len(printed_rows) < MAX_PRINTED_ROWS:
                 printed_rows.append(row)

@@ -33,8 +33,11 @@ class ExportChapter:
     categories: tuple[str, ...]
     read: Callable[[Any], Iterable[dynamodb.Record | ExportRow]] | None = None
     """The records or rows of a person; None: the record with the person's id, if there is one."""
+    source: Callable[[Any], Any] | None = None
+    """What several chapters read of a person: called once, and what ``read`` takes instead."""
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Printed as a table: heading -> members in that column; empty: printed as facts."""
+    is_newest_first: bool = False
 
     @cached_property
     def attributes(self) -> list[RecordAttribute[Any]]:
@@ -44,13 +47,6 @@ class ExportChapter:
             for attribute in self.record_class.declared_attributes()
             if attribute.personal_data.category in self.categories and not attribute.personal_data.withheld_because
         ]
-
-    def rows(self, person: Any) -> Iterator[ExportRow]:
-        """The rows of a person; records are read as the rows are consumed."""
-        record = dynamodb.get_record(self.record_class, person.id) if self.read is None else None
-        items = self.read(person) if self.read else [record] if record else []
-        for item in items:
-            yield self.to_row(item) if isinstance(item, dynamodb.Record) else item
 
     def to_row(self, record: dynamodb.Record) -> ExportRow:
         """The exported values of a record."""
@@ -98,6 +94,29 @@ def load_data_maps() -> list[AppDataMap]:
 def export_chapters() -> list[ExportChapter]:
     """The chapters of an export in order."""
     return [chapter for data_map in load_data_maps() for chapter in data_map.chapters]
+
+
+def iter_export_rows(person: Any) -> Iterator[tuple[ExportChapter, Iterator[ExportRow]]]:
+    """The chapters of a person in order, each with its rows, which are read as they are consumed.
+
+    The rows of a chapter must be consumed before the next one is asked for.
+    """
+    chapters = export_chapters()
+    single_records = dynamodb.batch_get(
+        dynamodb.RecordKey(chapter.record_class, person.id) for chapter in chapters if chapter.read is None
+    )
+    sources: dict[Callable[[Any], Any], Any] = {}
+    for chapter in chapters:
+        if chapter.read is None:
+            record = single_records.get(chapter.record_class, person.id)
+            items: Iterable[dynamodb.Record | ExportRow] = [record] if record else []
+        elif chapter.source:
+            if chapter.source not in sources:
+                sources[chapter.source] = chapter.source(person)
+            items = chapter.read(sources[chapter.source])
+        else:
+            items = chapter.read(person)
+        yield chapter, (chapter.to_row(item) if isinstance(item, dynamodb.Record) else item for item in items)
 
 
 def to_camel_case(name: str) -> str:

@@ -87,6 +87,7 @@ HISTORY = ExportChapter(
         "Changes": ("changes",),
         "Sent from": ("ip", "userAgent"),
     },
+    is_newest_first=True,
 )
 
 MAP = AppDataMap(

@@ -1,6 +1,6 @@
 """Stored calls: reading, the log of operators' access, and deletion."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -17,49 +17,51 @@ from telephony.twilio import voice
 
 DEPLOYMENT_TIME = timedelta(hours=1)
 """How long processes of two releases may run side by side."""
+CALLS_PER_READ, UNLISTED_CALLS_PER_READ = 100, 50
 
 
-def iter_calls_of_user(user_id: str, location_ids: Iterable[str], at: datetime) -> Iterator[CallRecord]:
+def iter_calls_of_user(user_id: str, customer_id: str, at: datetime) -> Iterator[CallRecord]:
     """The calls for which a user was considered or of which they were told; only theirs are read.
 
-    Calls from before `CallOfUser` are searched at these locations until they expire.
+    Calls from before `CallOfUser` are searched among those of the customer until they expire.
     """
     earliest = at - timedelta(days=settings.TELEPHONY["kept_days"])
     values = {":user": {"S": user_id}, ":low": {"S": dynamodb.format_timestamp(earliest)}}
     rows = list(dynamodb.iter_records(CallOfUser, "#user_id = :user AND #key >= :low", values, ConsistentRead=True))
-    call_ids = {str(row.call_id) for row in rows}
-    for location_id in location_ids:
-        for call in _iter_unlisted_calls(location_id, earliest, at):
-            if call.id not in call_ids and user_id in {candidate.id for candidate in call.candidates}:
-                yield call
-    for start in range(0, len(rows), 100):
-        part = rows[start : start + 100]
-        records = dynamodb.batch_get(dynamodb.RecordKey(Call, str(row.call_id)) for row in part)
-        calls = (records.get(Call, str(row.call_id)) for row in part)
-        yield from (CallRecord(call) for call in calls if call)
+    call_ids = list(dict.fromkeys(str(row.call_id) for row in rows))
+    listed_ids = set(call_ids)
+    for call in _iter_unlisted_calls(customer_id, earliest, at):
+        if call.id not in listed_ids and user_id in {candidate.id for candidate in call.candidates}:
+            yield call
+    for start in range(0, len(call_ids), CALLS_PER_READ):
+        yield from map(CallRecord, _read_calls(call_ids[start : start + CALLS_PER_READ]))
 
 
-def _iter_unlisted_calls(location_id: str, earliest: datetime, at: datetime) -> Iterator[CallRecord]:
-    """The calls from before their people were listed, with what says who they are.
+def _iter_unlisted_calls(customer_id: str, earliest: datetime, at: datetime) -> Iterator[CallRecord]:
+    """The calls of a customer from before their people were listed.
 
     All calls from a moment on are listed, except those of processes that ran on an older release
-    for a while.
+    for a while: the search ends there, so it takes two reads once all calls are listed, however
+    many locations and calls there are.
     """
+    condition, values = listing.query_between("customer_id", customer_id, earliest, at)
+    arguments = dynamodb.query_arguments(Call, condition, values)
+    pages = dynamodb.iter_pages("Query", **arguments, IndexName="byCustomer", Limit=UNLISTED_CALLS_PER_READ)
     until = None
-    rows = dynamodb.iter_records(
-        Call,
-        *listing.query_between("location_id", location_id, earliest, at),
-        IndexName="byLocation",
-        ProjectionExpression="id, #location_id, #started_at, answered_by, plans, has_people",
-        Limit=100,
-    )
-    for row in rows:
-        if until and row.started_at > until:
-            return
-        if row.has_people:
-            until = until or row.started_at + DEPLOYMENT_TIME
-        else:
-            yield CallRecord(row)
+    for items in pages:
+        for row in _read_calls([item["id"]["S"] for item in items]):
+            if until and row.started_at > until:
+                return
+            if row.has_people:
+                until = until or row.started_at + DEPLOYMENT_TIME
+            else:
+                yield CallRecord(row)
+
+
+def _read_calls(call_ids: Sequence[str]) -> list[Call]:
+    """The calls with these ids, in this order, that are still there."""
+    records = dynamodb.batch_get(dynamodb.RecordKey(Call, id) for id in call_ids)
+    return [call for id in call_ids if (call := records.get(Call, id))]
 
 
 def get_visible_call(call_id: str, actor: Actor, at: datetime) -> CallRecord:
