@@ -63,6 +63,8 @@ class Environment:
         self.proxy_ports = {name: free_port() for name in names[:6]}
         """Ports of the proxies."""
         self.folder = Path(tempfile.mkdtemp(prefix="dutyline-"))
+        self.certificates_folder = self.folder / "certificates"
+        self.certificates_folder.mkdir()
         self.proxies: list[Proxy] = []
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._tenant: Auth0Tenant | None = None
@@ -106,6 +108,10 @@ class Environment:
             "EXPO_BASE_URL": f"http://127.0.0.1:{ports['expo']}",
             "TWILIO_BASE_URL": f"http://127.0.0.1:{self.proxy_ports['twilio']}",
             "EMAIL_URL": f"smtp://127.0.0.1:{ports['smtp']}",
+            # No certificates: each new HTTP client would load them for 30 ms of CPU, and nothing
+            # here speaks TLS.
+            "SSL_CERT_FILE": "",
+            "SSL_CERT_DIR": str(self.certificates_folder),
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_REGION": "eu-central-1",

@@ -11,11 +11,14 @@ import signal
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+import orjson
 
 from tests.support import aws_rights
 
@@ -61,13 +64,15 @@ class FaultPlan:
     where a thread begins a little later than another."""
     victim_pid: Callable[[], int] = lambda: 0
     calls: list[ProxiedCall] = field(default_factory=list)
+    call_counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Calls so far, by service and operation."""
     fired_faults: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def register_call(self, service: str, operation: str) -> tuple[ProxiedCall, str]:
         with self.lock:
-            nth = sum((call.service, call.operation) == (service, operation) for call in self.calls) + 1
-            call = ProxiedCall(service, operation, nth, began_at=time.monotonic())
+            self.call_counts[service, operation] += 1
+            call = ProxiedCall(service, operation, self.call_counts[service, operation], began_at=time.monotonic())
             self.calls.append(call)
             keys = (f"{service} {operation}", service)
             default_mode = next((self.always[key] for key in keys if key in self.always), "")
@@ -164,7 +169,7 @@ class Proxy:
             request_head, request_body = _read_message(reader)
             call, mode = self.plan.register_call(self.service, _operation_name(request_head))
             if self.service == "dynamodb":
-                rights = aws_rights.required_rights(call.operation, json.loads(request_body))
+                rights = aws_rights.required_rights(call.operation, orjson.loads(request_body))
                 self.rights.setdefault(self.role, set()).update(rights)
             if mode == "kill_before":
                 self.plan.record_fault(call, mode)
@@ -186,7 +191,7 @@ class Proxy:
                 connection = socket.create_connection(("127.0.0.1", self.upstream))
                 server = stack.enter_context(connection)
                 upstream = stack.enter_context(server.makefile("rb"))
-            server.sendall(_with_consumed_capacity(request_head, request_body))
+            server.sendall(_with_consumed_capacity(call.operation, request_head, request_body))
             response_head, response_body = _read_message(upstream)
             call.capacity = _consumed_capacity(response_body)
             if self.service in RECORDED_SERVICES:
@@ -290,13 +295,11 @@ def _operation_name(head: bytes) -> str:
     return target or " ".join(head.split(b" ", 2)[n].decode("latin-1") for n in (0, 1))
 
 
-def _with_consumed_capacity(head: bytes, body: bytes) -> bytes:
+def _with_consumed_capacity(operation: str, head: bytes, body: bytes) -> bytes:
     """Request the consumed capacity of each call; the engine does not check signatures."""
-    if _operation_name(head) not in METERED_OPERATIONS:
+    if operation not in METERED_OPERATIONS:
         return head + body
-    request = json.loads(body)
-    request["ReturnConsumedCapacity"] = "TOTAL"
-    body = json.dumps(request).encode()
+    body = body.replace(b"{", b'{"ReturnConsumedCapacity": "TOTAL", ', 1)
     lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"content-length")]
     lines[1:1] = [b"Content-Length: %d" % len(body)]
     return b"\r\n".join(lines) + body
@@ -309,7 +312,7 @@ def _consumed_capacity(body: bytes) -> float:
     if b"ConsumedCapacity" not in body:
         return 0.0
     try:
-        consumed = json.loads(body).get("ConsumedCapacity") or []
+        consumed = orjson.loads(body).get("ConsumedCapacity") or []
     except ValueError:
         return 0.0
     entries = consumed if isinstance(consumed, list) else [consumed]
