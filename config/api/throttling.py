@@ -2,40 +2,25 @@
 
 An operation names the limit of its requests in ``@operation(rate_limit=…)``. Besides, each person
 and each customer has a budget of `COST_LIMITS`: what a request has cost (`config.costs`) is charged
-after it. A charge travels with the next count of this process, which is one round trip; so a
-request costs none more, and a charge that a crash loses is one that nobody misses.
-``settings.RATE_LIMITS`` holds all numbers.
-
-While Redis does not answer in time, each process counts all of them by itself: then every process
-has the whole of each quota, and nobody sends without limit. What slows Redis down may be those
-requests. Redis is retried every `REDIS_RETRY_SECONDS`.
+after it. A request costs one round trip to Redis at most, and none on a lease: see `RateCounters`.
+A charge travels with a later count of this process; one that a crash loses is one that nobody
+misses. ``settings.RATE_LIMITS`` holds all numbers.
 """
 
 import logging
-import threading
 import time
-from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from django.conf import settings
 from django.http import HttpRequest
-from limits.storage import MemoryStorage
-from redis import Redis, RedisError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from config import errors
+from config.api.rate_counters import COST_LIMITS, WINDOW_SECONDS, CounterKey, RateCounters
 from config.costs import Cost
 
-COST_LIMITS = ("cost", "customer-cost")
-"""The budgets of a person and of a customer, in the units of `Cost`."""
-WINDOW_SECONDS = 60
-MAX_CHARGES = 100
-"""Charges that one count takes along."""
-REDIS_RETRY_SECONDS = 5.0
-"""Seconds before Redis is retried."""
+LEASED_LIMITS = ("read", "write")
+"""Limits of requests that neither cost money nor take long: processes may count them on a lease."""
 
 logger = logging.getLogger("dutyline.web")
 
@@ -57,10 +42,6 @@ class RateLimitStatus:
         }
 
 
-CounterKey = tuple[str, str]
-"""The name of a limit, and whose it is: the id of a person or customer, or an IP address."""
-
-
 class QuotaExceeded(errors.TooManyRequests):
     """The caller has used up a quota."""
 
@@ -72,83 +53,35 @@ class QuotaExceeded(errors.TooManyRequests):
 class RateLimiter:
     """Counts requests and costs per minute."""
 
-    def __init__(self) -> None:
-        self._redis = Redis.from_url(
-            settings.REDIS_URL, socket_connect_timeout=0.25, socket_timeout=0.25, retry=Retry(NoBackoff(), 0)
-        )
-        self._local = MemoryStorage()
-        self._charges: Counter[CounterKey] = Counter()
-        self._redis_retry_at = 0.0
-        self._lock = threading.Lock()
+    def __init__(self, counters: RateCounters) -> None:
+        self.counters = counters
 
     def count_request(self, name: str, caller_key: str, customer_id: str = "") -> RateLimitStatus:
         """Count one request. Raises `QuotaExceeded`.
 
         With the caller's customer, the costs of both are checked as well.
         """
-        payers = _payers(caller_key, customer_id) if customer_id else []
-        counts = self.add({(name, caller_key): 1, **dict.fromkeys(payers, 0)})
-        status = _check(name, counts[name, caller_key])
+        request_key = (name, caller_key)
+        payers = _payers(caller_key, customer_id) if customer_id else ()
+        amounts = {request_key: 1, **dict.fromkeys(payers, 0)}
+        counts = self.counters.add_leased(amounts) if name in LEASED_LIMITS else self.counters.add(amounts)
+        status = _check(name, counts[request_key])
         for payer in payers:
             _check(payer[0], counts[payer])
         return status
 
     def check_costs(self, person_id: str, customer_id: str) -> None:
         """Raise `QuotaExceeded` if either has used up its budget; for requests without a token."""
-        payers = _payers(person_id, customer_id)
-        for payer, used in self.add(dict.fromkeys(payers, 0)).items():
+        for payer, used in self.counters.add_leased(dict.fromkeys(_payers(person_id, customer_id), 0)).items():
             _check(payer[0], used)
 
     def charge(self, person_id: str, customer_id: str, cost: Cost) -> None:
         """Charge what a request has cost."""
-        with self._lock:
-            self._charges.update(dict.fromkeys(_payers(person_id, customer_id), cost.units))
-
-    def add(self, amounts: Mapping[CounterKey, int]) -> dict[CounterKey, int]:
-        """Add to counters of this minute, with pending charges; the counters."""
-        with self._lock:
-            keys = [*(key for key in amounts if key in self._charges), *list(self._charges)[:MAX_CHARGES]]
-            charges = {key: self._charges.pop(key) for key in dict.fromkeys(keys)}
-        totals = Counter(charges)
-        totals.update(amounts)
-        counts = self._add_in_redis(totals) or self._add_locally(totals)
-        return {key: counts[key] for key in amounts}
-
-    def _add_in_redis(self, totals: Mapping[CounterKey, int]) -> dict[CounterKey, int] | None:
-        """The counters that all processes share; None if Redis does not answer in time."""
-        if time.monotonic() < self._redis_retry_at:
-            return None
-        pipeline = self._redis.pipeline(transaction=False)
-        for (name, key), amount in totals.items():
-            redis_key = f"dutyline:{name}:{key}:{_window()}"
-            pipeline.incrby(redis_key, amount)
-            pipeline.expire(redis_key, 2 * WINDOW_SECONDS)
-        try:
-            results = pipeline.execute()[::2]
-        except RedisError:
-            self._pause_redis()
-            return None
-        return dict(zip(totals, results, strict=True))
-
-    def _add_locally(self, totals: Mapping[CounterKey, int]) -> dict[CounterKey, int]:
-        return {
-            (name, key): self._local.incr(f"{name}:{key}:{_window()}", 2 * WINDOW_SECONDS, amount)
-            for (name, key), amount in totals.items()
-        }
-
-    def _pause_redis(self) -> None:
-        with self._lock:
-            if time.monotonic() >= self._redis_retry_at:
-                logger.warning("Redis does not respond: rate limits are not shared")
-            self._redis_retry_at = time.monotonic() + REDIS_RETRY_SECONDS
+        self.counters.add_later(dict.fromkeys(_payers(person_id, customer_id), cost.units))
 
 
-def _window() -> int:
-    return int(time.time() // WINDOW_SECONDS)
-
-
-def _payers(person_id: str, customer_id: str) -> list[CounterKey]:
-    return list(zip(COST_LIMITS, (person_id, customer_id), strict=True))
+def _payers(person_id: str, customer_id: str) -> tuple[CounterKey, CounterKey]:
+    return (COST_LIMITS[0], person_id), (COST_LIMITS[1], customer_id)
 
 
 def _check(name: str, used: int) -> RateLimitStatus:
@@ -180,4 +113,4 @@ def charge_request(request: HttpRequest, cost: Cost) -> None:
 @cache
 def get_limiter() -> RateLimiter:
     """The limiter of this process."""
-    return RateLimiter()
+    return RateLimiter(RateCounters(settings.REDIS_URL, settings.RATE_LIMIT_LEASE_SECONDS))

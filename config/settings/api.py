@@ -75,13 +75,18 @@ DAILY_LIMITS = {  # config.daily_limits: per day (UTC)
     "codes-of-user-to-number": env.integer("PHONE_CHECKS_PER_USER_AND_NUMBER", 2, minimum=1, maximum=1_000),
 }
 RATE_LIMITS = {  # requests per minute of one actor, or of one anonymous IP address
-    "read": 6_000,
-    "write": 1_200,
-    "costly": 600,  # operations that cost money or send e-mail
-    "export": 10,  # operations that take seconds of CPU time
+    "read": env.integer("READS_PER_USER", 6_000, minimum=1, maximum=10_000_000),
+    "write": env.integer("WRITES_PER_USER", 1_200, minimum=1, maximum=10_000_000),
+    # operations that cost money or send e-mail
+    "costly": env.integer("COSTLY_REQUESTS_PER_USER", 600, minimum=1, maximum=10_000_000),
+    # operations that take seconds of CPU time
+    "export": env.integer("EXPORTS_PER_USER", 10, minimum=1, maximum=10_000_000),
     "anonymous": env.integer("REQUESTS_PER_ADDRESS", 3_000, minimum=1, maximum=10_000_000),
     # milliseconds of CPU time and round trips of one person and of one customer: config.costs
     "cost": env.integer("COST_PER_USER", 20_000, minimum=1, maximum=10_000_000),
     "customer-cost": env.integer("COST_PER_CUSTOMER", 120_000, minimum=1, maximum=10_000_000),
-    "sign-in": 20,  # to the back office, of one IP address
+    # to the back office, of one IP address
+    "sign-in": env.integer("SIGN_INS_PER_ADDRESS", 20, minimum=1, maximum=10_000_000),
 }
+RATE_LIMIT_LEASE_SECONDS = env.integer("RATE_LIMIT_LEASE_SECONDS", 2, minimum=0, maximum=30)
+"""Seconds for which a process counts reads and writes by itself; 0: it asks Redis each time."""

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from django.conf import settings
 
-from config.api import throttling
+from config.api import rate_counters
 from config.costs import Cost
 from tests.attacks.processes import ProcessCost
 from tests.support import rate_limits
@@ -140,17 +140,17 @@ def test_without_redis_requests_are_allowed_and_limited(
     test_users: UserFixtures, strict_web: str, env: Environment
 ) -> None:
     """While Redis was down, or answered late once, most limits were off for five seconds."""
-    sam = replace(test_users.sam, web=strict_web)
+    cleo = replace(test_users.cleo, web=strict_web)
     address = {"X-Forwarded-For": "192.0.2.150"}
     rate_limits.await_minute()
     with env.apply_plan(FaultPlan(always={"redis": "lost"})), httpx.Client(base_url=strict_web) as client:
-        remaining = [re.findall(r"r=(\d+)", sam.get("/user").headers["RateLimit"]) for _ in range(2)]
+        remaining = [re.findall(r"r=(\d+)", cleo.get("/user").headers["RateLimit"]) for _ in range(2)]
         assert int(remaining[0][0]) == int(remaining[1][0]) + 1
         statuses = [client.get("/openapi.json", headers=address).status_code for _ in range(21)]
         assert statuses == [200] * 20 + [429]
-        spent = spend_budget(sam)
+        spent = spend_budget(cleo)
         assert spent[-1].headers["RateLimit-Policy"] == '"cost";q=300;w=60'
-    time.sleep(throttling.REDIS_RETRY_SECONDS)
+    time.sleep(rate_counters.REDIS_RETRY_SECONDS)
     with env.apply_plan() as plan:
         assert "RateLimit" in test_users.mia.get("/user").headers
     assert any(call.service == "redis" for call in plan.calls), "it is asked again"

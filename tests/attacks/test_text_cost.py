@@ -109,7 +109,7 @@ def sign_in(user: SignedInUser) -> dict[str, str]:
     """Headers of a user, whose limits are not what is tested."""
     names = ("read", "write", "costly", "export", "cost")
     granted = {(name, user.id): -settings.RATE_LIMITS[name] for name in names}
-    throttling.get_limiter().add({**granted, ("customer-cost", user.user.customer_id): -100_000})
+    throttling.get_limiter().counters.add({**granted, ("customer-cost", user.user.customer_id): -100_000})
     return {"Authorization": f"Bearer {user.token}"}
 
 

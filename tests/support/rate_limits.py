@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from django.conf import settings
 
-from config.api import throttling
+from config.api import rate_counters, throttling
 
 
 @contextmanager
@@ -14,19 +14,19 @@ def use_up(names: Iterable[str], key: str) -> Iterator[None]:
     """Exhaust limits of a caller during a block, which must be short: they end with the minute."""
     await_minute()
     used = {(name, key): settings.RATE_LIMITS[name] for name in names}
-    limiter = throttling.get_limiter()
-    assert limiter.add(used)
+    counters = throttling.get_limiter().counters
+    assert counters.add(used)
     try:
         yield
     finally:
-        assert limiter.add({counter: -amount for counter, amount in used.items()})
+        assert counters.add({counter: -amount for counter, amount in used.items()})
 
 
 def clear(names: Iterable[str], key: str) -> None:
     """Forget what a caller, or a customer, has used this minute."""
-    limiter = throttling.get_limiter()
-    for counter, used in limiter.add({(name, key): 0 for name in names}).items():
-        limiter.add({counter: -used})
+    counters = throttling.get_limiter().counters
+    for counter, used in counters.add({(name, key): 0 for name in names}).items():
+        counters.add({counter: -used})
 
 
 def await_day(seconds: float = 30) -> None:
@@ -38,6 +38,6 @@ def await_day(seconds: float = 30) -> None:
 
 def await_minute(seconds: float = 10) -> None:
     """Wait until at least these seconds of the minute are left."""
-    remaining = throttling.WINDOW_SECONDS - time.time() % throttling.WINDOW_SECONDS
+    remaining = rate_counters.WINDOW_SECONDS - time.time() % rate_counters.WINDOW_SECONDS
     if remaining < seconds:
         time.sleep(remaining)
