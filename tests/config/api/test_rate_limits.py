@@ -66,16 +66,16 @@ def admitted_by(limiter: RateLimiter, person: str) -> int:
 def test_processes_together_exceed_a_quota_by_a_hundredth_each_at_most(
     limiters: list[RateLimiter], person: str, record_figure: Callable[[str], None]
 ) -> None:
-    idle, busy = limiters[1:], limiters[0]
+    others, limiter = limiters[1:], limiters[0]
     for _ in range(QUOTA // LEASE_DIVISOR + 1):
-        for limiter in idle:  # which use a whole lease, and then get no more requests
-            limiter.count_request("read", person, "cus_1")
-    admitted = (PROCESSES - 1) * (QUOTA // LEASE_DIVISOR + 1) + admitted_by(busy, person)
+        for other in others:  # which use a whole lease, and then get no more requests
+            other.count_request("read", person, "cus_1")
+    admitted = (PROCESSES - 1) * (QUOTA // LEASE_DIVISOR + 1) + admitted_by(limiter, person)
     record_figure(f"{PROCESSES} processes admitted {admitted} requests of {QUOTA} at worst")
     assert QUOTA < admitted <= QUOTA + PROCESSES * (QUOTA // LEASE_DIVISOR)
 
 
-def test_busy_processes_admit_a_quota(limiters: list[RateLimiter], person: str) -> None:
+def test_processes_that_get_requests_admit_a_quota_together(limiters: list[RateLimiter], person: str) -> None:
     with ThreadPoolExecutor(2 * PROCESSES) as pool:
         admitted = sum(pool.map(lambda limiter: admitted_by(limiter, person), limiters * 2))
     assert QUOTA <= admitted <= QUOTA + PROCESSES * (QUOTA // LEASE_DIVISOR)
