@@ -13,6 +13,7 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProject
 from pynamodb.models import Model
 from ulid import ULID
 
+from config.dynamodb import record_writing
 from config.dynamodb.attributes import RecordAttribute
 
 _ID_PATTERN = re.compile(r"[a-z]{3}_[0-9A-HJKMNP-TV-Z]{26}")
@@ -79,6 +80,17 @@ class Record(Model):
         @property
         def party(self) -> Any: ...
 
+    def __init__(
+        self, hash_key: Any = None, range_key: Any = None, *, _user_instantiated: bool = True, **values: Any
+    ) -> None:
+        """A new record, as PynamoDB makes it: values that are missing are the defaults."""
+        keys = [value for value in (hash_key, range_key) if value is not None]
+        if keys:
+            values |= zip((attribute.attr_name for attribute in self.key_attributes()), keys, strict=False)
+        if unknown := values.keys() - self.get_attributes().keys():
+            raise ValueError(f"{type(self).__name__} has no {', '.join(sorted(unknown))}.")
+        self.attribute_values = record_writing.default_values(type(self)) | values
+
     def save(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("Records are written with config.journal.write().")
 
@@ -95,12 +107,11 @@ class Record(Model):
     @classmethod
     def to_dynamodb_key(cls, hash_key: str, range_key: int | str | None = None) -> dict[str, Any]:
         """The key of an item in DynamoDB's notation."""
-        hash_value, range_value = cls._serialize_keys(hash_key, range_key)
-        values = (hash_value, range_value)
-        return {
-            attribute.attr_name: {attribute.attr_type: value}
-            for attribute, value in zip(cls.key_attributes(), values, strict=False)
-        }
+        return record_writing.to_key(cls, (hash_key, range_key))
+
+    def serialize(self, null_check: bool = True) -> record_writing.Item:  # noqa: FBT001, FBT002 - PynamoDB's
+        """The item that stores it. Raises `AttributeNullError` if a value is missing."""
+        return record_writing.to_item(self)
 
     @classmethod
     def key_attributes(cls) -> list[Attribute[Any]]:
@@ -111,7 +122,7 @@ class Record(Model):
 
     def key_values(self) -> list[Any]:
         """The value of the hash key and, if there is one, of the range key."""
-        return [getattr(self, attribute.attr_name) for attribute in self.key_attributes()]
+        return record_writing.key_values(self)
 
     @property
     def record_key(self) -> RecordKey:

@@ -9,6 +9,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from config import dynamodb
+from config.dynamodb import record_writing
 
 _TEMPORARY_REASONS = {"TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError", "InternalServerError"}
 _CONDITION_FAILED = "ConditionalCheckFailed"
@@ -37,21 +38,26 @@ class Transaction:
 
     def put(self, record: dynamodb.Record, only_if: Condition | None = None) -> int:
         """Store a whole record."""
-        return self._add("Put", record.get_save_kwargs_from_instance(condition=only_if), only_if)
+        return self._add("Put", record_writing.put_arguments(record, only_if), only_if)
 
     def update(self, record: dynamodb.Record, changes: Sequence[Action], only_if: Condition | None = None) -> int:
         """Change some attributes."""
-        arguments = record.get_update_kwargs_from_instance(list(changes), condition=only_if)
+        arguments = record_writing.update_arguments(record, changes, only_if)
+        return self._add("Update", arguments, only_if)
+
+    def save(self, before: dynamodb.Record, after: dynamodb.Record, only_if: Condition) -> int:
+        """Change the attributes in which two versions of a record differ."""
+        arguments = record_writing.difference_arguments(before, before.serialize(), after.serialize(), only_if)
         return self._add("Update", arguments, only_if)
 
     def remove(self, record: dynamodb.Record, only_if: Condition | None = None) -> int:
         """Remove a record."""
-        arguments = record.get_delete_kwargs_from_instance(condition=only_if)
+        arguments = record_writing.key_arguments(record, only_if)
         return self._add("Delete", arguments, only_if)
 
     def check_condition(self, record: dynamodb.Record, condition: Condition) -> int:
         """Make the transaction depend on a condition of a record that it does not change."""
-        arguments = record.get_delete_kwargs_from_instance(condition=condition)
+        arguments = record_writing.key_arguments(record, condition)
         return self._add("ConditionCheck", arguments, condition)
 
     def _add(self, kind: str, arguments: dict[str, Any], condition: Condition | None) -> int:

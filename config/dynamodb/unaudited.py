@@ -15,6 +15,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from config import dynamodb, errors
+from config.dynamodb import record_writing
 
 BATCH_SIZE, CONCURRENT_BATCHES = 25, 8
 BUDGET_SECONDS, MAX_ATTEMPTS = 4.0, 12
@@ -24,7 +25,7 @@ BUDGET_SECONDS, MAX_ATTEMPTS = 4.0, 12
 def update(record: dynamodb.Record, changes: Sequence[Action], only_if: Condition) -> dict[str, Any] | None:
     """Change attributes under a condition; returns the new item, or None if it failed."""
     _require_unaudited_table(record)
-    arguments = record.get_update_kwargs_from_instance(list(changes), condition=only_if)
+    arguments = record_writing.update_arguments(record, changes, only_if)
     return _call_conditionally("UpdateItem", {**arguments, "ReturnValues": "ALL_NEW"})
 
 
@@ -32,7 +33,7 @@ def create(record: dynamodb.Record) -> bool:
     """Store a record unless its key exists; returns whether it was stored."""
     _require_unaudited_table(record)
     hash_key = record.key_attributes()[0]  # an item has it if it exists, also under a range key
-    arguments = record.get_save_kwargs_from_instance(condition=hash_key.does_not_exist())
+    arguments = record_writing.put_arguments(record, hash_key.does_not_exist())
     return _call_conditionally("PutItem", arguments) is not None
 
 
@@ -43,7 +44,7 @@ def replace_protected_value(record: dynamodb.Record, attribute: str, value: Any)
     """
     member = type(record).get_attributes()[attribute]
     is_unchanged = member == getattr(record, attribute)
-    arguments = record.get_update_kwargs_from_instance([member.set(value)], condition=is_unchanged)
+    arguments = record_writing.update_arguments(record, [member.set(value)], is_unchanged)
     return _call_conditionally("UpdateItem", arguments) is not None
 
 
@@ -54,14 +55,14 @@ def replace_derived_values(record: dynamodb.Record, values: Mapping[str, Any], o
     """
     attributes = type(record).get_attributes()
     actions: list[Action] = [attributes[name].set(value) for name, value in values.items()]
-    arguments = record.get_update_kwargs_from_instance(actions, condition=only_if)
+    arguments = record_writing.update_arguments(record, actions, only_if)
     return _call_conditionally("UpdateItem", arguments) is not None
 
 
 def remove(record: dynamodb.Record, only_if: Condition) -> bool:
     """Remove a record under a condition; returns whether the condition held."""
     _require_unaudited_table(record)
-    arguments = record.get_delete_kwargs_from_instance(condition=only_if)
+    arguments = record_writing.key_arguments(record, only_if)
     return _call_conditionally("DeleteItem", arguments) is not None
 
 

@@ -60,13 +60,8 @@ class Write:
 
         Raises `StaleRecord` at the commit if the stored version is no longer that of ``before``.
         """
-        old_item, new_item = before.serialize(), after.serialize()
-        actions = [
-            attribute.set(getattr(after, name)) if attribute.attr_name in new_item else attribute.remove()
-            for name, attribute in type(after).get_attributes().items()
-            if old_item.get(attribute.attr_name) != new_item.get(attribute.attr_name)
-        ]
-        self.update(before, actions, only_if=type(before).version == before.version, error=StaleRecord())
+        is_unchanged = type(before).version == before.version
+        self._set_condition_error(self.transaction.save(before, after, is_unchanged), StaleRecord())
         self._write_derived(before, after)
 
     def remove_unchanged(self, record: dynamodb.Record) -> None:
