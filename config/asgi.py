@@ -17,8 +17,10 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
-from ulid import ULID
+from django.core.handlers.wsgi import WSGIRequest
 
+from config.api.middleware import new_request_id
+from config.api.stack import is_page
 from config.wsgi import application as wsgi_application
 
 Scope = MutableMapping[str, Any]
@@ -106,7 +108,7 @@ class Application:
 
 
 async def _send_liveness(send: Send) -> None:
-    request_id = (b"x-request-id", str(ULID()).encode())
+    request_id = (b"x-request-id", new_request_id().encode())
     await send({"type": "http.response.start", "status": 200, "headers": [*_LIVENESS_HEADERS, request_id]})
     await send({"type": "http.response.body", "body": b'{"status":"ok"}'})
 
@@ -171,24 +173,24 @@ def _build_environ(scope: Scope, body: io.RawIOBase | io.BytesIO) -> dict[str, A
 
 
 def _handle(environ: dict[str, Any]) -> _Response:
-    """Run Django in this thread."""
-    status, headers = 500, []
+    """Run Django in this thread.
 
-    def start_response(
-        status_line: str, header_list: list[tuple[str, str]], exc_info: object = None, /
-    ) -> Callable[[bytes], object]:
-        nonlocal status, headers
-        status = int(status_line.split(" ", 1)[0])
-        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in header_list]
-        return lambda data: None  # PEP 3333's `write`, which Django does not use
-
-    result: Any = wsgi_application(environ, start_response)
-    if getattr(result, "streaming", False):
-        return _Response(status, headers, stream=result)
+    Only pages use what Django cleans up around each request of WSGI, such as database connections.
+    """
+    if is_page(environ["PATH_INFO"]):
+        response: Any = wsgi_application(environ, lambda *_: lambda _: None)
+        close = response.close
+    else:
+        request = WSGIRequest(environ)
+        response, close = wsgi_application.get_response(request), request.close
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.items()]
+    headers += [(b"set-cookie", cookie.OutputString().encode("latin-1")) for cookie in response.cookies.values()]
+    if response.streaming:
+        return _Response(response.status_code, headers, stream=response)
     try:
-        return _Response(status, headers, b"".join(result))
+        return _Response(response.status_code, headers, response.content)
     finally:
-        result.close()
+        close()
 
 
 def _read_chunk(chunks: Iterator[bytes]) -> bytes:

@@ -1,8 +1,7 @@
 """What the work for one request costs: CPU time of its threads, and round trips to DynamoDB."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -28,17 +27,20 @@ class Cost:
 _current: ContextVar[Cost | None] = ContextVar("cost", default=None)
 
 
-@contextmanager
-def measure(received_at: float | None = None) -> Iterator[Cost]:
+class measure:  # noqa: N801 - used as a function, like contextlib.suppress
     """Measure a block; the cost is complete when the block ends."""
-    cost = Cost() if received_at is None else Cost(received_at=received_at)
-    token = _current.set(cost)
-    started = time.thread_time()
-    try:
-        yield cost
-    finally:
-        cost.cpu_seconds += time.thread_time() - started
-        _current.reset(token)
+
+    def __init__(self, received_at: float | None = None) -> None:
+        self._cost = Cost() if received_at is None else Cost(received_at=received_at)
+
+    def __enter__(self) -> Cost:
+        self._token = _current.set(self._cost)
+        self._started = time.thread_time()
+        return self._cost
+
+    def __exit__(self, *_: object) -> None:
+        self._cost.cpu_seconds += time.thread_time() - self._started
+        _current.reset(self._token)
 
 
 def seconds_since_arrival() -> float:

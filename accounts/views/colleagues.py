@@ -1,7 +1,6 @@
 """``/colleague``."""
 
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from accounts import users
 from accounts.auth.authentication import actor_of, authenticated_user
@@ -10,6 +9,7 @@ from accounts.serializers.people_queries import PeopleQuery
 from accounts.views import examples
 from config import api, errors
 from config.api import pagination
+from config.api.messages import Response
 
 
 class Colleagues(api.OperationViewSet):

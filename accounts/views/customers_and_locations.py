@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from accounts import customers, locations, permissions
 from accounts.auth.authentication import actor_of, authenticated_user
@@ -18,6 +17,7 @@ from accounts.views import examples
 from config import api, errors
 from config.api import pagination
 from config.api.fields import DeletedRecord, PageQuery
+from config.api.messages import Response
 
 
 class CurrentCustomer(api.OperationViewSet):

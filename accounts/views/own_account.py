@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 
 from django.http import HttpResponse
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from accounts import permissions
 from accounts.auth.authentication import actor_of, authenticated_user
@@ -26,6 +25,7 @@ from accounts.terms import acceptance
 from accounts.users import address_claims, create, delete, phones, side_effects, update
 from accounts.views import examples
 from config import api, daily_limits, errors
+from config.api.messages import Response
 from config.content_negotiation import select_media_type
 
 CREATION_ERRORS = (

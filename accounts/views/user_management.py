@@ -6,7 +6,6 @@ from typing import Any
 
 from django.http import HttpResponse
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from accounts import audit_log, permissions, users
 from accounts.auth.authentication import actor_of, authenticated_user
@@ -21,6 +20,7 @@ from accounts.views import examples, own_account
 from config import api, daily_limits, errors, local_time
 from config.api import csv_tables, pagination, throttling
 from config.api.fields import EmptyBody
+from config.api.messages import Response
 from config.audit import reader
 
 UPDATE_ERRORS = (

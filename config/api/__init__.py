@@ -16,20 +16,23 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import update_wrapper
 from typing import Any, Protocol, TypeVar, cast
 from urllib.parse import quote, urlencode
 
 import orjson
-from django.utils.cache import patch_vary_headers
-from rest_framework import serializers
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from rest_framework import exceptions, serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from config import errors, strict_json
-from config.api import pagination, throttling
+from config import errors
+from config.api import pagination, problem_details, throttling
 from config.api.fields import StrictQuery, StrictSerializer
-from config.api.operations import ErrorType, Operation
+from config.api.headers import add_vary
+from config.api.messages import OperationRequest, Response
+from config.api.operations import UNDECLARED, ErrorType, Operation
 from config.api.record_bodies import parse_body_or_query as parse_body_or_query
 from config.api.record_bodies import read_precondition as read_precondition
 from config.dynamodb import idempotency
@@ -155,52 +158,85 @@ class OperationViewSet(ViewSet):
     tag: str
     """The group of the operations in the OpenAPI document."""
     action: str
+    allowed_methods: list[str] = []
     rate_limit_status: throttling.RateLimitStatus | None = None
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    @classmethod
+    def as_view(cls, actions: Any = None, **initkwargs: Any) -> Any:
+        """The view of a path; ``actions`` names the methods of this class by HTTP method.
+
+        REST framework's own view describes it for the OpenAPI document, but does not run.
+        """
+        description = super().as_view(actions, **initkwargs)
+        action_names = {method.upper(): name for method, name in (actions or {}).items()}
+        if "GET" in action_names:
+            action_names["HEAD"] = action_names["GET"]
+        allowed_methods = [method.upper() for method in cls.http_method_names if method.upper() in action_names]
+
+        def view(request: HttpRequest, **parameters: str) -> HttpResponseBase:
+            operation_view = cls(**initkwargs)
+            operation_view.allowed_methods = allowed_methods
+            operation_view.action = action_names.get(str(request.method), "")
+            return operation_view._respond(request, parameters)
+
+        return update_wrapper(view, description)
+
+    def _respond(self, http_request: HttpRequest, parameters: Mapping[str, str]) -> HttpResponseBase:
+        """Admit the request and run the method that handles it; errors become problem documents."""
+        request = OperationRequest(http_request, self)
+        try:
+            self._admit(request)
+            response = getattr(self, self.action)(request, **parameters)
+        except Exception as error:
+            response = problem_details.handle_exception(error, {"view": self, "request": request})
+        self._add_headers(request, response)
+        return cast(HttpResponseBase, response)
+
+    def _admit(self, request: OperationRequest) -> None:
         """Authenticate, count and authorize the request before any data is read."""
-        if getattr(self, self.action or "", None) is None:
+        if not self.action:
             throttling.get_limiter().count_request("anonymous", request.META["REMOTE_ADDR"])
-            self.http_method_not_allowed(request)
+            raise exceptions.MethodNotAllowed(str(request.method))
         declared = self.declared_operation()
         if not declared.permission:
             raise errors.Forbidden("This operation has no permission declared.")
         caller = self._authenticate(request, declared)
-        request.META |= {"dutyline.actor": caller.id, "dutyline.customer": caller.customer_id}
+        request.META["dutyline.actor"], request.META["dutyline.customer"] = caller.id, caller.customer_id
         throttling.set_payer(request, caller.id, caller.customer_id)
         limiter = throttling.get_limiter()
         self.rate_limit_status = limiter.count_request(declared.rate_limit, caller.id, caller.customer_id)
         caller.require(declared.permission)
-        if declared.query is None:
+        if declared.query is None and request.META.get("QUERY_STRING"):
             StrictQuery.parse_query(request)
-        super().initial(request, *args, **kwargs)
 
     def declared_operation(self) -> Operation:
         """What the method that handles the request declares."""
-        return cast(Operation, getattr(getattr(self, self.action or "", None), "operation", Operation()))
+        return cast(Operation, getattr(getattr(self, self.action or "", None), "operation", UNDECLARED))
 
-    def _authenticate(self, request: Request, declared: Operation) -> Caller:
+    def _authenticate(self, request: OperationRequest, declared: Operation) -> Caller:
         try:
-            return cast(Caller, request.user)
+            for authenticator in self.get_authenticators():
+                request.user, request.auth = cast(Any, authenticator.authenticate(request))
         except errors.Unauthenticated as error:
             self.rate_limit_status = throttling.get_limiter().count_request("anonymous", request.META["REMOTE_ADDR"])
             if declared.no_account_status == 404 and isinstance(error, errors.NoAccount):
                 raise errors.NotFound(error.detail) from error
             raise
+        return cast(Caller, request.user)
 
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
+    def _add_headers(self, request: OperationRequest, response: HttpResponseBase) -> None:
         """Add the caller's quota, links to what the body names, and the mark of a replay."""
-        final_response = super().finalize_response(request, response, *args, **kwargs)
-        for name, value in _link_headers(self.declared_operation(), request, final_response).items():
-            final_response[name] = value
+        declared = self.declared_operation()
+        response["Allow"] = ", ".join(self.allowed_methods)
+        for name, value in _link_headers(declared, request, response).items():
+            response[name] = value
         for name, value in (self.rate_limit_status.headers() if self.rate_limit_status else {}).items():
-            final_response[name] = value
-        if self.declared_operation().csv_columns:
-            patch_vary_headers(final_response, ["Accept"])
+            response[name] = value
+        if declared.csv_columns:
+            add_vary(response, "Accept")
         idempotency_key = request.META.get(_KEY_OF_REQUEST)
         if idempotency_key and idempotency_key.is_replayed:
-            final_response["Idempotent-Replayed"] = "true"
-        return final_response
+            response["Idempotent-Replayed"] = "true"
 
 
 def _link_headers(declared: Operation, request: Request, response: Any) -> dict[str, str]:
@@ -246,7 +282,7 @@ def versioned_response(request: Request, serializer: serializers.Serializer[Any]
     If-Match takes the version. The digest tells apart what the version does not count: the records
     of different callers at one URL, such as ``/user``, and names from other records.
     """
-    data = serializer.data
-    digest = hashlib.sha256(strict_json.dumps(data, default=str)).hexdigest()[:16]
-    version = int(cast(Any, serializer.instance).version)
-    return Response(data, status=status, headers={"ETag": f'"{version}.{digest}"'})
+    response = Response(serializer.data, status)
+    digest = hashlib.sha256(response.content).hexdigest()[:16]
+    response["ETag"] = f'"{cast(Any, serializer.instance).version:d}.{digest}"'
+    return response

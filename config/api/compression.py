@@ -5,8 +5,9 @@ import re
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.cache import patch_vary_headers
 from django_http_compression.middleware import HttpCompressionMiddleware
+
+from config.api.headers import add_vary
 
 MIN_BYTES = 860
 """Shorter bodies fit into one network packet anyway."""
@@ -31,6 +32,6 @@ class CompressionMiddleware(HttpCompressionMiddleware):
         if request.path.startswith(settings.ADMIN_PATH) or response.streaming:
             return
         if response.status_code == 304 or self.content_type_re.match(response.headers.get("Content-Type", "")):
-            patch_vary_headers(response, ["Accept-Encoding"])
+            add_vary(response, "Accept-Encoding")
         if len(getattr(response, "content", b"")) >= MIN_BYTES:
             super().maybe_compress(request, response)

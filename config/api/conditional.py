@@ -30,7 +30,7 @@ class ConditionalRequestMiddleware:
             return response
         if "ETag" not in response:
             response["ETag"] = digest_etag(response.content)
-        if _matches(request.headers.get("If-None-Match", ""), response["ETag"]):
+        if _matches(request.META.get("HTTP_IF_NONE_MATCH", ""), response["ETag"]):
             return _not_modified(response)
         return response
 
@@ -55,12 +55,14 @@ def weak_etag(value: Any) -> str:
 
 def not_modified_response(request: HttpRequest, etag: str) -> HttpResponse | None:
     """304 if the client has the representation with this ETag, before it is built; or None."""
-    if not _matches(request.headers.get("If-None-Match", ""), etag):
+    if not _matches(request.META.get("HTTP_IF_NONE_MATCH", ""), etag):
         return None
     return _not_modified(HttpResponse(headers={"ETag": etag}))
 
 
 def _matches(header: str, etag: str) -> bool:
+    if not header:
+        return False
     tags = {tag.strip().removeprefix("W/") for tag in header.split(",")}
     return not tags.isdisjoint({"*", etag.removeprefix("W/")})
 

@@ -2,17 +2,17 @@
 
 import ipaddress
 import logging
+import os
 import re
 import time
 from collections.abc import Callable
+from functools import lru_cache
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, UnreadablePostError
-from django.utils.cache import patch_vary_headers
-from ulid import ULID
 
 from config import costs, errors
-from config.api import problem_details, throttling
+from config.api import headers, problem_details, throttling
 
 logger = logging.getLogger("dutyline.web")
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -25,6 +25,11 @@ MAX_HEADER_LENGTH, MAX_HEADERS_LENGTH = 8 * 1024, 32 * 1024
 _HEADERS = ("CONTENT_TYPE", "CONTENT_LENGTH")
 """Names of headers that do not begin with ``HTTP_``."""
 _FORWARDED_HEADERS = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST")
+MAX_ADDRESS_LENGTH = 45
+"""Characters of an IPv6 address that ends in an IPv4 address."""
+MAX_KNOWN_HOSTS = 64
+_CROCKFORD_PAIRS = [a + b for a in "0123456789ABCDEFGHJKMNPQRSTVWXYZ" for b in "0123456789ABCDEFGHJKMNPQRSTVWXYZ"]
+"""Two characters of a ULID, by their 10 bits."""
 
 
 class TrustedProxyMiddleware:
@@ -32,6 +37,8 @@ class TrustedProxyMiddleware:
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
+        self._known_hosts: set[str] = set()
+        """Values of Host that were right; checking one takes longer than all of the rest here."""
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         forwarded = {name: request.META.pop(name, "") for name in _FORWARDED_HEADERS}
@@ -42,12 +49,19 @@ class TrustedProxyMiddleware:
                 request.META["wsgi.url_scheme"] = forwarded["HTTP_X_FORWARDED_PROTO"]
             if forwarded["HTTP_X_FORWARDED_HOST"]:
                 request.META["HTTP_HOST"] = forwarded["HTTP_X_FORWARDED_HOST"]
-        if request.path != READINESS_PATH:
-            request.get_host()  # raises DisallowedHost, which becomes a 400
+        if request.META.get("HTTP_HOST") not in self._known_hosts and request.path != READINESS_PATH:
+            host = request.get_host()  # raises DisallowedHost, which becomes a 400
+            if len(self._known_hosts) < MAX_KNOWN_HOSTS:
+                self._known_hosts.add(host)
         return self._get_response(request)
 
 
 def _is_trusted(address: str) -> bool:
+    return bool(settings.TRUSTED_PROXIES) and len(address) <= MAX_ADDRESS_LENGTH and _is_in_trusted_network(address)
+
+
+@lru_cache(maxsize=1024)
+def _is_in_trusted_network(address: str) -> bool:
     try:
         ip_address = ipaddress.ip_address(address)
     except ValueError:
@@ -73,7 +87,7 @@ class RequestLogMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request_id = str(ULID())
+        request_id = new_request_id()
         request.META["dutyline.request_id"] = request_id
         started_at = time.perf_counter()
         with costs.measure(request.META.get("dutyline.received_at")) as cost:
@@ -82,9 +96,15 @@ class RequestLogMiddleware:
                 problem_details.describe_refused_method(request, response)
         throttling.charge_request(request, cost)
         response["X-Request-Id"] = request_id
-        _set_default_headers(response)
+        headers.set_default_headers(response)
         logger.info("request", extra=_log_fields(request, response, cost, time.perf_counter() - started_at))
         return response
+
+
+def new_request_id() -> str:
+    """A ULID; the library takes three times as long."""
+    value = time.time_ns() // 1_000_000 << 80 | int.from_bytes(os.urandom(10))
+    return "".join([_CROCKFORD_PAIRS[value >> shift & 1023] for shift in range(120, -1, -10)])
 
 
 def _log_fields(request: HttpRequest, response: HttpResponse, cost: costs.Cost, seconds: float) -> dict[str, object]:
@@ -104,18 +124,8 @@ def _log_fields(request: HttpRequest, response: HttpResponse, cost: costs.Cost, 
 
 def _client_request_id(request: HttpRequest) -> str | None:
     """The id that the client gave the request: for the log only, since two requests may have it."""
-    client_request_id = request.headers.get("X-Request-Id", "")
+    client_request_id = request.META.get("HTTP_X_REQUEST_ID", "")
     return client_request_id if _CLIENT_REQUEST_ID_PATTERN.fullmatch(client_request_id) else None
-
-
-def _set_default_headers(response: HttpResponse) -> None:
-    response.setdefault("Cache-Control", "private, no-cache" if "ETag" in response else "no-store")
-    response.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'")
-    response.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-    if "ETag" in response and "public" not in response["Cache-Control"]:
-        patch_vary_headers(response, ["Authorization"])
-    if not response.streaming and response.status_code not in (204, 304):
-        response.setdefault("Content-Length", str(len(response.content)))  # else it is sent in chunks
 
 
 class HeaderLimitMiddleware:
@@ -125,7 +135,7 @@ class HeaderLimitMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        lengths = [len(value) for name, value in request.META.items() if name in _HEADERS or name.startswith("HTTP_")]
+        lengths = [len(value) for name, value in request.META.items() if name[:5] == "HTTP_" or name in _HEADERS]
         if max(lengths, default=0) > MAX_HEADER_LENGTH or sum(lengths) > MAX_HEADERS_LENGTH:
             detail = f"A header may have {MAX_HEADER_LENGTH // 1024} KiB, all together {MAX_HEADERS_LENGTH // 1024}."
             return problem_details.problem_response(request, errors.HeadersTooLarge(detail))

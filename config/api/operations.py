@@ -72,6 +72,9 @@ class Operation:
         return sorted(types, key=lambda error: (error.status, error.code))
 
 
+UNDECLARED = Operation()
+
+
 def own_codes(base: ErrorType) -> Iterator[ErrorType]:
     """The class and its subclasses, of those already imported, that define a code."""
     if "code" in vars(base) and base is not errors.DomainError:

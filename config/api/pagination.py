@@ -17,10 +17,10 @@ from django.conf import settings
 from drf_spectacular.drainage import get_override
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from config import errors
 from config.api.fields import NextCursorField
+from config.api.messages import Response
 from config.dynamodb import pagination
 
 

@@ -8,10 +8,10 @@ from config.settings.vendors import AUTH0
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.auth.authentication.BearerToken"],
     "DEFAULT_PERMISSION_CLASSES": [],  # config.api checks each operation's own
-    "DEFAULT_PARSER_CLASSES": ["config.content_negotiation.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["config.content_negotiation.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["config.content_negotiation.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.content_negotiation.JSONOnlyNegotiation",
-    "DATETIME_FORMAT": None,  # the renderer writes times
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.content_negotiation.FirstRendererNegotiation",
+    "DATETIME_FORMAT": None,  # config.strict_json writes times
     "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "config.api.schema.OperationSchema",
     "EXCEPTION_HANDLER": "config.api.problem_details.handle_exception",

@@ -63,7 +63,21 @@ INSTALLED_APPS = [
     "accounts",
     "config",
 ]
+PAGE_SEGMENTS = frozenset({"admin", "static"})
+"""First segments of the paths of the back office and of static files, which MIDDLEWARE is for."""
+API_MIDDLEWARE = [  # of all other paths: they take no cookies, so sessions and CSRF are none of theirs
+    "config.api.headers.SecurityHeadersMiddleware",  # first: refusals of the others have its headers too
+    "config.api.middleware.RequestLogMiddleware",
+    "config.api.middleware.HeaderLimitMiddleware",
+    "config.api.middleware.TrustedProxyMiddleware",
+    "config.api.address_limit.AddressLimitMiddleware",
+    "config.api.compression.CompressionMiddleware",
+    "config.api.conditional.ConditionalRequestMiddleware",
+    "config.api.headers.CrossOriginMiddleware",
+    "config.api.middleware.BodyLimitMiddleware",
+]
 MIDDLEWARE = [
+    "config.api.stack.ApiStackMiddleware",  # all other paths end here
     "django.middleware.security.SecurityMiddleware",  # first: refusals of the others have its headers too
     "config.api.middleware.RequestLogMiddleware",
     "config.api.middleware.HeaderLimitMiddleware",

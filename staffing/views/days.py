@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from accounts.auth.authentication import actor_of
 from config import api, errors
+from config.api.messages import Response
 from staffing.schedules import days
 from staffing.serializers.days import (
     DayNoteChange,

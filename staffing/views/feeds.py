@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from accounts.auth.authentication import actor_of
 from config import api, errors
 from config.api import conditional, problem_details, throttling
 from config.api.fields import EmptyBody
+from config.api.messages import Response
 from staffing.calendar import feed
 from staffing.serializers.schedules import DeletedFeed, FeedView
 from staffing.views import examples

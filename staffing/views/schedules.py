@@ -7,12 +7,12 @@ from typing import Any, cast
 
 from django.http import HttpResponse
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from accounts import permissions, users
 from accounts.auth.authentication import actor_of, authenticated_user
 from config import api, errors, local_time
 from config.api import conditional, csv_tables, pagination
+from config.api.messages import Response
 from staffing.models import Schedule
 from staffing.recurrence import edit, pattern, rrule
 from staffing.recurrence.series_update import SeriesUpdate

@@ -3,13 +3,13 @@
 from datetime import UTC, datetime
 
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from accounts import permissions
 from accounts.auth.authentication import actor_of
 from config import api, errors
 from config.api import pagination
 from config.api.fields import DeletedRecord
+from config.api.messages import Response
 from staffing import shift_templates
 from staffing.recurrence.rrule import RecurrenceUnsupported
 from staffing.serializers.shift_templates import (

@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from accounts import permissions
 from accounts.auth.authentication import actor_of, authenticated_user
 from config import api, errors
 from config.api import pagination
+from config.api.messages import Response
 from telephony import blocked_callers
 from telephony.serializers.blocked_callers import (
     BlockedCallerQuery,

@@ -3,11 +3,11 @@
 from datetime import UTC, datetime
 
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from accounts.auth.authentication import actor_of, authenticated_user
 from config import api, errors
 from config.api.fields import EmptyBody
+from config.api.messages import Response
 from telephony import phone_verification
 from telephony.callbacks import rights
 from telephony.callbacks.bridge import placement

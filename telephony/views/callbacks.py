@@ -3,13 +3,13 @@
 from datetime import UTC, datetime
 
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from accounts import permissions
 from accounts.auth.authentication import actor_of
 from config import api, errors
 from config.api import pagination
 from config.api.fields import EmptyBody
+from config.api.messages import Response
 from telephony.callbacks import closing, holding, queries, requesting, rights
 from telephony.callbacks.callback_record import CallbackClosed, CallbackTaken, CallerWithheld
 from telephony.callbacks.queries import WAITING, Criteria

@@ -7,13 +7,13 @@ from functools import partial
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from accounts import permissions
 from accounts.auth.authentication import actor_of, authenticated_user
 from config import api, daily_limits, errors, local_time
 from config.api import csv_tables, pagination, ranges
 from config.api.fields import EmptyBody
+from config.api.messages import Response
 from telephony import phone_pauses, phone_verification
 from telephony.calls import recordings
 from telephony.calls.history import listing, queries

@@ -6,11 +6,11 @@ from typing import Any
 import orjson
 from django.conf import settings
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from accounts.auth.authentication import actor_of
 from config import api, errors
 from config.api import conditional
+from config.api.messages import Response
 from config.api.published import published_document
 from telephony import lines
 from telephony.calls import preview

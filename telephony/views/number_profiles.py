@@ -3,11 +3,11 @@
 from datetime import UTC, datetime
 
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from accounts.auth.authentication import actor_of
 from config import api, errors
 from config.api.fields import DeletedRecord
+from config.api.messages import Response
 from telephony.numbers import adoption, profiles, reservation
 from telephony.serializers.number_profiles import (
     NumberAdoption,

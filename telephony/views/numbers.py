@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from accounts.auth.authentication import actor_of
 from config import api, errors
 from config.api import pagination
 from config.api.fields import EmptyBody, PageQuery
+from config.api.messages import Response
 from telephony.numbers import inventory, purchase, requirements, reservation
 from telephony.serializers.numbers import (
     AvailableNumbers,

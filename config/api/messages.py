@@ -1,0 +1,59 @@
+"""What views get and return: REST framework's request without its detours, and JSON rendered once.
+
+REST framework negotiates parser and renderer, authenticates and renders in steps that can be
+replaced one by one; here each of them has one answer. That costs a third of what it does there, and
+leaves no cycles of references for the garbage collector.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from rest_framework.exceptions import UnsupportedMediaType
+from rest_framework.request import Empty, Request
+
+from config import strict_json
+
+
+class OperationRequest(Request):
+    """A request for an operation; `config.api.OperationViewSet` sets ``user`` and ``auth``."""
+
+    def __init__(self, request: HttpRequest, view: Any) -> None:
+        self._request = request
+        self._full_data: Any = Empty  # REST framework's mark of what was not read yet
+        self.parser_context = {"view": view}
+        self.META = request.META
+        self.method = request.method
+        self.path = request.path
+
+    def _load_data_and_files(self) -> None:
+        self._full_data = {}  # for those who ask again after an error
+        self._full_data = parse_body(self._request)
+
+
+class Response(HttpResponse):
+    """JSON, rendered once. The value stays for who adds headers that follow from it."""
+
+    def __init__(self, data: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        self.data = data
+        content = strict_json.dumps(data, default=str)
+        super().__init__(content, content_type="application/json", status=status, headers=headers)
+
+
+def parse_body(request: HttpRequest) -> Any:
+    """The JSON of a body; ``{}`` without one. Other media types are refused, unless it is empty.
+
+    Raises `UnsupportedMediaType` and `strict_json.MalformedJSON`.
+    """
+    body = request.body
+    if not body:
+        return {}
+    content_type = request.META.get("CONTENT_TYPE", "")
+    media_type, *parameters = content_type.split(";")
+    if (media_type.strip() or "application/json").lower() != "application/json":
+        raise UnsupportedMediaType(content_type)
+    for parameter in parameters:
+        name, _, value = parameter.strip().partition("=")
+        if name.lower() == "charset" and value.strip('"').lower() not in ("utf-8", "utf8"):
+            raise UnsupportedMediaType(content_type)
+    return strict_json.loads(body)
