@@ -6,8 +6,9 @@ oneself; they hold within the person's locations. See ``docs/architecture.md``.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from accounts import denied_attempts
@@ -185,6 +186,12 @@ def split_permissions(role: str, permissions: Collection[str]) -> tuple[list[str
     return sorted(set(permissions) - ROLES[role]), sorted(ROLES[role].difference(permissions, SELF_SERVICE))
 
 
+@lru_cache(maxsize=1_024)
+def list_permissions(rights: AccessRights) -> tuple[str, ...]:
+    """The effective permissions, sorted; kept, as most people of a role have the same."""
+    return tuple(sorted(rights.permissions))
+
+
 def user_actor(user: User, origin: Origin = Origin()) -> Actor:
     """The actor of a signed-in person."""
     return Actor(
@@ -192,7 +199,9 @@ def user_actor(user: User, origin: Origin = Origin()) -> Actor:
         id=user.id,
         name=user.name,
         customer_id=user.customer_id,
-        **asdict(origin),
+        ip=origin.ip,
+        user_agent=origin.user_agent,
+        request_id=origin.request_id,
         role=user.role,
         permissions=access_rights_of(user).permissions,
         locations=tuple(user.locations),

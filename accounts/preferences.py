@@ -28,6 +28,7 @@ OPT_IN = {
     ("email", "callback_handed_over"),
 }
 """Notifications that are off until a person turns them on."""
+_NOTIFICATION_DEFAULTS = {channel: {event: (channel, event) not in OPT_IN for event in EVENTS} for channel in CHANNELS}
 GERMAN_ZONES = {"CET": "MEZ", "CEST": "MESZ"}
 REMINDER_MINUTES, MAX_REMINDER_MINUTES = 60, 1440
 
@@ -65,6 +66,7 @@ def drop_shown(change: Settings, shown: Settings) -> dict[str, Any]:
 
 def with_defaults(settings: Settings) -> dict[str, Any]:
     """The settings with the effective value of every notification."""
+    notifications = settings.get("notifications", {})
     return {
         "language": settings.get("language"),
         "time_zone": _recover_zone(settings),
@@ -72,16 +74,16 @@ def with_defaults(settings: Settings) -> dict[str, Any]:
         "ringing": is_ringing_enabled(settings),
         "answer_without_key": is_answering_without_key(settings),
         "notifications": {
-            channel: {event: is_notification_enabled(settings, channel, event) for event in EVENTS}
-            for channel in CHANNELS
+            channel: {event: bool(chosen.get(event, default)) for event, default in defaults.items()}
+            for channel, defaults in _NOTIFICATION_DEFAULTS.items()
+            for chosen in [notifications.get(channel, {})]
         },
     }
 
 
 def is_notification_enabled(settings: Settings, channel: str, event: str) -> bool:
     """Whether the person receives an event on this channel, by choice or by default."""
-    default = (channel, event) not in OPT_IN
-    return bool(settings.get("notifications", {}).get(channel, {}).get(event, default))
+    return bool(settings.get("notifications", {}).get(channel, {}).get(event, _NOTIFICATION_DEFAULTS[channel][event]))
 
 
 def reminder_minutes_of(settings: Settings) -> int:

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
 from config import audit, dynamodb, zone_rules
 from config.dynamodb.attributes import Erasure, Json, Number, PersonalData, Text, Timestamp, TimeZoneName, ZonedJson
 from staffing.recurrence import expand, pattern
-from staffing.recurrence.expand import Series
+from staffing.recurrence.expand import Occurrence, Series
 
 VERSION_RECORD_KEY = "#"
 """The range key of a person's version record in ``staff-busy``; sorts before every row."""
@@ -94,6 +95,11 @@ class Schedule(dynamodb.Record):
     def is_series(self) -> bool:
         return self.pattern is not None
 
+    @property
+    def first_shift(self) -> Occurrence:
+        """The only shift, or the first of a series, also where a rule would leave that out."""
+        return _build_first_shift(self.start, self.end, self.zone)
+
     def follows_present_rules(self) -> bool:
         """Whether ``window`` and ``zone_rules`` are those of the present rules.
 
@@ -105,6 +111,12 @@ class Schedule(dynamodb.Record):
     def series(self, window: tuple[datetime, datetime] | None = None) -> Series:
         """Its shifts; with a window, complete only for those that overlap it."""
         return pattern.from_stored_pattern(self.start, self.end, self.zone, self.pattern, window)
+
+
+@lru_cache(maxsize=4_096)
+def _build_first_shift(start: str, end: str, zone: str) -> Occurrence:
+    """Kept, as many shifts have the same times: conversions between zones were half of a list."""
+    return expand.build_first_occurrence(pattern.from_stored_pattern(start, end, zone, None))
 
 
 def to_attributes(series: Series) -> dict[str, Any]:

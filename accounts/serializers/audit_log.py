@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from config import audit
 from config.api.fields import LimitField, NextCursorField, QueryIntegerField, TextField
+from config.api.record_views import RecordView
 from config.api.time_queries import DateTimeRangeQuery
 
 
@@ -40,7 +41,7 @@ class AuditQuery(DateTimeRangeQuery):
         return attrs
 
 
-class AuditParty(serializers.Serializer[Any]):
+class AuditParty(RecordView[Any]):
     """The actor or the subject of an entry."""
 
     type = serializers.CharField(help_text="Such as user, operator, system, customer, location or schedule.")
@@ -48,7 +49,7 @@ class AuditParty(serializers.Serializer[Any]):
     name = serializers.CharField(allow_null=True, help_text="null after the personal data is erased.")
 
 
-class AuditChange(serializers.Serializer[Any]):
+class AuditChange(RecordView[Any]):
     """A changed field; values are null after personal data is erased."""
 
     field = serializers.CharField(help_text="Name of the field.")
@@ -56,7 +57,7 @@ class AuditChange(serializers.Serializer[Any]):
     after = serializers.JSONField(help_text="Value after, as JSON; null: none.")
 
 
-class AuditLogItem(serializers.Serializer[Any]):
+class AuditLogItem(RecordView[Any]):
     """An audit entry."""
 
     id = serializers.CharField()
@@ -78,7 +79,7 @@ class AuditLogItem(serializers.Serializer[Any]):
     )
 
 
-class AuditPage(serializers.Serializer[Any]):
+class AuditPage(RecordView[Any]):
     """Audit entries, newest first, and their total number."""
 
     items = AuditLogItem(many=True, source="lines")

@@ -1,12 +1,13 @@
 """Serializers of user settings and customer defaults."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from accounts import preferences
+from config import json_cache
 from config.api.fields import StrictBooleanField, StrictChoiceField, StrictIntegerField, StrictSerializer, TimeZoneField
 from config.api.record_views import RecordView
 
@@ -114,7 +115,16 @@ class SettingsView(RecordView[Any]):
 
     def to_representation(self, instance: Mapping[str, Any]) -> dict[str, Any]:
         """Stored settings are sparse: add the defaults."""
-        return dict(super().to_representation(preferences.with_defaults(instance)))
+        return cast(dict[str, Any], _show_settings(instance))
+
+    def show_complete(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """The view of settings with defaults."""
+        return super().to_representation(settings)
+
+
+@json_cache.remember(max_size=1_024)
+def _show_settings(stored: dict[str, Any]) -> dict[str, Any]:
+    return SettingsView().show_complete(preferences.with_defaults(stored))
 
 
 @extend_schema_serializer(component_name="CustomerDefaultsChange")

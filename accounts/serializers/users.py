@@ -157,7 +157,7 @@ class UserView(RecordView[User]):
 
         Always with those over oneself.
         """
-        return sorted(permissions.access_rights_of(user).permissions)
+        return list(permissions.list_permissions(permissions.access_rights_of(user)))
 
     @extend_schema_field(serializers.ListField(child=_PermissionView()))
     def get_deniedPermissions(self, user: User) -> list[str]:  # noqa: N802 - the wire's name

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, cast
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from config import json_cache
 from config.api.fields import (
     DeletedRecord,
     NextCursorField,
@@ -56,8 +57,7 @@ class ScheduleView(DetailsView):
 
     def to_representation(self, instance: Schedule) -> dict[str, Any]:
         """The times of the first shift, in the schedule's time zone."""
-        series = instance.series()
-        first_occurrence = expand.build_first_occurrence(series)
+        first_shift, zone = instance.first_shift, instance.zone
         return {
             "kind": "schedule",
             "id": instance.id,
@@ -65,11 +65,11 @@ class ScheduleView(DetailsView):
             "locationId": instance.location_id,
             "staffId": instance.staff_id,
             "staffName": self.context.get("staff_names", {}).get(instance.staff_id),
-            "startTime": expand.to_zoned_time(first_occurrence.start, series.zone),
-            "endTime": expand.to_zoned_time(first_occurrence.end, series.zone),
-            "timeZone": series.zone,
+            "startTime": expand.to_zoned_time(first_shift.start, zone),
+            "endTime": expand.to_zoned_time(first_shift.end, zone),
+            "timeZone": zone,
             "recurring": instance.is_series,
-            "recurrencePattern": pattern.to_pattern(series) if series.rule else None,
+            "recurrencePattern": _show_pattern(instance.pattern, zone) if instance.is_series else None,
             "templateId": instance.template_id,
             "splitFrom": instance.split_from,
             **to_json(get_details(instance)),
@@ -77,6 +77,13 @@ class ScheduleView(DetailsView):
             "updatedAt": instance.updated_at,
             "version": int(instance.version),
         }
+
+
+@json_cache.remember(max_size=1_024)
+def _show_pattern(stored: dict[str, Any], zone: str) -> dict[str, Any]:
+    """A stored pattern as the API shows it; it does not depend on the times of the first shift."""
+    any_time = "2000-01-01T00:00:00"
+    return pattern.to_pattern(pattern.from_stored_pattern(any_time, any_time, zone, stored))
 
 
 class NewSchedule(ScheduleDetails, NewRecordBody):

@@ -5,9 +5,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rest_framework import serializers
 
+from accounts import permissions, preferences
+from accounts.models import Customer, Location, User
+from accounts.serializers.customers_and_locations import CustomerView, LocationView
+from accounts.serializers.preferences import SettingsView
+from accounts.serializers.users import UserView
+from config import dynamodb
 from config.api.record_views import RecordView
+from tests.support import record_items
 
 
 @dataclass
@@ -79,3 +88,63 @@ def test_missing_attribute_is_a_defect() -> None:
 
     with pytest.raises(AttributeError, match="other"):
         assert view(_Record()).data
+
+
+_SETTINGS = st.fixed_dictionaries(
+    {},
+    optional={
+        "language": st.sampled_from(["de", None]),
+        "time_zone": st.sampled_from(["Europe/Berlin", "US/Eastern", "Nowhere/Zone"]),
+        "ringing": st.booleans(),
+        "notifications": st.dictionaries(
+            st.sampled_from(["email", "push"]), st.dictionaries(st.sampled_from(preferences.EVENTS), st.booleans())
+        ),
+    },
+)
+_PERMISSIONS = st.lists(st.sampled_from(sorted(permissions.PERMISSIONS)), max_size=3, unique=True)
+_VALUES = {
+    "role": st.sampled_from(list(permissions.ROLES)),
+    "extra": _PERMISSIONS,
+    "denied": _PERMISSIONS,
+    "settings": _SETTINGS,
+}
+
+
+@pytest.mark.parametrize(
+    ("view_class", "record_class"), [(UserView, User), (LocationView, Location), (CustomerView, Customer)]
+)
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_views_of_records_show_what_their_declarations_say(
+    view_class: type[RecordView[Any]], record_class: type[dynamodb.Record], data: st.DataObject
+) -> None:
+    values = {name: value for name, value in _VALUES.items() if name in record_class.get_attributes()}
+    item = data.draw(record_items.items_of(record_class, is_complete=True, values=values))
+    view, record = view_class(), record_class.from_item(item)
+
+    assert view.to_representation(record) == serializers.Serializer.to_representation(view, record)
+
+
+@settings(max_examples=30, deadline=None)
+@given(stored=_SETTINGS)
+def test_settings_are_shown_as_declared_with_defaults(stored: dict[str, Any]) -> None:
+    view = SettingsView()
+
+    shown = view.to_representation(stored)
+
+    assert shown == serializers.Serializer.to_representation(view, preferences.with_defaults(stored))
+
+
+def test_views_within_a_view_get_its_context() -> None:
+    def show(view: Any, instance: Any) -> str:
+        return f"{view.context.get('prefix', '')}{instance.name}"
+
+    inner = type("Inner", (RecordView,), {"label": serializers.SerializerMethodField(), "get_label": show})
+    outer = type("Outer", (RecordView,), {"home": inner(), "places": inner(many=True)})
+    record = _Record()
+
+    assert outer(record, context={"prefix": "in "}).data == {
+        "home": {"label": "in Boston"},
+        "places": [{"label": "in Boston"}, {"label": "in Denver"}],
+    }
+    assert outer(record).data["home"] == {"label": "Boston"}

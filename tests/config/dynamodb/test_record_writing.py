@@ -14,7 +14,7 @@ from config import dynamodb
 from config.dynamodb import record_writing
 from config.dynamodb.records import Record
 from config.privacy import data_map
-from tests.config.dynamodb.test_records import ATTRIBUTE_VALUES
+from tests.support.record_items import ATTRIBUTE_VALUES
 
 data_map.load_data_maps()  # imports the records of all apps
 

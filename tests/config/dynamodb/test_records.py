@@ -3,57 +3,26 @@
 from datetime import UTC, datetime
 from functools import partial
 from threading import Thread
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pynamodb.attributes import Attribute
 from pynamodb.exceptions import AttributeDeserializationError
 
 from config import dynamodb
 from config.dynamodb.attributes import Timestamp
 from config.dynamodb.records import Record
 from config.privacy import data_map
+from tests.support import record_items
 
 data_map.load_data_maps()  # imports the records of all apps
-
-_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=5),
-    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=5), children, max_size=3),
-    max_leaves=5,
-)
-ATTRIBUTE_VALUES: dict[str, st.SearchStrategy[Any]] = {
-    "Text": st.text(min_size=1, max_size=10),
-    "TimeZoneName": st.sampled_from(["Europe/Berlin", "US/Eastern", "Nowhere/Zone"]),
-    "Number": st.integers(-(10**12), 10**12),
-    "Boolean": st.booleans(),
-    "Binary": st.binary(min_size=1, max_size=10),
-    "TextList": st.lists(st.text(max_size=5), max_size=4),
-    "TextSet": st.sets(st.text(min_size=1, max_size=5), min_size=1, max_size=4),
-    "TextMap": st.dictionaries(st.text(min_size=1, max_size=5), st.text(max_size=5), max_size=3),
-    "Json": _JSON.filter(lambda value: value is not None),
-    "ZonedJson": st.fixed_dictionaries({"timeZone": st.sampled_from(["US/Eastern", "Nowhere/Zone"])}),
-    "Timestamp": st.datetimes(timezones=st.just(UTC)),
-}
-
-
-def _to_stored(attribute: Attribute[Any], value: Any) -> dict[str, Any]:
-    return {attribute.attr_type: attribute.serialize(value)}
 
 
 @pytest.mark.parametrize("record_class", dynamodb.record_classes(), ids=lambda record_class: record_class.__name__)
 @settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_records_are_read_as_pynamodb_reads_them(record_class: type[Record], data: st.DataObject) -> None:
-    item: dict[str, Any] = {"unknown": {"S": "of a later release"}}
-    for attribute in record_class.get_attributes().values():
-        presence = data.draw(st.sampled_from(["value", "value", "value", "null", "absent"]))
-        if presence == "null":
-            item[attribute.attr_name] = {"NULL": True}
-        elif presence == "value":
-            value = data.draw(ATTRIBUTE_VALUES[type(attribute).__name__])
-            item[attribute.attr_name] = _to_stored(attribute, value)
+    item = {"unknown": {"S": "of a later release"}, **data.draw(record_items.items_of(record_class))}
 
     read, expected = record_class.from_item(item), record_class.from_raw_data(dict(item))
 
