@@ -1,5 +1,5 @@
 # config/dev/bootstrap.py brings what is missing.
-.PHONY: run test check scale token manage lock openapi
+.PHONY: run test check scale bench token manage lock openapi
 
 run:
 	@python3 -m config.dev.bootstrap run
@@ -12,6 +12,10 @@ test:
 scale:
 	@python3 -m config.dev.bootstrap test
 	@SCALE=1 .venv/bin/python -m pytest -n 2 --dist worksteal
+
+bench:
+	@python3 -m config.dev.bootstrap bench
+	@.venv/bin/python -m bench
 
 check:
 	@python3 -m config.dev.bootstrap test

@@ -1,4 +1,6 @@
-"""Installs what ``make run`` and ``make test`` need; runs with the system's Python alone.
+"""Installs what ``make run``, ``make test`` and ``make bench`` need.
+
+It runs with the system's Python alone.
 
 Each step first checks whether it is done, so a second start takes milliseconds. If a step fails,
 one sentence names the command that fixes it.
@@ -64,26 +66,32 @@ DEBIAN_TEST_PACKAGES: PackageChecks = {
     "nginx-light": _file_check("/usr/sbin/nginx"),
     "poppler-utils": _command_check("pdfdetach"),
 }
+DEBIAN_BENCH_PACKAGES: PackageChecks = {"wrk": _command_check("wrk")}
+DEBIAN_PACKAGES_BY_PURPOSE = {"test": DEBIAN_TEST_PACKAGES, "bench": DEBIAN_BENCH_PACKAGES}
+PEERS_FOLDER = ROOT / "bench/peers"
 
 
 def main() -> None:
-    """``python3 -m config.dev.bootstrap run``, or ``test``."""
+    """``python3 -m config.dev.bootstrap run``, or ``test`` or ``bench``."""
     purpose = sys.argv[1] if len(sys.argv) > 1 else "run"
     if sys.version_info < (3, 11):  # noqa: UP036 - whatever python3 the machine has
         _exit_with_message("Dutyline needs Python 3.11 or newer; this is " + sys.version.split()[0] + ".")
     SETUP_LOG.parent.mkdir(parents=True, exist_ok=True)
-    if purpose != "test" and not _is_product_running():
+    if purpose == "run" and not _is_product_running():
         services.ensure_ports_free(services.PortBlock.starting_at(services.read_base_port()))
     if message := unsupported_reason(purpose):
         _exit_with_message(message)
     if platform.system() == "Linux":
-        _install_debian_packages({**DEBIAN_PACKAGES, **(DEBIAN_TEST_PACKAGES if purpose == "test" else {})})
+        _install_debian_packages({**DEBIAN_PACKAGES, **DEBIAN_PACKAGES_BY_PURPOSE.get(purpose, {})})
     _install_python_packages("requirements-dev.txt" if purpose == "test" else "requirements.txt")
     _install_dynamodb_engine(purpose)
     if purpose == "test":
         _install_npm_packages(ROOT / "clients", "TypeScript client and sample app")
         _install_npm_packages(LOCAL_FOLDER / "openapi_clients", "OpenAPI linters and client generators")
         _install_npm_packages(LOCAL_FOLDER / "calendar_programs", "Calendar programs")
+    if purpose == "bench":
+        _install_python_packages("bench/peers/requirements.txt", PEERS_FOLDER / ".venv")
+        _install_npm_packages(PEERS_FOLDER / "express", "Express")
 
 
 def unsupported_reason(
@@ -95,6 +103,8 @@ def unsupported_reason(
     """Why this machine cannot run the product or the tests, and what to do; "" if it can."""
     if machine not in ("x86_64", "aarch64", "arm64"):
         return f"Dutyline runs on x86-64 and 64-bit ARM; this is {machine}."
+    if purpose == "bench" and system != "Linux":
+        return "The benchmark reads CPU times of /proc and runs on Linux only."
     if system == "Linux":
         return ""
     if system != "Darwin":
@@ -136,24 +146,24 @@ def _root_command_prefix(missing: list[str]) -> list[str]:
     return _exit_with_message(f"Dutyline needs Debian's {', '.join(missing)}. Install with {instruction}")
 
 
-def _install_python_packages(lock_file: str) -> None:
+def _install_python_packages(lock_file: str, venv: Path = VENV_FOLDER) -> None:
     digest = _lock_digest(lock_file)
-    if _is_venv_working() and digest in _installed_digests():
+    if _is_venv_working(venv) and digest in _installed_digests(venv):
         return
     try:
         import ensurepip  # noqa: F401 - checks that it is installed
     except ImportError:
         _exit_with_message("Python's venv module is missing. Install it with: apt-get install python3-venv")
-    if not _is_venv_working():
-        with _report_step("Python environment in .venv"):
-            shutil.rmtree(VENV_FOLDER, ignore_errors=True)
-            _run_logged([sys.executable, "-m", "venv", str(VENV_FOLDER)], "apt-get install python3-venv")
-    pip_command = [str(VENV_FOLDER / "bin/python"), "-m", "pip", "install", "--quiet", "--no-compile"]
+    if not _is_venv_working(venv):
+        with _report_step(f"Python environment in {venv.relative_to(ROOT)}"):
+            shutil.rmtree(venv, ignore_errors=True)
+            _run_logged([sys.executable, "-m", "venv", str(venv)], "apt-get install python3-venv")
+    pip_command = [str(venv / "bin/python"), "-m", "pip", "install", "--quiet", "--no-compile"]
     pip_command += ["--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:"]
     with _report_step(f"Python packages of {lock_file} (about half a minute)"):
         _run_logged([*pip_command, "-r", lock_file], "make run (it needs access to the Python package index)")
     digests = {digest} | ({_lock_digest("requirements.txt")} if lock_file.endswith("-dev.txt") else set())
-    (VENV_FOLDER / ".installed").write_text("\n".join(sorted(digests)))
+    (venv / ".installed").write_text("\n".join(sorted(digests)))
 
 
 def _lock_digest(lock_file: str) -> str:
@@ -161,15 +171,15 @@ def _lock_digest(lock_file: str) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _installed_digests() -> set[str]:
+def _installed_digests(venv: Path) -> set[str]:
     try:
-        return set((VENV_FOLDER / ".installed").read_text().split())
+        return set((venv / ".installed").read_text().split())
     except OSError:
         return set()
 
 
-def _is_venv_working() -> bool:
-    python = VENV_FOLDER / "bin/python"
+def _is_venv_working(venv: Path) -> bool:
+    python = venv / "bin/python"
     if not python.exists():
         return False
     return subprocess.run([python, "-S", "-c", ""], capture_output=True).returncode == 0

@@ -24,13 +24,14 @@ COMPILE_COMMAND = [
 LOCK_SOURCES = {
     "requirements.txt": ["pyproject.toml"],
     "requirements-dev.txt": ["pyproject.toml", "--group", "dev", "-c", "requirements.txt"],
+    "bench/peers/requirements.txt": ["bench/peers/requirements.in", "-c", "requirements.txt"],
 }
 RELEASE_FILE = ROOT / "config/zone_rules.toml"
 UPGRADE_ZONE_RULES = ("--upgrade-package", "tzdata")
 
 
 def main() -> None:
-    """Compile both files; existing pins but tzdata's stay unless ``--upgrade`` is given."""
+    """Compile all files; existing pins but tzdata's stay unless ``--upgrade`` is given."""
     check_only = "--check" in sys.argv
     upgrade = ["--upgrade"] if "--upgrade" in sys.argv else UPGRADE_ZONE_RULES
     for lock_file, sources in LOCK_SOURCES.items():
@@ -72,7 +73,7 @@ def _describe_zone_rules() -> str:
 def _diff(lock_file: str, sources: list[str]) -> str:
     current = (ROOT / lock_file).read_text()
     with tempfile.TemporaryDirectory() as folder:
-        compiled_file = Path(folder) / lock_file
+        compiled_file = Path(folder) / Path(lock_file).name
         compiled_file.write_text(current)
         subprocess.run([*COMPILE_COMMAND, *sources, "-o", str(compiled_file)], cwd=ROOT, check=True)
         lines = difflib.unified_diff(current.splitlines(), compiled_file.read_text().splitlines(), lineterm="")

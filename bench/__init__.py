@@ -1,0 +1,1 @@
+"""The benchmark against peers: ``make bench``. Not part of the product."""

@@ -1,0 +1,172 @@
+"""``make bench``: runs the targets interleaved and prints what a request costs each."""
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench import check, load, report
+from bench.operations import OPERATIONS, PEER_OPERATIONS, Data
+from bench.stack import FOLDER, ROOT, Stack
+from bench.tables import Engine
+from bench.targets import TARGETS, Target
+
+RESTORED_TABLE = "staff-busy"
+"""What a new shift is compared with: its rows would grow from round to round."""
+SEED_PREFIX = "seed"
+"""Of the copy from which it is restored."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the environment asks for."""
+
+    targets: Sequence[str]
+    operations: Sequence[str]
+    rounds: int
+    seconds: float
+    connections: int
+
+    @classmethod
+    def from_environment(cls) -> "Options":
+        """ONLY, OPERATIONS, ROUNDS, SECONDS and CONNECTIONS. Exits if one is unusable."""
+        targets = _choose("ONLY", TARGETS)
+        return cls(
+            targets=targets,
+            operations=_choose("OPERATIONS", tuple(OPERATIONS)),
+            rounds=int(os.environ.get("ROUNDS") or 5),
+            seconds=float(os.environ.get("SECONDS") or 2),
+            connections=int(os.environ.get("CONNECTIONS") or 16),
+        )
+
+
+def _choose(variable: str, known: Sequence[str]) -> list[str]:
+    chosen = [name for name in os.environ.get(variable, "").split(",") if name] or list(known)
+    if unknown := [name for name in chosen if name not in known]:
+        sys.exit(f"{variable}: there is no {unknown[0]}; there are: {', '.join(known)}")
+    return chosen
+
+
+@contextmanager
+def running_stack() -> Iterator[Stack]:
+    """The engines with the data; one run at a time on this machine."""
+    with (Path(tempfile.gettempdir()) / "dutyline-bench.lock").open("w") as lock_file:
+        print("· waiting for its turn …", flush=True)
+        fcntl.flock(lock_file, fcntl.LOCK_EX)
+        folder = FOLDER / "run"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        stack = Stack(folder)
+        stack.supervisor.listen_for_signals()
+        try:
+            print("· engines and data …", flush=True)
+            stack.start()
+            yield stack
+        finally:
+            stack.stop()
+
+
+def run_checks(stack: Stack, data: Data, targets: Sequence[Target], operations: Sequence[str]) -> bool:
+    """Compare answers and calls of the targets, and write what peers need; whether all agree."""
+    compared = [name for name in PEER_OPERATIONS if name in operations or len(targets) > 1]
+    ours = check.check_target(Target("dutyline", stack), data, [*dict.fromkeys([*PEER_OPERATIONS, *operations])])
+    check.write_constants(ours, data, stack.folder)
+    agree = True
+    for target in targets:
+        if target.name == "dutyline":
+            continue
+        if target.name == "floor":
+            check.write_floor_plan(ours, data, target, stack.folder)
+        theirs = check.check_target(target, data, compared)
+        for difference in check.differences(ours, theirs, compared) if target.name != "floor" else []:
+            agree = False
+            print(f"! {target.name} differs: {difference}", flush=True)
+    return agree
+
+
+def run_rounds(options: Options, data: Data, targets: Sequence[Target]) -> dict[str, dict[str, list[load.Sample]]]:
+    """All samples by operation and target."""
+    stack = targets[0].stack
+    engine = Engine(stack.engine)
+    samples: dict[str, dict[str, list[load.Sample]]] = {name: {} for name in options.operations}
+    for name in options.operations:
+        (stack.folder / f"{name}.requests").write_bytes(OPERATIONS[name].requests(data))
+    for round_number in range(-1, options.rounds):
+        print(f"· round {round_number + 1} of {options.rounds}" if round_number >= 0 else "· warming up …", flush=True)
+        for name in options.operations:
+            for target in targets:
+                if target.name != "dutyline" and not OPERATIONS[name].has_peers:
+                    continue
+                seconds = 0.5 if round_number < 0 else options.seconds
+                if name == "post":
+                    source = f"{SEED_PREFIX}-{RESTORED_TABLE}"
+                    engine.restore(source, f"{target.table_prefix}-{RESTORED_TABLE}")
+                requests = stack.folder / f"{name}.requests"
+                sample = load.measure(
+                    target.pid, target.port, requests, seconds=seconds, connections=options.connections
+                )
+                if round_number >= 0:
+                    samples[name].setdefault(target.name, []).append(sample)
+    return samples
+
+
+def main() -> None:
+    """Run everything, print the tables and store the results."""
+    options = Options.from_environment()
+    with running_stack() as stack:
+        data: Data = json.loads((stack.folder / "data.json").read_text())
+        targets = [Target(name, stack) for name in options.targets]
+        _copy_tables(stack, targets)
+        print("· comparing answers and calls …", flush=True)
+        agree = run_checks(stack, data, targets, options.operations)
+        try:
+            for target in targets:
+                target.start(stack.engine)
+            samples = run_rounds(options, data, targets)
+        finally:
+            for target in targets:
+                target.stop()
+    results = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": report.describe_machine(),
+        "commit": _commit(),
+        "rounds": options.rounds,
+        "seconds": options.seconds,
+        "connections": options.connections,
+        "targets": list(options.targets),
+        "peersAgree": agree,
+        "samples": {
+            operation: {target: [asdict(sample) for sample in rounds] for target, rounds in by_target.items()}
+            for operation, by_target in samples.items()
+        },
+    }
+    path = FOLDER / "results" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(results, indent=1))
+    print(f"\n{report.to_markdown(results)}\n{path.relative_to(ROOT)}")
+
+
+def _copy_tables(stack: Stack, targets: Sequence[Target]) -> None:
+    engine = Engine(stack.engine)
+    names = engine.table_names(stack.table_prefix)
+    for target in targets:
+        if target.name != "dutyline":
+            engine.copy_tables(names, stack.table_prefix, target.table_prefix)
+    engine.copy_tables([RESTORED_TABLE], stack.table_prefix, SEED_PREFIX)
+
+
+def _commit() -> str:
+    command = ["git", "describe", "--always", "--dirty"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+
+
+if __name__ == "__main__":
+    main()

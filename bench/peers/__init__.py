@@ -1,0 +1,1 @@
+"""The peers: servers that answer the same requests with other frameworks. See bench/README.md."""

@@ -1,0 +1,1 @@
+"""Django REST framework with PynamoDB as their tutorials show them."""

@@ -1,0 +1,99 @@
+"""Tables of results, as text and for the README."""
+
+import json
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.operations import OPERATIONS
+
+Results = dict[str, Any]
+"""A run: ``samples`` holds lists of `bench.load.Sample` by operation and target."""
+BEFORE = {
+    "user": 3.908,
+    "list": 24.0,
+    "post": 13.7,
+    "people": 35.0,
+    "patch": 7.0,
+    "audit": 11.0,
+    "duty": 11.0,
+    "voice": 14.0,
+}
+"""CPU milliseconds of the product at commit d0f678f, measured in the same way on two calm cores."""
+
+
+def describe_machine() -> str:
+    """The CPU and its cores."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{models[0] if models else 'unknown CPU'}, {max(len(models), 1)} cores"
+
+
+def to_markdown(results: Results) -> str:
+    """The tables of one run."""
+    date = datetime.fromisoformat(results["date"]).astimezone(UTC)
+    lines = [
+        f"{date:%Y-%m-%d}, {results['machine']}; {results['rounds']} rounds of {results['seconds']:g} s, "
+        f"{results['connections']} connections; commit {results['commit']}.",
+        "",
+    ]
+    for name, samples in results["samples"].items():
+        lines += [*_operation_table(name, samples), ""]
+    ratios = _ratio_table(results)
+    return "\n".join([*lines, *ratios]).rstrip() + "\n"
+
+
+def _operation_table(name: str, samples: dict[str, list[dict[str, float]]]) -> list[str]:
+    lines = [
+        f"**{OPERATIONS[name].title}**",
+        "",
+        "| target | CPU ms a request | requests/s | p50 ms | p99 ms | PSS MB | not 2xx |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for target, rounds in samples.items():
+        middle = {key: statistics.median(sample[key] for sample in rounds) for key in rounds[0]}
+        spread = _spread([sample["cpu_ms"] for sample in rounds])
+        bad, sent = (sum(sample[key] for sample in rounds) for key in ("bad", "requests"))
+        lines.append(
+            f"| {target} | {spread} | {middle['rps']:.0f} | {middle['p50_ms']:.1f} | {middle['p99_ms']:.1f} "
+            f"| {middle['memory_mb']:.0f} | {bad:.0f} of {sent:.0f} |"
+        )
+    return lines
+
+
+def _ratio_table(results: Results) -> list[str]:
+    """CPU of each peer by that of the product, in the same round; and the product before by now."""
+    peers = [target for target in results["targets"] if target != "dutyline"]
+    if "dutyline" not in results["targets"]:
+        return []
+    header = ["times the CPU of Dutyline", *peers, "Dutyline before"]
+    lines = [f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
+    for name, samples in results["samples"].items():
+        ours = [sample["cpu_ms"] for sample in samples["dutyline"]]
+        cells = [OPERATIONS[name].title]
+        for peer in peers:
+            theirs = [sample["cpu_ms"] for sample in samples.get(peer, [])]
+            cells.append(_spread([their / our for their, our in zip(theirs, ours, strict=True)]) if theirs else "")
+        cells.append(f"{BEFORE[name] / statistics.median(ours):.2f}" if name in BEFORE else "")
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _spread(values: Sequence[float]) -> str:
+    """Median (least to most)."""
+    digits: Callable[[float], str] = lambda value: f"{value:.3g}"  # noqa: E731 - a format
+    return f"{digits(statistics.median(values))} ({digits(min(values))}–{digits(max(values))})"
+
+
+def main() -> None:
+    """``python -m bench.report [FILE]``: print the tables of the newest run, or of a file."""
+    folder = Path(__file__).resolve().parent.parent / ".local/bench/results"
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else max(folder.glob("*.json"))
+    print(to_markdown(json.loads(path.read_text())))
+
+
+if __name__ == "__main__":
+    main()

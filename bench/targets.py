@@ -1,0 +1,87 @@
+"""The servers that are compared: how each is started, its tables and its process."""
+
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.stack import ROOT, TARGET_CORE, Stack, free_ports, pin
+from config.dev import services
+from config.dev.supervisor import Supervisor
+
+PEERS = ROOT / "bench/peers"
+_PYTHON = str(PEERS / ".venv/bin/python")
+THREADS = os.environ.get("WEB_THREADS", "16")
+
+
+def _granian(port: int, interface: str, application: str, *options: str) -> list[str]:
+    listen = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--http", "1", "--no-ws"]
+    return [_PYTHON, "-m", "granian", "--interface", interface, *listen, *options, application]
+
+
+def _command(name: str, port: int) -> list[str]:
+    """The command of a target. Exits if there is none of this name."""
+    if name == "dutyline":
+        return services.web_command(port)
+    if name == "express":
+        return ["node", str(PEERS / "express/app.mjs")]
+    if name == "fastapi":
+        return _granian(port, "asgi", "bench.peers.fastapi_app:app")
+    if name == "drf":
+        return _granian(port, "wsgi", "bench.peers.drf.wsgi:application", "--blocking-threads", THREADS)
+    if name == "floor":
+        return _granian(port, "rsgi", "bench.peers.floor:app")
+    sys.exit(f"There is no target {name}; there are: {', '.join(TARGETS)}")
+
+
+TARGETS = ("dutyline", "express", "fastapi", "drf", "floor")
+
+
+@dataclass
+class Target:
+    """A server on core 0 with tables of its own."""
+
+    name: str
+    stack: Stack
+    port: int = 0
+    supervisor: Supervisor | None = None
+    sent: int = 0
+    """Requests that were sent to it."""
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def table_prefix(self) -> str:
+        return self.stack.table_prefix if self.name == "dutyline" else f"peer-{self.name}"
+
+    @property
+    def pid(self) -> int:
+        assert self.supervisor is not None
+        return self.supervisor.processes[self.name].pid
+
+    def start(self, endpoint: str, *, core: str = TARGET_CORE) -> None:
+        """Start it; it calls DynamoDB at an endpoint."""
+        (self.port,) = free_ports(1)
+        environment = {
+            **self.stack.environment(endpoint),
+            "DYNAMODB_TABLE_PREFIX": self.table_prefix,
+            "BENCH_CONSTANTS": str(self.stack.folder / "constants.json"),
+            "BENCH_FLOOR": str(self.stack.folder / f"floor-{self.table_prefix}.json"),
+            "PORT": str(self.port),
+            "PYTHONPATH": str(ROOT),
+            "NODE_ENV": "production",
+            "WEB_THREADS": THREADS,
+            **self.environment,
+        }
+        self.supervisor = Supervisor(self.stack.folder / "log", environment)
+        self.supervisor.start(self.name, pin(core, _command(self.name, self.port)))
+        self.supervisor.wait_for_port(self.name, self.port, 60)
+
+    def stop(self) -> None:
+        """Stop it, if it runs."""
+        if self.supervisor:
+            self.supervisor.stop()
+            self.supervisor = None
+
+    def log_path(self) -> Path:
+        """Where it writes."""
+        return self.stack.folder / "log" / f"{self.name}.log"
