@@ -101,17 +101,17 @@ def differences(ours: Checked, theirs: Checked, operations: Sequence[str]) -> li
 
     Its calls may be 15 % longer or shorter.
     """
-    found = []
+    differing = []
     for name in operations:
         if _comparable(ours.answers[name]) != _comparable(theirs.answers[name]):
-            found.append(f"{name}: another answer: {_first_difference(ours.answers[name], theirs.answers[name])}")
+            differing.append(f"{name}: another answer: {_first_difference(ours.answers[name], theirs.answers[name])}")
         own, other = ([_shape(call) for call in each.calls[name]] for each in (ours, theirs))
         if own != other:
-            found.append(f"{name}: other calls: {other}, ours: {own}")
+            differing.append(f"{name}: other calls: {other}, ours: {own}")
         sizes = [sum(len(call.body) for call in each.calls[name]) for each in (ours, theirs)]
         if abs(sizes[1] - sizes[0]) > 100 + sizes[0] * 0.15:
-            found.append(f"{name}: calls of {sizes[1]} bytes, ours: {sizes[0]}")
-    return found
+            differing.append(f"{name}: calls of {sizes[1]} bytes, ours: {sizes[0]}")
+    return differing
 
 
 def _comparable(answer: Any) -> Any:

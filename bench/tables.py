@@ -67,12 +67,12 @@ class Engine:
 
     def restore(self, source: str, target: str) -> None:
         """Give a table the items of another again."""
-        wanted = list(self.scan(source))
+        originals = list(self.scan(source))
         keys = [key["AttributeName"] for key in self.call("DescribeTable", TableName=source)["Table"]["KeySchema"]]
-        known = {json.dumps([item[name] for name in keys]) for item in wanted}
+        known = {json.dumps([item[name] for name in keys]) for item in originals}
         added = (item for item in self.scan(target) if json.dumps([item[name] for name in keys]) not in known)
         self.write(target, ({"DeleteRequest": {"Key": {name: item[name] for name in keys}}} for item in added))
-        self.write(target, ({"PutRequest": {"Item": item}} for item in wanted))
+        self.write(target, ({"PutRequest": {"Item": item}} for item in originals))
 
 
 def _definition(description: dict[str, Any], name: str) -> dict[str, Any]:

@@ -104,7 +104,7 @@ class Schedule(Model):
     by_location = ByLocation()
 
 
-class StaffBusy(Model):
+class StaffHours(Model):
     class Meta(_Meta):
         table_name = table("staff-busy")
 

@@ -18,7 +18,7 @@ from bench.peers.drf.models import (
     Location,
     OutboxMessage,
     Schedule,
-    StaffBusy,
+    StaffHours,
     User,
     batch_get,
     connection,
@@ -171,7 +171,7 @@ class ScheduleView(APIView):
         locations, people, busy_versions, heads, _ = batch_get(
             (Location, [{"id": body["locationId"]}]),
             (User, [{"id": body["staffId"]}]),
-            (StaffBusy, [{"staff_id": body["staffId"], "end": "#"}]),
+            (StaffHours, [{"staff_id": body["staffId"], "end": "#"}]),
             (AuditRow, [{"stream": stream, "seq": 0} for stream in streams]),
             (Key, [{"person": stream} for stream in streams]),
         )
@@ -179,7 +179,7 @@ class ScheduleView(APIView):
         if not people or not people[0].customer_id == body["customerId"] == user.customer_id:
             raise common.Refused(404, "No such person.")
         now = common.key_time(datetime.now(UTC))
-        list(StaffBusy.query(body["staffId"], StaffBusy.end > now, consistent_read=True))
+        list(StaffHours.query(body["staffId"], StaffHours.end > now, consistent_read=True))
         heads.sort(key=lambda head: streams.index(head.stream))
         writes = common.ScheduleWrites.build(
             body,
@@ -211,11 +211,11 @@ def _check_location(request: Request, locations: list[Any]) -> Any:
 
 
 def _write(writes: common.ScheduleWrites, schedule: Schedule, busy_versions: list[Any], heads: list[Any]) -> None:
-    unchanged = StaffBusy.version == busy_versions[0].version if busy_versions else StaffBusy.version.does_not_exist()
+    unchanged = StaffHours.version == busy_versions[0].version if busy_versions else StaffHours.version.does_not_exist()
     with TransactWrite(connection=connection, client_request_token=common.new_id("req")) as transaction:
         transaction.save(schedule, condition=Schedule.id.does_not_exist())
-        transaction.save(StaffBusy(**writes.busy_version), condition=unchanged)
-        transaction.save(StaffBusy(**writes.busy))
+        transaction.save(StaffHours(**writes.busy_version), condition=unchanged)
+        transaction.save(StaffHours(**writes.busy))
         transaction.condition_check(User, schedule.staff_id, condition=User.status.is_in("active", "invited"))
         for entry in writes.audit_entries:
             transaction.save(AuditRow(**entry), condition=AuditRow.seq.does_not_exist())
