@@ -48,9 +48,9 @@ def test_users(env: Environment, web: str) -> UserFixtures:
     return fixtures
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def harness(env: Environment) -> Iterator[CrashHarness]:
-    """The crash harness of this test module."""
+    """The crash harness; its process takes seconds of CPU to start."""
     crash_harness = CrashHarness(env)
     yield crash_harness
     crash_harness.close()
@@ -59,7 +59,7 @@ def harness(env: Environment) -> Iterator[CrashHarness]:
 @pytest.fixture(scope="session")
 def openapi(web: str) -> dict[str, Any]:
     """The OpenAPI document that the product serves."""
-    return dict(httpx.get(f"{web}/openapi.json").raise_for_status().json())
+    return dict(httpx.get(f"{web}/openapi.json", timeout=60).raise_for_status().json())
 
 
 @pytest.fixture

@@ -29,15 +29,16 @@ def required_rights(operation: str, request: Mapping[str, Any]) -> Iterator[Righ
     """What IAM checks for one call. A transaction needs the rights of its parts."""
     for part in request.get("TransactItems", ()):
         for kind, arguments in part.items():
-            yield Right(_TRANSACTION_ACTIONS[kind], _short_name(arguments["TableName"]))
+            yield Right(_TRANSACTION_ACTIONS[kind], short_name(arguments["TableName"]))
     for table in request.get("RequestItems", ()):
-        yield Right(operation, _short_name(table))
+        yield Right(operation, short_name(table))
     if "TableName" in request:
-        table = _short_name(request["TableName"])
+        table = short_name(request["TableName"])
         yield Right(operation, f"{table}/index/{request['IndexName']}" if "IndexName" in request else table)
 
 
-def _short_name(table: str) -> str:
+def short_name(table: str) -> str:
+    """The name of a table without the prefix of the tests."""
     return table.removeprefix(f"{TABLE_PREFIX}-")
 
 

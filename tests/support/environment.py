@@ -263,7 +263,7 @@ class Environment:
         )
 
 
-def wait_for_port(port: int, seconds: float = 20) -> None:
+def wait_for_port(port: int, seconds: float = 60) -> None:
     """Wait until a port accepts connections."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

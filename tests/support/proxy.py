@@ -41,6 +41,8 @@ class ProxiedCall:
     nth: int
     """Its number among calls of the same operation, from 1."""
     capacity: float = 0.0
+    rights: frozenset[aws_rights.Right] = frozenset()
+    """What it needs at AWS; of calls of DynamoDB."""
     began_at: float = 0.0
     """When the proxy had read the request, in seconds of a steady clock."""
     ended_at: float = float("inf")
@@ -169,8 +171,8 @@ class Proxy:
             request_head, request_body = _read_message(reader)
             call, mode = self.plan.register_call(self.service, _operation_name(request_head))
             if self.service == "dynamodb":
-                rights = aws_rights.required_rights(call.operation, orjson.loads(request_body))
-                self.rights.setdefault(self.role, set()).update(rights)
+                call.rights = frozenset(aws_rights.required_rights(call.operation, orjson.loads(request_body)))
+                self.rights.setdefault(self.role, set()).update(call.rights)
             if mode == "kill_before":
                 self.plan.record_fault(call, mode)
                 self.plan.kill_victim()
