@@ -140,7 +140,7 @@ def to_window_key(series: Series) -> str:
     if series.rule is None:
         prefix = LONG_PREFIX if series.end - series.start > LONG_SHIFT_DURATION else SINGLE_PREFIX
         return prefix + format_instant(expand.to_instant(series.start, series.zone))
-    return SERIES_PREFIX + format_instant(expand.get_latest_end(series))
+    return SERIES_PREFIX + format_instant(series.latest_end)
 
 
 def format_instant(at: datetime) -> str:
@@ -176,7 +176,7 @@ class StaffAvailability(dynamodb.Record):
     @property
     def latest_end(self) -> datetime:
         """The instant by which these shifts have ended, by the present rules of their zones."""
-        return max(expand.get_latest_end(series) for series in self.series())
+        return max(series.latest_end for series in self.series())
 
 
 class Template(dynamodb.Record):

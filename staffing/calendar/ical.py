@@ -15,7 +15,7 @@ from icalendar import Calendar, Event, vDuration, vRecur
 from staffing.calendar import parts, zones
 from staffing.calendar.parts import Part
 from staffing.models import Schedule
-from staffing.recurrence import expand, rrule
+from staffing.recurrence import covers, expand, rrule
 from staffing.recurrence.details import NO_DETAILS, Details, get_details
 from staffing.recurrence.expand import Series
 
@@ -107,7 +107,7 @@ def _resolve_part(part: Part) -> tuple[datetime, datetime]:
     """Start and end of a changed shift, or of one around a clock change."""
     if part.occurrence:
         return part.occurrence.start, part.occurrence.end
-    return _resolve_times(expand.to_single_shift(part.series, part.recurrence_id, part.exception))
+    return _resolve_times(covers.to_single_shift(part.series, part.recurrence_id, part.exception))
 
 
 def _build_event(uid: str, times: tuple[datetime, datetime]) -> Event:

@@ -15,7 +15,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from staffing.models import Schedule
-from staffing.recurrence import dst, expand, rules
+from staffing.recurrence import covers, dst, expand, rules
 from staffing.recurrence.expand import Occurrence, RecurrenceException, Series
 
 PAST_PERIOD, FUTURE_PERIOD = timedelta(days=60), timedelta(days=400)
@@ -91,7 +91,7 @@ def _iter_parts(schedule: Schedule, user_id: str, at: datetime) -> Iterator[Part
 def _iter_single_parts(series: Series, regular_series: Series | None, at: datetime) -> Iterator[Part]:
     """The shifts of a series that differ from the others."""
     now = at.replace(tzinfo=None)
-    for recurrence_id, exception in expand.exclude_covers(series).exceptions.items():
+    for recurrence_id, exception in covers.exclude_covers(series).exceptions.items():
         starts = [recurrence_id, exception.start or recurrence_id]
         if max(starts) >= now - PAST_PERIOD:
             is_distant = min(starts) > now + FUTURE_PERIOD

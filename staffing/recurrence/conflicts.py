@@ -7,19 +7,19 @@ not count.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import chain, combinations, islice, pairwise, product
 
-from staffing.recurrence import dst, expand, overlap
-from staffing.recurrence.expand import MAX_SHIFT_DURATION, Occurrence, RecurrenceException, Series
+from staffing.recurrence import covers, dst, expand, overlap
+from staffing.recurrence.expand import MAX_SHIFT_DURATION, SECONDS_PER_DAY, Occurrence, Series
 from staffing.recurrence.overlap import ConflictingShifts
 
 MAX_SHORT_SERIES_SPAN = timedelta(days=60)
 """A series that ends within this time is expanded."""
 SELF_CONFLICT_HORIZON, MAX_SELF_CONFLICT_SHIFTS = timedelta(days=366 * 28), 1000
 """The period and the number of shifts of one series that are compared with each other."""
-MINUTES_PER_DAY = 1440
+MINUTES_PER_DAY, SECONDS_PER_MINUTE = 1440, 60
+MAX_JUMP_MINUTES = int(expand.MAX_CLOCK_JUMP / timedelta(minutes=1))
 IdentifiedSeries = tuple[str, Series]
 """The id of a schedule, and its series."""
 
@@ -31,20 +31,18 @@ def find_conflict(a: Series, b: Series) -> ConflictingShifts | None:
 
 def _normalize(series: Series) -> Series:
     """A series without the shifts that others cover, and without ``count``."""
-    return expand.replace_count_with_until(expand.exclude_covers(series))
+    return expand.replace_count_with_until(covers.exclude_covers(series))
 
 
 def _find_conflict(a: Series, b: Series) -> ConflictingShifts | None:
-    a_ends_first = expand.get_latest_end(a) <= expand.get_earliest_start(b)
-    if a_ends_first or expand.get_latest_end(b) <= expand.get_earliest_start(a):
+    if a.latest_end <= b.earliest_start or b.latest_end <= a.earliest_start:
         return None
     if _is_short(a):
         return _find_by_expansion(a, b)
     if _is_short(b):
         return _swap_shifts(_find_by_expansion(b, a))
     conflicts = [_find_exception_conflict(a, b), _swap_shifts(_find_exception_conflict(b, a))]
-    a, b = _exclude_exceptions(a), _exclude_exceptions(b)
-    return _get_earliest([*conflicts, _find_near_transitions(a, b), *_iter_regular_conflicts(a, b)])
+    return _get_earliest([*conflicts, *_iter_regular_conflicts(a.regular_part, b.regular_part)])
 
 
 def find_first_conflict(
@@ -124,7 +122,7 @@ def find_self_conflict(series: Series) -> ConflictingShifts | None:
 
 def _find_self_conflict(series: Series) -> ConflictingShifts | None:
     conflicts = [
-        *overlap.iter_conflicts_with_series(series.moved_shifts, _exclude_exceptions(series)),
+        *overlap.iter_conflicts_with_series(series.moved_shifts, series.regular_part),
         next((ConflictingShifts(b.start, a, b) for a, b in pairwise(series.moved_shifts) if b.start < a.end), None),
     ]
     if series.rule and series.end - series.start > timedelta(days=1) - expand.MAX_CLOCK_JUMP:
@@ -137,11 +135,6 @@ def _find_self_conflict(series: Series) -> ConflictingShifts | None:
         )
         conflicts.append(next(adjacent_conflicts, None))
     return _get_earliest(conflicts)
-
-
-def _exclude_exceptions(series: Series) -> Series:
-    """A series without its excluded and moved shifts."""
-    return replace(series, exceptions=dict.fromkeys(series.exceptions, RecurrenceException()))
 
 
 def _is_short(series: Series) -> bool:
@@ -159,7 +152,7 @@ def _get_earliest(conflicts: Iterable[ConflictingShifts | None]) -> ConflictingS
 
 def _find_by_expansion(short: Series, other_series: Series) -> ConflictingShifts | None:
     """The first overlap of a series that ends soon, shift by shift, with another one."""
-    since, until = expand.get_earliest_start(short) - MAX_SHIFT_DURATION, expand.get_latest_end(short)
+    since, until = short.earliest_start - MAX_SHIFT_DURATION, short.latest_end
     occurrences = list(expand.iter_occurrences(short, since, until + timedelta(seconds=1)))
     return _get_earliest(overlap.iter_conflicts_with_series(occurrences, other_series))
 
@@ -171,78 +164,75 @@ def _find_exception_conflict(a: Series, b: Series) -> ConflictingShifts | None:
 
 # --- regular shifts of two series -----------------------------------------------------------------
 def _iter_regular_conflicts(a: Series, b: Series) -> Iterator[ConflictingShifts]:
-    """The first overlap for each offset in days between the starts of a's and b's shifts."""
-    later_start = _get_later_start(a, b)
-    base_day = overlap.get_base_day(later_start.year)
-    first_day = later_start.date().toordinal() - _count_days(a) - 2
+    """The first overlap for each offset in days between the starts of a's and b's shifts.
+
+    Usual offsets follow from the times of day and are looked at on all days; others, at which only
+    a clock change makes shifts overlap, on the days near the changes.
+    """
+    if a.rule is None or b.rule is None:
+        return
+    later_start = max(a.earliest_start, b.earliest_start)
+    year = later_start.year
+    base_day = overlap.get_base_day(year)
+    first_day = later_start.toordinal() - _count_days(a) - 3
     bits_a, bits_b = (overlap.build_bitmap(series.rule, series.start, base_day) for series in (a, b) if series.rule)
-    for day_offset in _list_day_offsets(a, b, later_start.year):
-        common_bits = bits_a & (bits_b >> day_offset if day_offset >= 0 else bits_b << -day_offset)
-        for bit in overlap.iter_set_bits(common_bits >> (first_day - base_day)):
-            conflict = overlap.find_conflict_on_days(a, first_day + bit, b, first_day + bit + day_offset)
-            if conflict:
+    bits_a = bits_a >> (first_day - base_day) << (first_day - base_day)
+    usual_offsets = _list_day_offsets(a, b, year)
+    for day_offset, days in chain(
+        ((day_offset, bits_a) for day_offset in usual_offsets),
+        _iter_offsets_near_changes(a, b, year, bits_a, usual_offsets),
+    ):
+        for bit in overlap.iter_set_bits(days & (bits_b >> day_offset if day_offset >= 0 else bits_b << -day_offset)):
+            day = base_day + bit
+            if conflict := overlap.find_conflict_on_days(a, day, b, day + day_offset):
                 yield conflict
                 break
 
 
-def _list_day_offsets(a: Series, b: Series, year: int) -> list[int]:
-    """The offsets in days from a's start to b's start at which shifts can overlap."""
-    day_offsets = set()
-    start_a, duration_a, duration_b = _get_minute_of_day(a.start), _get_minutes(a), _get_minutes(b)
-    for offset_minutes in dst.list_offset_differences(a.zone, b.zone, year):
-        for days in range(-_count_days(b) - 3, _count_days(a) + 4):
-            start_b = _get_minute_of_day(b.start) - offset_minutes + days * MINUTES_PER_DAY
-            if start_b < start_a + duration_a and start_a < start_b + duration_b:
-                day_offsets.add(days)
-    return sorted(day_offsets)
+def _list_day_offsets(a: Series, b: Series, year: int, slack: int = 0) -> list[int]:
+    """The offsets in days from a's start to b's start at which shifts can overlap.
+
+    ``slack``: by how many minutes a clock change may bring them closer to each other.
+    """
+    (start_a, length_a), (start_b, length_b) = a.seconds, b.seconds
+    slack *= SECONDS_PER_MINUTE
+    offsets: set[int] = set()
+    for difference in dst.list_offset_differences(a.zone, b.zone, year):
+        distance = start_a - start_b + difference * SECONDS_PER_MINUTE
+        # start_b + days < start_a + length_a, and start_a < start_b + length_b + days
+        low = (distance - length_b - slack) // SECONDS_PER_DAY + 1
+        high = -((-distance - length_a - slack) // SECONDS_PER_DAY)
+        offsets.update(range(low, high))
+    return sorted(offsets)
+
+
+def _iter_offsets_near_changes(
+    a: Series, b: Series, year: int, bits_a: int, usual_offsets: Sequence[int]
+) -> Iterator[tuple[int, int]]:
+    """The offsets at which shifts overlap only near a clock change, with a's start days then."""
+    if a.zone == b.zone and not (_is_near_change(a, year) or _is_near_change(b, year)):
+        return
+    largest_jump = max(dst.summarize_changes(series.zone, year).largest_jump for series in (a, b))
+    days_near_changes = bits_a & overlap.build_change_bitmap(a.zone, b.zone, year, _count_days(a))
+    if days_near_changes:
+        for day_offset in _list_day_offsets(a, b, year, slack=2 * largest_jump):
+            if day_offset not in usual_offsets:
+                yield day_offset, days_near_changes
 
 
 def _count_days(series: Series) -> int:
     """The days that a shift takes, rounded up."""
-    return -((series.start - series.end) // timedelta(days=1))
+    return -(-series.seconds[1] // SECONDS_PER_DAY)
 
 
-def _get_minute_of_day(at: datetime) -> float:
-    return at.hour * 60 + at.minute + at.second / 60
-
-
-def _get_minutes(series: Series) -> float:
-    return (series.end - series.start) / timedelta(minutes=1)
-
-
-def _find_near_transitions(a: Series, b: Series) -> ConflictingShifts | None:
-    """The first overlap near a clock change of either zone."""
-    later_start = _get_later_start(a, b)
-    if a.zone == b.zone and not any(_is_near_dst_gap(series, later_start.year) for series in (a, b)):
-        return None
-    until = min(later_start + dst.HORIZON, expand.get_latest_end(a), expand.get_latest_end(b))
-    transitions = {*dst.list_transitions(a.zone, later_start.year), *dst.list_transitions(b.zone, later_start.year)}
-    occurrences = [
-        occurrence
-        for transition in sorted(transitions)
-        if later_start - MAX_SHIFT_DURATION <= transition <= until
-        for occurrence in _iter_occurrences_near(a, transition)
-    ]
-    return _get_earliest(overlap.iter_conflicts_with_series(occurrences, b))
-
-
-def _iter_occurrences_near(series: Series, transition: datetime) -> Iterator[Occurrence]:
-    """The regular shifts of a series near a clock change."""
-    day = timedelta(days=1)
-    span = Occurrence(series.start, transition - day, transition + day)
-    return (shift for shift in overlap.iter_regular_near(series, span) if overlap.is_overlapping(shift, span))
-
-
-def _get_later_start(a: Series, b: Series) -> datetime:
-    return max(expand.to_instant(series.start, series.zone) for series in (a, b))
-
-
-def _is_near_dst_gap(series: Series, year: int) -> bool:
-    """Whether a start or end may be within three hours after a skipped wall time."""
-    for transition in dst.list_transitions(series.zone, year):
-        jump = _get_minute_of_day(expand.to_wall_time(transition - timedelta(minutes=1), series.zone))
-        if expand.is_missing_day(expand.to_wall_time(transition, series.zone) - timedelta(days=1), series.zone):
-            return True
-        if any((_get_minute_of_day(at) - jump) % MINUTES_PER_DAY <= 180 for at in (series.start, series.end)):
-            return True
-    return False
+def _is_near_change(series: Series, year: int) -> bool:
+    """Whether a start or end may be soon after a wall time at which the clock changes."""
+    minutes_of_change, largest_jump = dst.summarize_changes(series.zone, year)
+    if largest_jump >= MINUTES_PER_DAY:
+        return True
+    start, length = (seconds // SECONDS_PER_MINUTE for seconds in series.seconds)
+    return any(
+        (minute - change) % MINUTES_PER_DAY <= max(MAX_JUMP_MINUTES, largest_jump)
+        for change in minutes_of_change
+        for minute in (start, start + length)
+    )

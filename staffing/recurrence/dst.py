@@ -2,10 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 HORIZON = timedelta(days=28 * 365 + 7)
 """28 years: weekdays and the rules of clock changes repeat after it, within a century."""
+
+_MINUTE = timedelta(minutes=1)
 
 
 @lru_cache(maxsize=256)
@@ -35,6 +38,28 @@ def _locate_transition(zone_info: ZoneInfo, low: datetime, high: datetime) -> da
         else:
             high = middle
     return high.replace(second=0, microsecond=0)
+
+
+class ClockChanges(NamedTuple):
+    """What the clock changes of a zone do to wall times, as of `list_transitions`."""
+
+    changes: tuple[int, ...]
+    """The minutes of the day at which the clock is changed, in the time before the change."""
+    largest_jump: int
+    """The minutes by which it is changed at most; a day where the zone skips one."""
+
+
+@lru_cache(maxsize=256)
+def summarize_changes(zone: str, year: int) -> ClockChanges:
+    """The clock changes of a zone, which many comparisons of the same years need."""
+    zone_info = ZoneInfo(zone)
+    minutes, largest_jump = set(), timedelta()
+    for transition in list_transitions(zone, year):
+        before, after = ((transition + step).astimezone(zone_info) for step in (-_MINUTE, timedelta()))
+        minutes.add(before.hour * 60 + before.minute)
+        jump = after.replace(tzinfo=None) - before.replace(tzinfo=None) - _MINUTE
+        largest_jump = max(largest_jump, abs(jump))
+    return ClockChanges(tuple(sorted(minutes)), int(largest_jump / _MINUTE))
 
 
 @lru_cache(maxsize=256)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from config import errors
-from staffing.recurrence import expand, local_time, pattern, rrule, rules
+from staffing.recurrence import covers, expand, local_time, pattern, rrule, rules
 from staffing.recurrence.details import Details, find_overrides, strip_details
 from staffing.recurrence.expand import RecurrenceException, Series
 from staffing.recurrence.rules import RecurrenceRule
@@ -264,7 +264,7 @@ def _move_exception(exception: RecurrenceException, recurrence_id: datetime, off
 
 def list_assignments(series: Series, staff_id: str) -> tuple[tuple[str, Series], ...]:
     """The shifts of a series by user id: those of its owner, and single ones of who covers."""
-    series_by_staff = expand.split_by_staff(strip_details(series), staff_id)
+    series_by_staff = covers.split_by_staff(strip_details(series), staff_id)
     return tuple((assignee_id, part) for assignee_id, parts in series_by_staff.items() for part in parts)
 
 

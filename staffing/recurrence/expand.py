@@ -73,6 +73,33 @@ class Series:
         """The shifts that were moved or are covered, by start."""
         return sorted(iter_exception_occurrences(self), key=lambda shift: shift.start)
 
+    @cached_property
+    def regular_part(self) -> "Series":
+        """The series without its excluded and moved shifts."""
+        if not any(exception.start for exception in self.exceptions.values()):
+            return self
+        return replace(self, exceptions=dict.fromkeys(self.exceptions, RecurrenceException()))
+
+    @cached_property
+    def earliest_start(self) -> datetime:
+        """An instant before which no shift starts."""
+        exception_starts = [exception.start for exception in self.exceptions.values() if exception.start]
+        return to_instant(min([self.start, *exception_starts]), self.zone)
+
+    @cached_property
+    def latest_end(self) -> datetime:
+        """An instant by which every shift has ended, moved ones included; up to hours late."""
+        last_start = self.start
+        if self.rule:
+            until = rules.find_last_counted_start(self.rule, self.start) if self.rule.count else self.rule.until
+            if not (until or self.rule.count):
+                return END_OF_TIME
+            last_start = until or last_start
+        last_end = _build_occurrence(last_start, last_start, last_start + (self.end - self.start), self.zone).end
+        if self.rule:
+            last_end += MAX_CLOCK_JUMP
+        return max([last_end, *(occurrence.end for occurrence in self.moved_shifts)])
+
 
 class Occurrence(NamedTuple):
     """One shift. A tuple, because that is built in a fifth of the time of a frozen dataclass."""
@@ -186,7 +213,6 @@ def iter_occurrences(series: Series, since: datetime, until: datetime) -> Iterat
 def _iter_regular_occurrences(series: Series, starts: Iterable[datetime]) -> Iterator[Occurrence]:
     """The shifts that the rule starts at these wall times, without exceptions and skipped ones."""
     zone, exceptions = series.zone, series.exceptions
-    duration = series.end - series.start
     start_seconds, seconds = series.seconds
     end_days, end_seconds = divmod(start_seconds + seconds, SECONDS_PER_DAY)
     start_time, end_time = timedelta(seconds=start_seconds), timedelta(seconds=end_seconds)
@@ -267,51 +293,9 @@ def _build_occurrence(recurrence_id: datetime, start: datetime, end: datetime, z
     return Occurrence(recurrence_id, start_instant, end_instant, is_adjusted=is_adjusted)
 
 
-def exclude_covers(series: Series) -> Series:
-    """A series without the shifts that others cover."""
-    exceptions = {
-        recurrence_id: RecurrenceException() if exception.staff_id else exception
-        for recurrence_id, exception in series.exceptions.items()
-    }
-    return replace(series, exceptions=exceptions)
-
-
-def to_single_shift(series: Series, recurrence_id: datetime, exception: RecurrenceException) -> Series:
-    """One moved shift of a series, as a series of its own."""
-    start = exception.start or recurrence_id
-    return Series(start, exception.end or start + (series.end - series.start), series.zone)
-
-
-def split_by_staff(series: Series, staff_id: str) -> dict[str, list[Series]]:
-    """The shifts of a series by person: those of the owner, and single ones of those who cover."""
-    series_by_staff: dict[str, list[Series]] = {staff_id: [exclude_covers(series)]}
-    for recurrence_id, exception in sorted(series.exceptions.items()):
-        if exception.staff_id and exception.start:
-            series_by_staff.setdefault(exception.staff_id, []).append(to_single_shift(series, recurrence_id, exception))
-    return series_by_staff
-
-
-def get_earliest_start(series: Series) -> datetime:
-    """An instant before which no shift of a series starts."""
-    exception_starts = [exception.start for exception in series.exceptions.values() if exception.start]
-    return to_instant(min([series.start, *exception_starts]), series.zone)
-
-
 def replace_count_with_until(series: Series) -> Series:
     """The same shifts, by a rule with ``until`` instead of ``count``."""
     if series.rule is None or not series.rule.count:
         return series
-    last_start = max(rules.list_counted_starts(series.rule, series.start), default=series.start)
+    last_start = rules.find_last_counted_start(series.rule, series.start) or series.start
     return replace(series, rule=replace(series.rule, count=None, until=last_start))
-
-
-def get_latest_end(series: Series) -> datetime:
-    """An instant by which every occurrence has ended, moved ones included; up to hours late."""
-    rule = replace_count_with_until(series).rule
-    last_start = rule.until if rule else series.start
-    if last_start is None:
-        return END_OF_TIME
-    last_end = _build_occurrence(last_start, last_start, last_start + (series.end - series.start), series.zone).end
-    if rule:
-        last_end += MAX_CLOCK_JUMP
-    return max([last_end, *(occurrence.end for occurrence in series.moved_shifts)])

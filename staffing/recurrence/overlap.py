@@ -8,12 +8,11 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from math import lcm
 from typing import Literal, NamedTuple
 
 from staffing.recurrence import dst, expand, rules
 from staffing.recurrence.expand import SECONDS_PER_DAY, Occurrence, Series
-from staffing.recurrence.rules import WEEKDAY_CODES, RecurrenceRule
+from staffing.recurrence.rules import RecurrenceRule
 
 MAX_EXPANDED_SHIFTS, MAX_EXPANDED_EXCEPTIONS = 20, 2_000
 """Up to this number of shifts, and of exceptions that are looked at for all of them, the series is
@@ -131,39 +130,60 @@ def get_base_day(year: int) -> int:
     return date(year - 1, 11, 1).toordinal()
 
 
-@lru_cache(maxsize=512)
 def build_bitmap(rule: RecurrenceRule, first_start: datetime, base_day: int) -> int:
-    """The days on which a rule starts shifts: bit n stands for the ordinal ``base_day`` + n."""
-    until_day = rule.until.toordinal() + 1 if rule.until else date.max.toordinal()
-    digits = bytearray(b"0") * BITMAP_DAYS
-    for days in _list_start_days(rule, first_start, base_day, min(base_day + BITMAP_DAYS, until_day)):
-        for day in days:
-            if not rule.by_month or date.fromordinal(day).month in rule.by_month:
-                digits[base_day - day - 1] = 49  # "1"
-    return int(digits, 2)
+    """The days on which a rule starts shifts: bit n stands for the ordinal ``base_day`` + n.
+
+    Days after that of ``until`` may be included. For rules that count days a few operations of long
+    integers (a hundredth of setting each bit), so that only others are worth remembering.
+    """
+    if not rule.counts_days:
+        return _expand_bitmap(rule, first_start, base_day)
+    first_day = first_start.toordinal()
+    cycle = rules.DayCycle.of(rule, first_day)
+    phase = (base_day - cycle.anchor) % cycle.period
+    bitmap = sum(1 << offset for offset in cycle.offsets) * _repeat_bit(cycle.period) >> phase
+    if rule.by_month:
+        bitmap &= _build_month_bitmap(rule.by_month, base_day)
+    days_before = max(0, first_day - base_day)
+    bitmap = bitmap >> days_before << days_before
+    days = min(BITMAP_DAYS, rule.until.toordinal() + 1 - base_day) if rule.until else BITMAP_DAYS
+    return bitmap & ((1 << days) - 1) if days > 0 else 0
 
 
-def _list_start_days(rule: RecurrenceRule, first_start: datetime, low: int, high: int) -> list[Sequence[int]]:
-    """The ordinals from ``low`` until before ``high``; daily and weekly rules by arithmetic."""
-    first_day = first_start.date().toordinal()
-    weekdays = {WEEKDAY_CODES.index(day.day) for day in rule.by_day}
-    if rule.frequency == "daily":
-        period = lcm(rule.interval, 7) if weekdays else rule.interval
-        anchors = range(first_day, first_day + period, rule.interval)
-    elif rule.frequency == "weekly":
-        period, weekdays = 7 * rule.interval, weekdays or {_get_weekday(first_day)}
-        week_start = first_day - (_get_weekday(first_day) - WEEKDAY_CODES.index(rule.first_day_of_week)) % 7
-        anchors = range(week_start, week_start + 7)
-    else:
-        since, until = (datetime.combine(date.fromordinal(day), first_start.time()) for day in (low, high))
-        return [[start.toordinal() for start in rules.iter_starts(rule, first_start, since, until)]]
-    low = max(low, first_day)
-    matching_anchors = [day for day in anchors if not weekdays or _get_weekday(day) in weekdays]
-    return [range(low + (anchor - low) % period, high, period) for anchor in matching_anchors]
+@lru_cache(maxsize=512)
+def _expand_bitmap(rule: RecurrenceRule, first_start: datetime, base_day: int) -> int:
+    """The bitmap of a rule by its starts."""
+    since, until = (
+        datetime.combine(date.fromordinal(day), first_start.time()) for day in (base_day, base_day + BITMAP_DAYS)
+    )
+    return sum(1 << start.toordinal() - base_day for start in rules.iter_starts(rule, first_start, since, until))
 
 
-def _get_weekday(ordinal: int) -> int:
-    return (ordinal - 1) % 7  # 1 January of the year 1 was a Monday
+@lru_cache(maxsize=256)
+def _repeat_bit(period: int) -> int:
+    """Bit 0 and each ``period``-th after it, for longer than a bitmap."""
+    return sum(1 << day for day in range(0, BITMAP_DAYS + 2 * period, period))
+
+
+@lru_cache(maxsize=64)
+def _build_month_bitmap(months: tuple[int, ...], base_day: int) -> int:
+    """The days of these months."""
+    return sum(1 << day for day in range(BITMAP_DAYS) if date.fromordinal(base_day + day).month in months)
+
+
+@lru_cache(maxsize=256)
+def build_change_bitmap(zone_a: str, zone_b: str, year: int, days: int) -> int:
+    """The days near the clock changes of two zones: of the starts of shifts that take ``days``.
+
+    Its base is that of `get_base_day`.
+    """
+    base_day = get_base_day(year)
+    window = (1 << days + 8) - 1
+    bitmap = 0
+    for transition in {*dst.list_transitions(zone_a, year), *dst.list_transitions(zone_b, year)}:
+        position = transition.toordinal() - days - 4 - base_day
+        bitmap |= window << position if position >= 0 else window >> -position
+    return bitmap
 
 
 def iter_set_bits(bitmap: int) -> Iterator[int]:

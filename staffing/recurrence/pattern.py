@@ -3,7 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from config import errors
 from staffing.recurrence import details, expand, local_time, rrule, rules
@@ -12,6 +15,8 @@ from staffing.recurrence.rules import RecurrenceRule
 
 MAX_EXCEPTIONS = 500
 _EXCEPTION_FIELDS = ("startTime", "endTime", "staffId", *details.WIRE_NAMES.values())
+_NOT_OF_RULE = {"exceptions", "gap"}
+"""Members of a stored pattern besides those of the rule."""
 MAX_MOVE_DISTANCE = timedelta(days=400)
 """How far a shift may be moved from its original start."""
 
@@ -168,7 +173,15 @@ def from_stored_pattern(
         datetime.fromisoformat(recurrence_id): _exception_from_json(fields)
         for recurrence_id, fields in _exceptions_within(pattern, window, first_end - first_start)
     }
-    return Series(first_start, first_end, zone, rrule.parse_fields(pattern), exceptions, pattern.get("gap", "shift"))
+    rule_fields = {name: value for name, value in pattern.items() if name not in _NOT_OF_RULE}
+    rule = _load_rule(orjson.dumps(rule_fields))
+    return Series(first_start, first_end, zone, rule, exceptions, pattern.get("gap", "shift"))
+
+
+@lru_cache(maxsize=4096)
+def _load_rule(fields: bytes) -> RecurrenceRule:
+    """The rule of stored members. Lists read few different ones, and parsing costs ten look-ups."""
+    return rrule.parse_fields(orjson.loads(fields))
 
 
 def _exceptions_within(

@@ -1,8 +1,8 @@
 """The rule of a series, and the wall times at which it starts occurrences. Pure.
 
-Daily and weekly rules, which are almost all, are counted in days by arithmetic: a month of one costs
-a tenth of what python-dateutil takes. That expands the others, from shortly before the requested
-window, so that the cost does not depend on when the series began.
+Daily and weekly rules, which are almost all, are counted in days by arithmetic, in a tenth of the
+time that python-dateutil takes. That expands the others, from shortly before the requested window,
+so that the cost does not depend on when the series began.
 """
 
 from calendar import monthrange
@@ -101,7 +101,7 @@ class DayCycle(NamedTuple):
             first_of_period += self.period
 
     def find_nth_day(self, nth: int, first_day: int) -> int | None:
-        """The ``nth`` day, counted from ``first_day`` in the first period; None if there is none."""
+        """The ``nth`` day, counted from ``first_day`` in the first period; None: there is none."""
         if not self.offsets:
             return None
         skipped = sum(self.anchor + offset < first_day for offset in self.offsets)

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from config import dynamodb, errors, journal, zone_rules
 from config.journal import write_set
 from staffing.models import VERSION_RECORD_KEY, Schedule, StaffAvailability, format_instant
-from staffing.recurrence import conflicts, expand
+from staffing.recurrence import conflicts
 from staffing.recurrence.expand import Series
 from staffing.schedules.availability_rows import build_rows, read_stored_rows
 from staffing.schedules.workloads import NO_WORKLOADS, Workload
@@ -114,7 +114,7 @@ def check_available(
         changes = row_changes.get(staff_id, RowChanges([], []))
         if not own_assignments and not changes.grows:
             continue
-        since = min([at, *(expand.get_earliest_start(assignment.series) for assignment in own_assignments)])
+        since = min([at, *(assignment.series.earliest_start for assignment in own_assignments)])
         rows = fetch_rows(staff_id, since, records)
         _check_limits(rows, changes, planned_workloads.get(staff_id, Workload()))
         if own_assignments and not allow_overlap:

@@ -6,7 +6,7 @@ from functools import partial
 
 from config import dynamodb, zone_rules
 from staffing.models import Schedule, StaffAvailability, format_instant, to_attributes
-from staffing.recurrence import expand
+from staffing.recurrence import covers
 from staffing.recurrence.details import strip_details
 from staffing.recurrence.expand import Series
 
@@ -15,7 +15,7 @@ def build_rows(schedules: Iterable[Schedule]) -> dict[str, dict[str, StaffAvaila
     """The rows of schedules, by person and key."""
     rows: dict[str, dict[str, StaffAvailability]] = {}
     for schedule in schedules:
-        series_by_staff = expand.split_by_staff(strip_details(schedule.series()), schedule.staff_id)
+        series_by_staff = covers.split_by_staff(strip_details(schedule.series()), schedule.staff_id)
         for staff_id, shifts in series_by_staff.items():
             row = _build_row(schedule, staff_id, shifts)
             rows.setdefault(staff_id, {})[row.end] = row
@@ -23,7 +23,7 @@ def build_rows(schedules: Iterable[Schedule]) -> dict[str, dict[str, StaffAvaila
 
 
 def _build_row(schedule: Schedule, staff_id: str, shifts: list[Series]) -> StaffAvailability:
-    latest_end = max(expand.get_latest_end(series) for series in shifts)
+    latest_end = max(series.latest_end for series in shifts)
     shift_values = [to_attributes(series) for series in shifts]
     return StaffAvailability(
         staff_id=staff_id,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from accounts import locations, permissions
 from config import audit, dynamodb, journal, outbox, zone_rules
 from staffing.models import Schedule, StaffAvailability, format_instant, to_attributes
-from staffing.recurrence import expand, pattern, rules
+from staffing.recurrence import covers, expand, pattern, rules
 from staffing.recurrence.details import get_details
 from staffing.recurrence.edit import EditResult
 from staffing.recurrence.expand import RecurrenceException, Series
@@ -86,18 +86,18 @@ def _detach_covered_shifts(schedule_id: str, owner_id: str, actor: audit.Author,
         if before is None or before.staff_id != owner_id:
             return False
         series = before.series()
-        covers = [
+        own_covers = [
             (recurrence_id, exception)
             for recurrence_id, exception in sorted(series.exceptions.items())
             if exception.staff_id and not _is_past(series, recurrence_id, exception, at)
         ][:SHIFTS_PER_TRANSACTION]
-        if not covers:
+        if not own_covers:
             return False
-        exceptions = {**series.exceptions, **{recurrence_id: RecurrenceException() for recurrence_id, _ in covers}}
+        exceptions = {**series.exceptions, **{recurrence_id: RecurrenceException() for recurrence_id, _ in own_covers}}
         remaining = before.with_changes(**to_attributes(replace(series, exceptions=exceptions)), updated_at=at)
         singles = [
             save.build_schedule(
-                expand.to_single_shift(series, recurrence_id, exception),
+                covers.to_single_shift(series, recurrence_id, exception),
                 str(exception.staff_id),
                 at=at,
                 customer_id=before.customer_id,
@@ -106,7 +106,7 @@ def _detach_covered_shifts(schedule_id: str, owner_id: str, actor: audit.Author,
                 # the notes of the series are about the person who leaves
                 details={**get_details(before), "notes": None, **exception.details},
             )
-            for recurrence_id, exception in covers
+            for recurrence_id, exception in own_covers
         ]
         records = _fetch_records(save.list_assigned_staff(before), actor)
         row_changes = availability.plan_row_changes([before], [remaining, *singles])

@@ -12,7 +12,7 @@ from typing import Any
 from config import audit, dynamodb
 from config.audit import reader
 from staffing.models import Schedule
-from staffing.recurrence import details, expand, rrule, rules
+from staffing.recurrence import covers, details, rrule, rules
 from staffing.recurrence.expand import RecurrenceException, Series
 
 MAX_LISTED_SHIFTS = 20
@@ -154,7 +154,7 @@ def _get_shift_state(schedule: Schedule, series: Series, recurrence_id: datetime
         exception = RecurrenceException(recurrence_id)
     if exception is None or exception.start is None:
         return None
-    shift = expand.to_single_shift(series, recurrence_id, exception)
+    shift = covers.to_single_shift(series, recurrence_id, exception)
     staff_id = exception.staff_id or schedule.staff_id
     return ShiftState(staff_id, None, shift.start.isoformat(), shift.end.isoformat(), shift.zone)
 

@@ -93,9 +93,9 @@ def _has_shift(schedule: Schedule, schedule_filter: ScheduleFilter) -> bool:
         is_within = start < schedule_filter.window[1] and (schedule_filter.since is None or end > schedule_filter.since)
         return is_within and staff_id in (None, schedule.staff_id)
     series = schedule.series()
-    earliest_start = expand.get_earliest_start(series)
+    earliest_start = series.earliest_start
     since = max(schedule_filter.since or earliest_start, earliest_start)
-    until = min(schedule_filter.until or LATEST_INSTANT, expand.get_latest_end(series))
+    until = min(schedule_filter.until or LATEST_INSTANT, series.latest_end)
     if staff_id not in (None, schedule.staff_id):
         return any(
             shift.staff_id == staff_id and shift.start < until and shift.end > since

@@ -108,15 +108,15 @@ def select_overlapping(
     """The planned shifts that could overlap the added ones: of the same people, at the time."""
     spans: dict[str, tuple[datetime, datetime]] = {}
     for staff_id, series in added:
-        start, end = expand.get_earliest_start(series), expand.get_latest_end(series)
+        start, end = series.earliest_start, series.latest_end
         earliest, latest = spans.get(staff_id, (start, end))
         spans[staff_id] = min(start, earliest), max(end, latest)
     return [
         assignment
         for assignment in planned
         if (span := spans.get(assignment.staff_id))
-        and expand.get_earliest_start(assignment.series) < span[1]
-        and expand.get_latest_end(assignment.series) > span[0]
+        and assignment.series.earliest_start < span[1]
+        and assignment.series.latest_end > span[0]
     ]
 
 

@@ -286,7 +286,7 @@ def list_future_schedules(location_id: str, at: datetime) -> list[Schedule]:
         schedule
         for key_range in schedule_filter.key_ranges()
         for schedule in _iter_schedules(schedule_filter, key_range, page_size=250)
-        if expand.get_latest_end(schedule.series()) > at
+        if schedule.series().latest_end > at
     ]
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from staffing.recurrence import expand, rrule, rules
+from staffing.recurrence import covers, expand, rrule, rules
 from staffing.recurrence.expand import RecurrenceException, Series
 from staffing.recurrence.rules import NthWeekday, RecurrenceRule
 from tests.support.environment import IS_SCALE_RUN
@@ -308,7 +308,7 @@ def test_single_shift_is_a_series_without_rule() -> None:
     assert [(occurrence.start, occurrence.end) for occurrence in occurrences] == [
         (instant("2026-05-01T22:00", 2), instant("2026-05-02T06:00", 2))
     ]
-    assert expand.get_latest_end(series) == instant("2026-05-02T06:00", 2)
+    assert series.latest_end == instant("2026-05-02T06:00", 2)
 
 
 # --- exceptions -----------------------------------------------------------------------------------
@@ -334,9 +334,9 @@ def test_occurrences_can_be_excluded_moved_and_reassigned() -> None:
     assert [(occurrence.recurrence_id.day, occurrence.start) for occurrence in moved_later] == [
         (3, instant("2026-06-20T12:00", -4))
     ]
-    assert expand.get_latest_end(series) == instant("2026-06-20T14:00", -4)
+    assert series.latest_end == instant("2026-06-20T14:00", -4)
     own_occurrences = expand.iter_occurrences(
-        expand.exclude_covers(series), instant("2026-06-01T00:00", -4), instant("2026-06-07T00:00", -4)
+        covers.exclude_covers(series), instant("2026-06-01T00:00", -4), instant("2026-06-07T00:00", -4)
     )
     assert [occurrence.recurrence_id.day for occurrence in own_occurrences] == [1, 5]
 
@@ -439,7 +439,7 @@ def test_series_end_includes_a_shift_delayed_by_a_dst_gap() -> None:
     )
     occurrences = expand.iter_occurrences(series, instant("2027-03-27T00:00", 1), instant("2027-03-30T00:00", 2))
 
-    assert max(occurrence.end for occurrence in occurrences) <= expand.get_latest_end(series)
+    assert max(occurrence.end for occurrence in occurrences) <= series.latest_end
 
 
 def test_a_thousand_series_expand_quickly(record_figure: Callable[[str], None]) -> None:

@@ -16,7 +16,7 @@ from accounts.models import User
 from config import audit, dynamodb, outbox
 from config.audit import reader, verification
 from staffing.models import VERSION_RECORD_KEY, Schedule, StaffAvailability
-from staffing.recurrence import expand
+from staffing.recurrence import covers
 from staffing.schedules import availability
 from tests.staffing.schedules.test_commands import PATH, WEEKLY, create_schedule, schedule_body
 from tests.support.crash_harness import CRASH_MODES, CrashHarness, is_worth_trying, scan_items
@@ -70,7 +70,7 @@ class ScheduleChangeCase:
             for row in rows:
                 schedule = dynamodb.get_record(Schedule, str(row.schedule_id))
                 assert schedule, self.summary
-                shares = expand.split_by_staff(schedule.series(), schedule.staff_id)
+                shares = covers.split_by_staff(schedule.series(), schedule.staff_id)
                 assert row.series() == shares[user.id], self.summary
             version_record = dynamodb.get_record(StaffAvailability, user.id, VERSION_RECORD_KEY)
             changes = int(version_record.version) if version_record else 0
