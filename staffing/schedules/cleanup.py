@@ -86,14 +86,17 @@ def _detach_covered_shifts(schedule_id: str, owner_id: str, actor: audit.Author,
         if before is None or before.staff_id != owner_id:
             return False
         series = before.series()
-        own_covers = [
+        future_covers = [
             (recurrence_id, exception)
             for recurrence_id, exception in sorted(series.exceptions.items())
             if exception.staff_id and not _is_past(series, recurrence_id, exception, at)
         ][:SHIFTS_PER_TRANSACTION]
-        if not own_covers:
+        if not future_covers:
             return False
-        exceptions = {**series.exceptions, **{recurrence_id: RecurrenceException() for recurrence_id, _ in own_covers}}
+        exceptions = {
+            **series.exceptions,
+            **{recurrence_id: RecurrenceException() for recurrence_id, _ in future_covers},
+        }
         remaining = before.with_changes(**to_attributes(replace(series, exceptions=exceptions)), updated_at=at)
         singles = [
             save.build_schedule(
@@ -106,7 +109,7 @@ def _detach_covered_shifts(schedule_id: str, owner_id: str, actor: audit.Author,
                 # the notes of the series are about the person who leaves
                 details={**get_details(before), "notes": None, **exception.details},
             )
-            for recurrence_id, exception in own_covers
+            for recurrence_id, exception in future_covers
         ]
         records = _fetch_records(save.list_assigned_staff(before), actor)
         row_changes = availability.plan_row_changes([before], [remaining, *singles])
