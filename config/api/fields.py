@@ -1,5 +1,6 @@
 """Strict serializer fields, and serializers that refuse unknown fields."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
 from itertools import islice
@@ -42,9 +43,7 @@ class StrictSerializer(serializers.Serializer[Any]):
         """The validated values. Raises ValidationError."""
         if data is None:
             raise serializers.ValidationError({"non_field_errors": [cls.default_error_messages["invalid"]]})
-        serializer = cls(data=data)
-        serializer.is_valid(raise_exception=True)
-        return dict(serializer.validated_data)
+        return dict(_shared_instance(cls).run_validation(data))
 
     @classmethod
     def parse_query(cls, request: Request) -> dict[str, Any]:
@@ -65,8 +64,7 @@ class StrictSerializer(serializers.Serializer[Any]):
     @classmethod
     def read_only_values(cls, data: Mapping[str, Any]) -> dict[str, Any]:
         """The members that the record has and this body cannot change, by name of the body."""
-        shown = field_names(cls.record_view) if cls.record_view else ()
-        known = {*shown, *cls.read_only_aliases} - field_names(cls)
+        known = _read_only_names(cls)
         return {name: value for name, value in data.items() if name in known}
 
     def to_internal_value(self, data: Any) -> Any:
@@ -89,10 +87,36 @@ class StrictSerializer(serializers.Serializer[Any]):
 
     def _check_names_agree(self, data: Mapping[str, Any]) -> None:
         names_by_source: dict[str, str] = {}
-        for name, field in self.fields.items():
+        for name in _names_of_shared_sources(type(self)):
+            field = self.fields[name]
             other = names_by_source.setdefault(str(field.source), name) if name in data else name
             if other != name and field.run_validation(data[name]) != field.run_validation(data[other]):
                 raise serializers.ValidationError({name: [f"Differs from `{other}`; send one of them."]})
+
+
+@cache
+def _shared_instance(serializer: type[StrictSerializer]) -> StrictSerializer:
+    """One for all requests and threads: validating keeps nothing in a serializer or its fields.
+
+    REST framework makes new fields for each; that takes three times as long as validating them.
+    """
+    shared = serializer()
+    shared.fields  # noqa: B018 - made before threads share it
+    return shared
+
+
+@cache
+def _read_only_names(body: type[StrictSerializer]) -> frozenset[str]:
+    shown = field_names(body.record_view) if body.record_view else ()
+    return frozenset({*shown, *body.read_only_aliases} - field_names(body))
+
+
+@cache
+def _names_of_shared_sources(serializer: type[StrictSerializer]) -> list[str]:
+    """The fields that have one source with another field."""
+    fields = _shared_instance(serializer).fields
+    counts = Counter(str(field.source) for field in fields.values())
+    return [name for name, field in fields.items() if counts[str(field.source)] > 1]
 
 
 @cache

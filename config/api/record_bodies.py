@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, ClassVar, cast
 
 import orjson
@@ -33,8 +34,7 @@ class NewRecordBody(StrictSerializer):
         if server_set := [name for name, value in read_only.items() if value is not None]:
             refusal = ErrorDetail("Set by the server; leave it out.", READ_ONLY)
             raise serializers.ValidationError({name: [refusal] for name in server_set})
-        optional = {*read_only, *(name for name, field in self.fields.items() if not field.required)}
-        optional -= self.null_fields
+        optional = _optional_names(type(self)) | read_only.keys() - self.null_fields
         blank = {name for name in self.blank_fields if data.get(name) == ""}
         sent = {
             name: value
@@ -52,6 +52,12 @@ class NewRecordBody(StrictSerializer):
             if isinstance(field := fields[name], serializers.CharField):
                 field.allow_blank = True  # for the document
         return fields
+
+
+@cache
+def _optional_names(body: type[NewRecordBody]) -> frozenset[str]:
+    """Fields of which null says the same as leaving them out."""
+    return frozenset(name for name, field in body().fields.items() if not field.required) - body.null_fields
 
 
 def read_precondition(

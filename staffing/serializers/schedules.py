@@ -136,11 +136,13 @@ class ScheduleChange(ScheduleDetails):
     locationId = TextField(max_length=100, required=False, source="location_id")
     allowOverlap = StrictBooleanField(required=False, source="allow_overlap", help_text=_ALLOW_OVERLAP_HELP)
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def to_internal_value(self, data: Any) -> Any:
         """Refuse an empty update; of what is sent back, the read-only fields are checked later."""
-        if not set(attrs) - {"allow_overlap"} and not self.read_only_values(self.initial_data):
-            raise serializers.ValidationError("No fields to update.", code="required")
-        return attrs
+        values = super().to_internal_value(data)
+        if not set(values) - {"allow_overlap"} and not self.read_only_values(data):
+            refusal = serializers.ErrorDetail("No fields to update.", code="required")
+            raise serializers.ValidationError({"non_field_errors": [refusal]})
+        return values
 
 
 class ScopeQuery(StrictQuery):
