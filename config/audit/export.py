@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import rfc8785
-
-from config import audit, errors, strict_json
+from config import audit, canonical_json, errors, strict_json
 from config.audit import verification
 from config.dynamodb import encryption
 
@@ -110,11 +108,11 @@ class _LineSigner:
 
 
 def _canonical_text(content: dict[str, Any]) -> str:
-    return rfc8785.dumps(content).decode()
+    return canonical_json.dumps(content).decode()
 
 
 def _canonical_line(content: dict[str, Any]) -> bytes:
-    return rfc8785.dumps(content) + b"\n"
+    return canonical_json.dumps(content) + b"\n"
 
 
 def verify_export(file: Iterable[bytes], *, public_key: str) -> ExportSummary:
@@ -224,5 +222,5 @@ def _parse_canonical_line(raw: bytes) -> dict[str, Any] | None:
     try:
         line = strict_json.loads(raw)
         return line if isinstance(line, dict) and _canonical_line(line) == raw else None
-    except (errors.InvalidRequest, rfc8785.CanonicalizationError):
+    except (errors.InvalidRequest, canonical_json.CanonicalizationError):
         return None

@@ -14,10 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-import rfc8785
 from cryptography.exceptions import InvalidTag
 
-from config import dynamodb
+from config import canonical_json, dynamodb
 from config.dynamodb import data_keys, encryption
 from config.dynamodb.attributes import Erasure, Json, Number, PersonalData, Text
 from config.dynamodb.key_rotation import ProtectedAttribute
@@ -166,7 +165,7 @@ class AuditEntry(dynamodb.Record):
 
 def digest(content: Mapping[str, Any]) -> str:
     """The SHA-256 of canonical JSON (RFC 8785)."""
-    return hashlib.sha256(rfc8785.dumps(dict(content))).hexdigest()
+    return hashlib.sha256(canonical_json.dumps(dict(content))).hexdigest()
 
 
 @dataclass(frozen=True)
