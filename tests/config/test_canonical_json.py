@@ -29,7 +29,7 @@ def test_it_is_that_of_the_reference(value: Any) -> None:
         assert canonical_json.dumps(value) == expected
 
 
-def test_every_character_is_written_alike() -> None:
+def test_all_characters_are_written_alike() -> None:
     text = "".join(chr(point) for point in range(0x110000) if not 0xD800 <= point < 0xE000)
 
     assert canonical_json.dumps(text) == rfc8785.dumps(text)
