@@ -19,6 +19,7 @@ from urllib.parse import unquote_to_bytes
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 
+from config.api import concurrency
 from config.api.middleware import new_request_id
 from config.api.stack import is_page
 from config.wsgi import application as wsgi_application
@@ -78,6 +79,7 @@ class Application:
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(settings.WEB_THREADS, thread_name_prefix="web")
+        self._tokens = concurrency.TokenQueue(settings.REQUESTS_AT_ONCE_PER_TOKEN)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -88,7 +90,9 @@ class Application:
         received_at = time.monotonic()
         environ = _build_environ(scope, await _read_body(scope, receive))
         environ["dutyline.received_at"] = received_at
-        response = await self._run(lambda: _handle(environ))
+        async with self._tokens.place(environ.get("HTTP_AUTHORIZATION", "")) as has_place:
+            environ[concurrency.REFUSED] = not has_place
+            response = await self._run(lambda: _handle(environ))
         await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
         if response.stream is not None:
             await self._send_stream(response.stream, send)

@@ -202,7 +202,7 @@ class OperationViewSet(ViewSet):
             raise errors.Forbidden("This operation has no permission declared.")
         caller = self._authenticate(request, declared)
         request.META["dutyline.actor"], request.META["dutyline.customer"] = caller.id, caller.customer_id
-        throttling.set_payer(request, caller.id, caller.customer_id)
+        throttling.admit_person(request, caller.id, caller.customer_id)
         limiter = throttling.get_limiter()
         self.rate_limit_status = limiter.count_request(declared.rate_limit, caller.id, caller.customer_id)
         caller.require(declared.permission)

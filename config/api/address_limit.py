@@ -1,4 +1,4 @@
-"""Counts what nobody signed in for against the IP address that asked."""
+"""Counts what nobody signed in for against the IP address that asked; refuses too much at once."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from config import errors
-from config.api import problem_details, throttling
+from config.api import concurrency, problem_details, throttling
 from config.api.middleware import READINESS_PATH
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -31,6 +31,8 @@ class AddressLimitMiddleware:
 
     def process_view(self, request: HttpRequest, view: Any, *_: Any) -> HttpResponse | None:
         """Count the request before the view does anything."""
+        if request.META.get(concurrency.REFUSED):
+            return problem_details.problem_response(request, concurrency.refusal())
         if getattr(getattr(view, "cls", view), "counts_callers", False):
             return None
         if request.path.startswith(settings.ADMIN_PATH) and request.user.is_authenticated:

@@ -94,7 +94,7 @@ class RequestLogMiddleware:
             response = self._get_response(request)
             if isinstance(response, HttpResponseNotAllowed):
                 problem_details.describe_refused_method(request, response)
-        throttling.charge_request(request, cost)
+        throttling.close_request(request, cost)
         response["X-Request-Id"] = request_id
         headers.set_default_headers(response)
         logger.info("request", extra=_log_fields(request, response, cost, time.perf_counter() - started_at))

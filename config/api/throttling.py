@@ -16,6 +16,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from config import errors
+from config.api import concurrency
 from config.api.rate_counters import COST_LIMITS, WINDOW_SECONDS, CounterKey, RateCounters
 from config.costs import Cost
 
@@ -103,8 +104,20 @@ def set_payer(request: HttpRequest, person_id: str, customer_id: str) -> None:
     request.META["dutyline.payer"] = (person_id, customer_id)
 
 
-def charge_request(request: HttpRequest, cost: Cost) -> None:
-    """Charge a request that was answered, if anybody pays for it."""
+def admit_person(request: HttpRequest, person_id: str, customer_id: str) -> None:
+    """As `set_payer`; the person holds a place until the request is answered.
+
+    Raises `errors.TooManyRequests` if they hold too many.
+    """
+    concurrency.get_person_places().take(person_id)
+    request.META["dutyline.place"] = person_id
+    set_payer(request, person_id, customer_id)
+
+
+def close_request(request: HttpRequest, cost: Cost) -> None:
+    """Charge a request that was answered, if anybody pays for it, and free its place."""
+    if person_id := request.META.pop("dutyline.place", ""):
+        concurrency.get_person_places().free(person_id)
     if payer := request.META.get("dutyline.payer"):
         person_id, customer_id = payer
         get_limiter().charge(person_id, customer_id, cost)
