@@ -90,7 +90,7 @@ class Application:
         received_at = time.monotonic()
         environ = _build_environ(scope, await _read_body(scope, receive))
         environ["dutyline.received_at"] = received_at
-        async with self._tokens.place(environ.get("HTTP_AUTHORIZATION", "")) as has_place:
+        async with self._tokens.place(scope["method"], environ.get("HTTP_AUTHORIZATION", "")) as has_place:
             environ[concurrency.REFUSED] = not has_place
             response = await self._run(lambda: _handle(environ))
         await send({"type": "http.response.start", "status": response.status, "headers": response.headers})

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TypeVar
 
-from config import errors
+from config import costs, errors
 
 WAIT_HEALTHY_SECONDS, WAIT_FAILING_SECONDS = 2.0, 0.05
 """Seconds to wait for a free thread while the dependency answers, and while it does not.
@@ -62,12 +62,19 @@ class Bulkhead:
         self._failed_at = float("-inf")
 
     def call(self, task: Callable[[], T], *, owner: str = "") -> T:
-        """The task's result. Raises what the task raises, or `errors.Unavailable`."""
-        deadline = time.monotonic() + self._budget_seconds
+        """The task's result. Raises what the task raises, or `errors.Unavailable`.
+
+        While the dependency fails, the budget is that of the whole request, from its arrival on: it
+        may have waited behind others that waited for the dependency.
+        """
         is_failing = time.monotonic() - self._failed_at < FAILING_SECONDS
+        budget_seconds = self._budget_seconds - (costs.seconds_since_arrival() if is_failing else 0)
+        if budget_seconds <= 0:
+            raise errors.Unavailable(f"{self.name} does not answer.")
+        deadline = time.monotonic() + budget_seconds
         wait_seconds = WAIT_FAILING_SECONDS if is_failing else WAIT_HEALTHY_SECONDS
         with self._slot_freed:
-            wait_seconds = min(wait_seconds, self._budget_seconds / 2)
+            wait_seconds = min(wait_seconds, budget_seconds / 2)
             if not self._slot_freed.wait_for(lambda: self._has_slot(owner), timeout=wait_seconds):
                 raise errors.Unavailable(f"{self.name} is busy.", retry_after=2)
             self._slots[owner] += 1

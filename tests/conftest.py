@@ -10,6 +10,7 @@ from django.conf import settings
 from accounts.auth import tokens
 from accounts.clients import auth0_http, expo
 from telephony.twilio import client
+from tests.support.chaos import CHAOS
 from tests.support.crash_harness import CrashHarness
 from tests.support.environment import Environment
 from tests.support.users import UserFixtures, create_user_fixtures
@@ -77,6 +78,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
                 terminalreporter.section(str(text).partition("\n")[0], sep="·")
                 terminalreporter.line(str(text).partition("\n")[2])
     figures = [text for r in reports for name, text in r.user_properties if name == "figure"]
+    if CHAOS:
+        figures.append(CHAOS.summary())
     if figures:
         terminalreporter.section("figures")
         for text in sorted(figures):

@@ -1,8 +1,9 @@
 """Requests at once: nobody takes all threads of a web process, whatever they ask for.
 
-Of one token, `TokenQueue` lets a few requests reach the threads; others wait outside of them, as
-those of an app do that asks for ten things when it opens. A person may have several tokens: of one
-person, `PersonPlaces` admits twice as many, and refuses more.
+Of one token, `TokenQueue` lets a few reads and a few changes reach the threads; others wait outside
+of them, as those of an app do that asks for ten things when it opens. Reads do not wait for
+changes, which may wait for a vendor. A person may have several tokens: of one person,
+`PersonPlaces` admits as many as of one token, and refuses more.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from django.conf import settings
 from config import errors
 
 MAX_WAITING = 100
-"""Requests of one token that may wait; HTTP/2 proxies send so many at once."""
+"""Reads, or changes, of one token that may wait; HTTP/2 proxies send so many at once."""
 REFUSED = "dutyline.too_many_at_once"
 """The key of a request that may not wait."""
 
@@ -29,6 +30,10 @@ def refusal() -> errors.TooManyRequests:
     return errors.TooManyRequests(detail, retry_after=1)
 
 
+_QueueKey = tuple[str, bool]
+"""A token, and whether the requests are reads."""
+
+
 @dataclass
 class _Queue:
     active: int = 0
@@ -36,14 +41,14 @@ class _Queue:
 
 
 class TokenQueue:
-    """Bounds the requests of one token at once, in order of arrival. For one event loop."""
+    """Bounds the reads, and the changes, of one token at once. For one event loop."""
 
     def __init__(self, max_active: int) -> None:
         self._max_active = max_active
-        self._queues: dict[str, _Queue] = {}
+        self._queues: dict[_QueueKey, _Queue] = {}
 
     @asynccontextmanager
-    async def place(self, authorization: str) -> AsyncIterator[bool]:
+    async def place(self, method: str, authorization: str) -> AsyncIterator[bool]:
         """Hold a place during a block; False if there is none, and too many wait.
 
         ``authorization`` is the request's header. Requests without a token always have a place.
@@ -52,20 +57,21 @@ class TokenQueue:
         if not token:
             yield True
             return
-        queue = self._queues.setdefault(token, _Queue())
+        key = (token, method in ("GET", "HEAD"))
+        queue = self._queues.setdefault(key, _Queue())
         if queue.active >= self._max_active:
             if len(queue.waiting) >= MAX_WAITING:
                 yield False
                 return
-            await self._wait(token, queue)
+            await self._wait(key, queue)
         else:
             queue.active += 1
         try:
             yield True
         finally:
-            self._leave(token, queue)
+            self._leave(key, queue)
 
-    async def _wait(self, token: str, queue: _Queue) -> None:
+    async def _wait(self, key: _QueueKey, queue: _Queue) -> None:
         """Wait until somebody hands their place over."""
         turn = asyncio.get_running_loop().create_future()
         queue.waiting.append(turn)
@@ -73,10 +79,10 @@ class TokenQueue:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._leave(token, queue)
+                self._leave(key, queue)
             raise
 
-    def _leave(self, token: str, queue: _Queue) -> None:
+    def _leave(self, key: _QueueKey, queue: _Queue) -> None:
         while queue.waiting:
             turn = queue.waiting.popleft()
             if not turn.done():
@@ -84,7 +90,7 @@ class TokenQueue:
                 return
         queue.active -= 1
         if not queue.active:
-            del self._queues[token]
+            del self._queues[key]
 
 
 def _identify(authorization: str) -> str:

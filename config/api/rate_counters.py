@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from django.conf import settings
 from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -63,7 +62,11 @@ class _Counter:
 class RateCounters:
     """Counts per minute. For many threads."""
 
-    def __init__(self, redis_url: str, lease_seconds: float, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, redis_url: str, quotas: Mapping[str, int], lease_seconds: float, clock: Callable[[], float] = time.time
+    ) -> None:
+        """``quotas`` are the limits per minute, by name."""
+        self.quotas = quotas
         redis = Redis.from_url(redis_url, socket_connect_timeout=0.25, socket_timeout=0.25, retry=Retry(NoBackoff(), 0))
         self._script = redis.register_script(_ADD_SCRIPT)
         self._lease_seconds, self._clock = lease_seconds, clock
@@ -115,7 +118,7 @@ class RateCounters:
         oldest = now - self._lease_seconds
         counts: dict[CounterKey, int] = {}
         for key, amount in amounts.items():
-            counter, quota = self._counters.get(key), settings.RATE_LIMITS[key[0]]
+            counter, quota = self._counters.get(key), self.quotas[key[0]]
             if counter is None or counter.asked_at <= oldest:
                 return None
             pending = counter.pending + amount

@@ -8,7 +8,9 @@ misses. ``settings.RATE_LIMITS`` holds all numbers.
 """
 
 import logging
+import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -66,37 +68,40 @@ class RateLimiter:
         payers = _payers(caller_key, customer_id) if customer_id else ()
         amounts = {request_key: 1, **dict.fromkeys(payers, 0)}
         counts = self.counters.add_leased(amounts) if name in LEASED_LIMITS else self.counters.add(amounts)
-        status = _check(name, counts[request_key])
-        for payer in payers:
-            _check(payer[0], counts[payer])
+        status = self._status(name, counts.pop(request_key))
+        self._check_costs(counts)
         return status
 
     def check_costs(self, person_id: str, customer_id: str) -> None:
         """Raise `QuotaExceeded` if either has used up its budget; for requests without a token."""
-        for payer, used in self.counters.add_leased(dict.fromkeys(_payers(person_id, customer_id), 0)).items():
-            _check(payer[0], used)
+        self._check_costs(self.counters.add_leased(dict.fromkeys(_payers(person_id, customer_id), 0)))
 
     def charge(self, person_id: str, customer_id: str, cost: Cost) -> None:
         """Charge what a request has cost."""
         self.counters.add_later(dict.fromkeys(_payers(person_id, customer_id), cost.units))
 
+    def _status(self, name: str, used: int) -> RateLimitStatus:
+        """The status of a limit of which this much is used. Raises `QuotaExceeded`."""
+        quota = self.counters.quotas[name]
+        reset_seconds = math.ceil(WINDOW_SECONDS - time.time() % WINDOW_SECONDS)
+        status = RateLimitStatus(name, quota, max(0, quota - used), reset_seconds)
+        if used > quota:
+            raise QuotaExceeded(f"At most {quota} requests of this kind per minute.", status)
+        return status
+
+    def _check_costs(self, counts: Mapping[CounterKey, int]) -> None:
+        """Raise `QuotaExceeded` if a budget of costs is used up."""
+        for (name, _), used in counts.items():
+            if used < self.counters.quotas[name]:
+                continue
+            logger.warning("a budget of costs is used up", extra={"limit": name, "used": used})
+            whose = "Your requests have" if name == COST_LIMITS[0] else "The requests of your business have"
+            detail = f"{whose} used up the computing time of this minute; send fewer or smaller ones."
+            raise QuotaExceeded(detail, self._status(name, self.counters.quotas[name]))
+
 
 def _payers(person_id: str, customer_id: str) -> tuple[CounterKey, CounterKey]:
     return (COST_LIMITS[0], person_id), (COST_LIMITS[1], customer_id)
-
-
-def _check(name: str, used: int) -> RateLimitStatus:
-    """The status of a limit of which this much is used. Raises `QuotaExceeded`."""
-    quota = settings.RATE_LIMITS[name]
-    reset_seconds = max(1, int(WINDOW_SECONDS - time.time() % WINDOW_SECONDS + 0.999))
-    status = RateLimitStatus(name, quota, max(0, quota - used), reset_seconds)
-    if name in COST_LIMITS and used >= quota:
-        logger.warning("a budget of costs is used up", extra={"limit": name, "used": used})
-        whose = "Your requests have" if name == COST_LIMITS[0] else "The requests of your business have"
-        raise QuotaExceeded(f"{whose} used up the computing time of this minute; send fewer or smaller ones.", status)
-    if used > quota:
-        raise QuotaExceeded(f"At most {quota} requests of this kind per minute.", status)
-    return status
 
 
 def set_payer(request: HttpRequest, person_id: str, customer_id: str) -> None:
@@ -126,4 +131,4 @@ def close_request(request: HttpRequest, cost: Cost) -> None:
 @cache
 def get_limiter() -> RateLimiter:
     """The limiter of this process."""
-    return RateLimiter(RateCounters(settings.REDIS_URL, settings.RATE_LIMIT_LEASE_SECONDS))
+    return RateLimiter(RateCounters(settings.REDIS_URL, settings.RATE_LIMITS, settings.RATE_LIMIT_LEASE_SECONDS))

@@ -92,15 +92,16 @@ def test_a_token_waits_for_its_own_requests_only() -> None:
     async def run() -> list[str]:
         queue, order, gate = TokenQueue(2), [], asyncio.Event()
 
-        async def request(name: str, authorization: str) -> None:
-            async with queue.place(authorization) as has_place:
+        async def request(name: str, authorization: str, method: str = "GET") -> None:
+            async with queue.place(method, authorization) as has_place:
                 order.append(name if has_place else f"{name} refused")
                 await gate.wait()
 
         tokens = ["Bearer a.one.x", "bearer  a.one.y", "BEARER a.one.z", "Bearer a.two.x", "", "opaque"]
         tasks = [asyncio.create_task(request(str(number), token)) for number, token in enumerate(tokens)]
+        tasks.append(asyncio.create_task(request("change", tokens[0], "POST")))
         await asyncio.sleep(0)
-        assert order == ["0", "1", "3", "4", "5"]
+        assert order == ["0", "1", "3", "4", "5", "change"], "changes do not wait for reads"
         waiting = [asyncio.create_task(request("late", tokens[0])) for _ in range(MAX_WAITING)]
         await asyncio.sleep(0)
         assert order[-1] == "late refused", "one waits already"
@@ -111,7 +112,7 @@ def test_a_token_waits_for_its_own_requests_only() -> None:
 
     order = asyncio.run(run())
     assert order.count("late") == MAX_WAITING - 2
-    assert order[6] == "2", "in the order of arrival"
+    assert order[7] == "2", "in the order of arrival"
 
 
 def test_places_of_a_person_are_counted() -> None:

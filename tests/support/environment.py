@@ -22,6 +22,7 @@ from config.dev import engines, services
 from config.dev.supervisor import wait_or_kill_group
 from tests.emulators.auth0.tenant import Auth0Tenant
 from tests.support import aws_rights, twilio_specification
+from tests.support.chaos import CHAOS
 from tests.support.proxy import Exchange, FaultPlan, Proxy
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -155,6 +156,7 @@ class Environment:
         for name, proxy_port in self.proxy_ports.items():
             is_http = name in ("dynamodb", "identity", "expo", "twilio")
             self.proxies.append(Proxy(name, proxy_port, ports[name], http=is_http))
+        self.dynamodb_proxy.chaos = CHAOS
 
     def start_web(self, name: str = "web", port: int = 0, *, workers: int = 1, **settings: str) -> str:
         """Start a web process and wait until it is ready; its URL."""
@@ -216,10 +218,15 @@ class Environment:
             self._tenant.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    @property
+    def dynamodb_proxy(self) -> Proxy:
+        """The proxy in front of DynamoDB."""
+        return next(proxy for proxy in self.proxies if proxy.service == "dynamodb")
+
     @contextmanager
     def as_role(self, role: str) -> Iterator[None]:
         """Count proxied calls of DynamoDB as those of another role than the application."""
-        (proxy,) = (proxy for proxy in self.proxies if proxy.service == "dynamodb")
+        proxy = self.dynamodb_proxy
         previous, proxy.role = proxy.role, role
         yield
         proxy.role = previous
@@ -244,9 +251,13 @@ class Environment:
         plan = plan or FaultPlan()
         for proxy in self.proxies:
             proxy.plan = plan
+        if CHAOS:
+            CHAOS.is_planned = bool(plan.faults or plan.always)
         try:
             yield plan
         finally:
+            if CHAOS:
+                CHAOS.is_planned = False
             for proxy in self.proxies:
                 proxy.plan = FaultPlan()
 

@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl, urlsplit
 import orjson
 
 from tests.support import aws_rights
+from tests.support.chaos import WITHOUT_ANSWER, Chaos
 
 MODES = ("kill_before", "kill_after", "lost", "refuse", "429", "503", "throttle", "conflict")
 RECORDED_SERVICES = ("twilio",)
@@ -136,6 +137,8 @@ class Proxy:
         self.port = port
         self.upstream = upstream
         self.plan = FaultPlan()
+        self.chaos: Chaos | None = None
+        """Faults of calls that the plan lets pass."""
         self.exchanges: list[Exchange] = []
         """Exchanges, if the service is one of `RECORDED_SERVICES`."""
         self.role = "application"
@@ -189,6 +192,9 @@ class Proxy:
                 self.plan.record_fault(call, mode)
                 client.sendall(fault_bytes)
                 continue
+            accident = self.chaos.choose() if self.chaos and not mode else ""
+            if accident == WITHOUT_ANSWER[0]:
+                return
             if server is None or _is_closed(server):
                 connection = socket.create_connection(("127.0.0.1", self.upstream))
                 server = stack.enter_context(connection)
@@ -207,7 +213,14 @@ class Proxy:
             if self.service == "dynamodb" and self.plan.latency:
                 time.sleep(self.plan.latency)
             call.ended_at = time.monotonic()
-            client.sendall(response_head + response_body)
+            answer, stays_open = response_head + response_body, True
+            if accident == WITHOUT_ANSWER[1]:
+                return
+            if self.chaos:
+                answer, stays_open = self.chaos.distort(accident, response_head, response_body)
+            client.sendall(answer)
+            if not stays_open:
+                return
 
     # --- Redis and SMTP ---------------------------------------------------------------------------
     def _serve_raw(self, client: socket.socket) -> None:

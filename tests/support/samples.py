@@ -19,7 +19,7 @@ from accounts.terms import documents
 from config import dynamodb
 from telephony import blocked_callers, ivr
 from telephony.models import PhoneNumber, Quota
-from tests.support import bulk
+from tests.support import bulk, chaos
 from tests.support.environment import ENVIRONMENT
 from tests.support.problems import check_error
 from tests.support.proxy import FaultPlan
@@ -390,7 +390,7 @@ def send_request(
     if sample.body is not None and "content" not in options:
         options["json"] = sample.body
     url = web + operation.path(sample)
-    response = httpx.request(operation.method, url, params=sample.query, headers=headers, timeout=30, **options)
+    response = chaos.send(operation.method, url, params=sample.query, headers=headers, **options)
     return check_error(response)
 
 

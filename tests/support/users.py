@@ -33,6 +33,7 @@ from telephony.models import OngoingCall
 from telephony.numbers import address_registration, adoption, profiles, purchase
 from telephony.numbers.reservation import NumberWithLine
 from telephony.twilio import client
+from tests.support import chaos
 from tests.support.environment import ENVIRONMENT, Environment
 from tests.support.problems import check_document, check_error
 
@@ -59,7 +60,7 @@ class SignedInUser:
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Send a request as this user."""
         headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
-        return check_error(httpx.request(method, self.web + path, headers=headers, timeout=30, **options))
+        return check_error(chaos.send(method, self.web + path, headers=headers, **options))
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         return self.request("GET", path, **options)

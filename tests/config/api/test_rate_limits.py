@@ -40,7 +40,7 @@ def clock() -> Clock:
 @pytest.fixture
 def limiters(env: Environment, clock: Clock) -> list[RateLimiter]:
     """One for each process, with leases that last as long as the test."""
-    return [RateLimiter(RateCounters(settings.REDIS_URL, 30, clock)) for _ in range(PROCESSES)]
+    return [RateLimiter(RateCounters(settings.REDIS_URL, settings.RATE_LIMITS, 30, clock)) for _ in range(PROCESSES)]
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_what_costs_money_is_never_counted_on_a_lease(limiters: list[RateLimiter
 
 
 def test_without_redis_a_process_counts_by_itself_and_does_not_wait(person: str, clock: Clock) -> None:
-    limiter = RateLimiter(RateCounters(f"redis://127.0.0.1:{free_port()}/0", 30, clock))
+    limiter = RateLimiter(RateCounters(f"redis://127.0.0.1:{free_port()}/0", settings.RATE_LIMITS, 30, clock))
     started = time.monotonic()
     for _ in range(QUOTA):
         limiter.count_request("read", person, "cus_1")
