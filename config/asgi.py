@@ -8,6 +8,7 @@ process from answering others or from showing that it lives.
 
 import asyncio
 import io
+import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
@@ -15,6 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
