@@ -97,8 +97,6 @@ def run_rounds(options: Options, data: Data, targets: Sequence[Target]) -> dict[
     stack = targets[0].stack
     engine = Engine(stack.engine)
     samples: dict[str, dict[str, list[load.Sample]]] = {name: {} for name in options.operations}
-    for name in options.operations:
-        (stack.folder / f"{name}.requests").write_bytes(OPERATIONS[name].requests(data))
     for round_number in range(-1, options.rounds):
         print(f"· round {round_number + 1} of {options.rounds}" if round_number >= 0 else "· warming up …", flush=True)
         for name in options.operations:
@@ -109,7 +107,8 @@ def run_rounds(options: Options, data: Data, targets: Sequence[Target]) -> dict[
                 if name == "post":
                     source = f"{SEED_PREFIX}-{RESTORED_TABLE}"
                     engine.restore(source, f"{target.table_prefix}-{RESTORED_TABLE}")
-                requests = stack.folder / f"{name}.requests"
+                requests = stack.folder / "requests"
+                requests.write_bytes(OPERATIONS[name].requests(data))
                 sample = load.measure(
                     target.pid, target.port, requests, seconds=seconds, connections=options.connections
                 )

@@ -1,10 +1,13 @@
 """The operations that are measured, and their requests."""
 
 import json
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
+
+from tests.emulators.twilio.phones import sign_webhook
 
 START, END = "{start_of_the_shift}", "{end_of_the_shift_0}"
 """Placeholders, as long as the times that replace them."""
@@ -36,11 +39,20 @@ class Operation:
 
     title: str
     build: Callable[[Data, int], Request]
+    is_right: Callable[[str], bool]
+    """Whether an answer is as large as the title says."""
     has_peers: bool = False
+    requests_per_load: int = 0
+    """How many different requests a load needs, if not one of each person."""
 
     def requests(self, data: Data) -> bytes:
-        """The requests of all people who are signed in, for `load.lua`."""
-        return b"\0".join(self.build(data, number).to_bytes() for number in range(len(data["tokens"])))
+        """The requests of one load, for `load.lua`."""
+        numbers = range(self.requests_per_load or len(data["tokens"]))
+        return b"\0".join(self.build(data, number).to_bytes() for number in numbers)
+
+
+def _has_items(count: int, member: str = "items") -> Callable[[str], bool]:
+    return lambda text: len(json.loads(text)[member]) == count
 
 
 def _authorization(data: Data, number: int) -> dict[str, str]:
@@ -89,14 +101,32 @@ def _on_duty(data: Data, number: int) -> Request:
     return Request("GET", f"/location/{data['lineLocation']}/on-duty", _authorization(data, number))
 
 
+def _incoming_call(data: Data, number: int) -> Request:
+    """The first webhook of a new call, as Twilio signs it."""
+    form = {
+        "AccountSid": data["twilioAccount"],
+        "CallSid": f"CA{uuid.uuid4().hex}",
+        "To": data["number"],
+        "From": f"+1617555{number % 10_000:04}",
+        "CallStatus": "ringing",
+        "Direction": "inbound",
+    }
+    signature = sign_webhook(data["webhook"], form, data["twilioToken"])
+    headers = {"content-type": "application/x-www-form-urlencoded", "x-twilio-signature": signature}
+    return Request("POST", "/telephony/voice", headers, urlencode(form).encode())
+
+
 OPERATIONS = {
-    "user": Operation("GET /user", _get_user, has_peers=True),
-    "list": Operation("GET /staffSchedule (100)", _list_schedules, has_peers=True),
-    "post": Operation("POST /staffSchedule", _create_schedule, has_peers=True),
-    "people": Operation("GET /userManagement?limit=100", _list_people),
-    "patch": Operation("PATCH /user", _update_user),
-    "audit": Operation("GET /user/{id}/audit-logs (50)", _list_audit_entries),
-    "duty": Operation("GET /location/{id}/on-duty (12)", _on_duty),
+    "user": Operation("GET /user", _get_user, lambda text: '"settings"' in text, has_peers=True),
+    "list": Operation("GET /staffSchedule (100)", _list_schedules, _has_items(100), has_peers=True),
+    "post": Operation("POST /staffSchedule", _create_schedule, lambda text: '"schedule"' in text, has_peers=True),
+    "people": Operation("GET /userManagement?limit=100", _list_people, _has_items(100)),
+    "patch": Operation("PATCH /user", _update_user, lambda text: '"At ' in text),
+    "audit": Operation("GET /user/{id}/audit-logs (50)", _list_audit_entries, _has_items(50)),
+    "duty": Operation("GET /location/{id}/on-duty (12)", _on_duty, _has_items(12)),
+    "voice": Operation(
+        "POST /telephony/voice (signed)", _incoming_call, lambda text: "<Dial" in text, requests_per_load=4000
+    ),
 }
 PEER_OPERATIONS = [name for name, operation in OPERATIONS.items() if operation.has_peers]
 OWN_OPERATIONS = [name for name, operation in OPERATIONS.items() if not operation.has_peers]

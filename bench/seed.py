@@ -144,6 +144,9 @@ def main() -> None:
         "lineLocation": seed.line.id,
         "loadLocation": seed.load.id,
         "number": number,
+        "webhook": f"{settings.PUBLIC_BASE_URL}/telephony/voice",
+        "twilioAccount": settings.TWILIO["account_sid"],
+        "twilioToken": settings.TWILIO["auth_token"],
     }
     (folder / "data.json").write_text(json.dumps(data))
 
