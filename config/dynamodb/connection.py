@@ -1,7 +1,7 @@
 """The connection of this process to DynamoDB, and its threads for concurrent reads."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, Protocol
@@ -21,7 +21,7 @@ from pynamodb.connection import Connection
 
 from config import costs
 from config.dynamodb import wire
-from config.dynamodb.http_pool import ConnectionFailed
+from config.dynamodb.http_connection import ConnectionFailed
 from config.dynamodb.signing import AwsKeys
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 1.0, 1.5
@@ -42,6 +42,9 @@ class Transport(Protocol):
 
     def call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Make one call. Raises `VerboseClientError`, or an error of `CONNECTION_ERRORS`."""
+
+    def start(self, calls: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Callable[[], dict[str, Any]]]:
+        """Make calls in the time of one; each function returns or raises what `call` would."""
 
     def close(self) -> None:
         """Close the connections that are not in use."""
@@ -65,6 +68,10 @@ class BotocoreTransport:
         """As `Transport`."""
         # dispatch() would add a parameter that table operations do not know.
         return dict(self._connection._make_api_call(operation, dict(arguments)))  # noqa: SLF001
+
+    def start(self, calls: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Callable[[], dict[str, Any]]]:
+        """As `Transport`."""
+        return [_thread_pool().submit(self.call, *call).result for call in calls]
 
     def close(self) -> None:
         """As `Transport`."""

@@ -6,28 +6,20 @@ that is used on, a late answer would reach the next request.
 """
 
 import os
-import select
 import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import httptools
 
+from config.dynamodb.http_connection import Connection, ConnectionEnded, ConnectionFailed
+
 MAX_IDLE_SECONDS = 20.0
 """How long a connection may stay unused; the other side may close older ones at any time."""
-_CHUNK_BYTES = 131_072
-
-
-class ConnectionFailed(Exception):
-    """No complete answer: no connection, a timeout, or a connection that ended."""
-
-
-class _ConnectionEnded(ConnectionFailed):
-    """The other side closed the connection before the first byte of an answer."""
 
 
 class Answer(NamedTuple):
@@ -96,112 +88,141 @@ class HttpPool:
         self._tls = _tls_context() if is_encrypted else None
         self._connect_timeout, self._read_timeout = connect_timeout, read_timeout
         self._max_idle, self._max_answer_bytes = max_idle, max_answer_bytes
-        self._idle: deque[tuple[socket.socket, float]] = deque()
+        self._idle: deque[Connection] = deque()
 
     def request(self, data: bytes, check: Callable[[Answer], None]) -> Answer:
-        """Send a whole request and return its answer. Raises `ConnectionFailed`, also by ``check``.
+        """Send a whole request and return its answer.
 
-        It is sent a second time, on a new connection, only if a used one ended before any byte of
-        the answer: servers close connections that they have not used for a while.
+        Raises `ConnectionFailed`, also by ``check``.
         """
-        idle_connection = self._take_idle()
-        if idle_connection is not None:
-            try:
-                return self._exchange(idle_connection, data, check)
-            except _ConnectionEnded:
-                pass
-        return self._exchange(self._connect(), data, check)
+        (outcome,) = self.request_together([data], check)
+        if isinstance(outcome, ConnectionFailed):
+            raise outcome
+        return outcome
+
+    def request_together(
+        self, requests: Sequence[bytes], check: Callable[[Answer], None]
+    ) -> list[Answer | ConnectionFailed]:
+        """Send requests, each on a connection of its own, then read their answers: the time of one.
+
+        A request is sent a second time, on a new connection, only if a used one ended before any
+        byte of the answer: servers close connections that they have not used for a while.
+        """
+        sent: deque[_Sent] = deque()
+        try:
+            for data in requests:
+                sent.append(self._send(data))
+            outcomes: list[Answer | ConnectionFailed] = []
+            while sent:
+                outcomes.append(self._finish(sent.popleft(), check))
+            return outcomes
+        finally:  # after an exception
+            for request in sent:
+                request.close()
 
     def close(self) -> None:
         """Close the connections that are not in use."""
         while self._idle:
             try:
-                connection, _ = self._idle.pop()
+                connection = self._idle.pop()
             except IndexError:  # another thread took it
                 return
             connection.close()
 
-    def _exchange(self, connection: socket.socket, data: bytes, check: Callable[[Answer], None]) -> Answer:
+    def _send(self, data: bytes, *, on_new_connection: bool = False) -> "_Sent":
+        """Send a request, on a used connection if there is one."""
+        connection = None if on_new_connection else self._take_idle()
+        is_used = connection is not None
         try:
-            answer, is_reusable = self._send_and_receive(connection, data)
+            connection = connection or self._connect()
+            connection.send(data, self._read_timeout)
+        except ConnectionFailed as error:
+            return _Sent(data, connection, is_used, error)
+        except BaseException:
+            if connection:
+                connection.close()
+            raise
+        return _Sent(data, connection, is_used)
+
+    def _finish(self, sent: "_Sent", check: Callable[[Answer], None]) -> Answer | ConnectionFailed:
+        """The answer of a request, or why there is none."""
+        try:
+            return self._receive(sent, check)
+        except ConnectionFailed as error:
+            if not (sent.is_used and isinstance(error, ConnectionEnded)):
+                return error
+        return self._finish(self._send(sent.data, on_new_connection=True), check)
+
+    def _receive(self, sent: "_Sent", check: Callable[[Answer], None]) -> Answer:
+        if sent.failure or sent.connection is None:
+            sent.close()
+            raise sent.failure or ConnectionFailed("no connection")
+        connection = sent.connection
+        try:
+            answer, is_reusable = self._read_answer(connection)
             check(answer)
         except BaseException:
             connection.close()
             raise
         if is_reusable and len(self._idle) < self._max_idle:
-            self._idle.append((connection, time.monotonic()))
+            connection.used_at = time.monotonic()
+            self._idle.append(connection)
         else:
             connection.close()
         return answer
 
-    def _send_and_receive(self, connection: socket.socket, data: bytes) -> tuple[Answer, bool]:
+    def _read_answer(self, connection: Connection) -> tuple[Answer, bool]:
         """The answer, and whether the connection may be used again."""
-        deadline = time.monotonic() + self._read_timeout
         reader = _AnswerReader(self._max_answer_bytes)
-        try:
-            connection.settimeout(self._read_timeout)
-            connection.sendall(data)
-            part = connection.recv(_CHUNK_BYTES)
-        except TimeoutError as error:
-            raise ConnectionFailed("no answer in time") from error
-        except OSError as error:
-            raise _ConnectionEnded(type(error).__name__) from error
-        if not part:
-            raise _ConnectionEnded("no answer")
-        reader.feed(part)
+        reader.feed(connection.receive_first())
         while not reader.is_complete:
-            reader.feed(_receive_more(connection, deadline))
+            reader.feed(connection.receive_more())
         if reader.status < 200:
             raise ConnectionFailed("an interim answer, which nobody asked for")
-        answer = Answer(reader.status, reader.headers, b"".join(reader.chunks))
-        return answer, reader.keeps_alive and not reader.has_surplus
+        body = reader.chunks[0] if len(reader.chunks) == 1 else b"".join(reader.chunks)
+        return Answer(reader.status, reader.headers, body), reader.keeps_alive and not reader.has_surplus
 
-    def _take_idle(self) -> socket.socket | None:
+    def _take_idle(self) -> Connection | None:
         """The connection that was used last, if there is one that is open and silent."""
         oldest = time.monotonic() - MAX_IDLE_SECONDS
         while True:
             try:
-                connection, used_at = self._idle.pop()
+                connection = self._idle.pop()
             except IndexError:
                 return None
-            if used_at > oldest and not _is_readable(connection):
+            if connection.used_at > oldest and connection.is_silent():
                 return connection
             connection.close()
 
-    def _connect(self) -> socket.socket:
+    def _connect(self) -> Connection:
         try:
-            connection = socket.create_connection(self._address, timeout=self._connect_timeout)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock = socket.create_connection(self._address, timeout=self._connect_timeout)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls is None:
-                return connection
+                return Connection(sock)
             try:
-                return self._tls.wrap_socket(connection, server_hostname=self._address[0])
+                return Connection(self._tls.wrap_socket(sock, server_hostname=self._address[0]))
             except BaseException:
-                connection.close()
+                sock.close()
                 raise
         except OSError as error:  # of TLS too
             raise ConnectionFailed(type(error).__name__) from error
 
 
-def _receive_more(connection: socket.socket, deadline: float) -> bytes:
-    """The next part of an answer that has begun."""
-    try:
-        connection.settimeout(max(deadline - time.monotonic(), 0.001))
-        part = connection.recv(_CHUNK_BYTES)
-    except OSError as error:
-        raise ConnectionFailed(f"the answer is cut: {type(error).__name__}") from error
-    if not part:
-        raise ConnectionFailed("the answer is cut")
-    return part
+class _Sent(NamedTuple):
+    """A request that was sent, if nothing failed, and whose answer is still to be read."""
+
+    data: bytes
+    connection: Connection | None
+    is_used: bool
+    """Whether the connection had answered another request before."""
+    failure: ConnectionFailed | None = None
+
+    def close(self) -> None:
+        if self.connection:
+            self.connection.close()
 
 
 def _tls_context() -> ssl.SSLContext:
     """Certificates of the system, or of the file that AWS_CA_BUNDLE names, as in AWS's own SDKs."""
     return ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or None)
-
-
-def _is_readable(connection: socket.socket) -> bool:
-    """Whether a connection without a request has ended, or has something to say."""
-    poll = select.poll()
-    poll.register(connection, select.POLLIN)
-    return bool(poll.poll(0))

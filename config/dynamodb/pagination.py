@@ -1,6 +1,6 @@
 """Cursor pagination over an index: a page costs what it returns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -40,14 +40,29 @@ def query_page(
 
     Reads one record more than ``limit`` to know whether this page is the last.
     """
-    arguments = dynamodb.query_arguments(record_class, condition, values)
-    options: dict[str, Any] = {"ExclusiveStartKey": cursor} if cursor else {}
-    options |= {"ScanIndexForward": False} if newest_first else {}
-    response = dynamodb.call("Query", **arguments, IndexName=index, Limit=limit + 1, **options)
-    records = [record_class.from_item(item) for item in response["Items"]]
+    options = {"IndexName": index} | ({"ScanIndexForward": False} if newest_first else {})
+    query = dynamodb.RecordQuery(record_class, condition, values, options)
+    (page,) = query_pages([query], limit=limit, cursors=[cursor])
+    return page
+
+
+def query_pages(
+    queries: Sequence[dynamodb.RecordQuery], *, limit: int, cursors: Sequence[Cursor | None]
+) -> list[CursorPage[Any]]:
+    """A page of several queries of indexes, each from its cursor on, in the time of one."""
+    calls = [
+        ("Query", {**query.arguments, "Limit": limit + 1, **({"ExclusiveStartKey": cursor} if cursor else {})})
+        for query, cursor in zip(queries, cursors, strict=True)
+    ]
+    responses = dynamodb.call_together(calls)
+    return [_to_page(query, response, limit) for query, response in zip(queries, responses, strict=True)]
+
+
+def _to_page(query: dynamodb.RecordQuery, response: Mapping[str, Any], limit: int) -> CursorPage[Any]:
+    records = [query.record_class.from_item(item) for item in response["Items"]]
     if len(records) <= limit:
         return CursorPage(records, response.get("LastEvaluatedKey") or None)
-    return CursorPage(records[:limit], cursor_after(records[limit - 1], index))
+    return CursorPage(records[:limit], cursor_after(records[limit - 1], query.options["IndexName"]))
 
 
 def query_filtered_page(

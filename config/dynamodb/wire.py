@@ -10,15 +10,17 @@ import json
 import logging
 import threading
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 
 import orjson
 from pynamodb.exceptions import CancellationReason, VerboseClientError
 
-from config.dynamodb.http_pool import Answer, ConnectionFailed, HttpPool
+from config.dynamodb.http_connection import ConnectionFailed
+from config.dynamodb.http_pool import Answer, HttpPool
 from config.dynamodb.signing import AwsKeys, sign_request
 
 MAX_ANSWER_BYTES = 32_000_000
@@ -62,25 +64,37 @@ class DynamoDBWire:
         Raises `ConnectionFailed`, `InvalidResponse`, and `VerboseClientError` with DynamoDB's code,
         or with the status where the answer has none.
         """
-        body = _encode(arguments)
-        answer = self._post(operation, body)
-        if _is_clock_error(answer) and self._correct_clock(answer):
-            answer = self._post(operation, body)
-        if answer.status == 200:
-            return _parse_success(answer)
-        raise _to_error(answer, operation, arguments)
+        (finish,) = self.start([(operation, arguments)])
+        return finish()
+
+    def start(self, calls: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Callable[[], dict[str, Any]]]:
+        """Make calls in the time of one; each function returns or raises what `call` would."""
+        requests = [self._build_request(operation, _encode(arguments)) for operation, arguments in calls]
+        outcomes = self._pool.request_together(requests, _check_checksum)
+        return [partial(self._finish, *call, outcome) for call, outcome in zip(calls, outcomes, strict=True)]
 
     def close(self) -> None:
         """Close the connections that are not in use."""
         self._pool.close()
 
-    def _post(self, operation: str, body: bytes) -> Answer:
+    def _finish(
+        self, operation: str, arguments: Mapping[str, Any], outcome: Answer | ConnectionFailed
+    ) -> dict[str, Any]:
+        if isinstance(outcome, ConnectionFailed):
+            raise outcome
+        if outcome.status == 200:
+            return _parse_success(outcome)
+        if _is_clock_error(outcome) and self._correct_clock(outcome):
+            return self.call(operation, arguments)
+        raise _to_error(outcome, operation, arguments)
+
+    def _build_request(self, operation: str, body: bytes) -> bytes:
         at = datetime.now(UTC) + self._clock_error
         target = f"DynamoDB_20120810.{operation}"
         headers = sign_request(self._get_keys(), self._region, self._pool.host_header, target, body, at)
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         head = f"POST / HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n"
-        return self._pool.request(head.encode("latin-1") + body, _check_checksum)
+        return head.encode("latin-1") + body
 
     def _correct_clock(self, answer: Answer) -> bool:
         """Sign with the time of the service from now on; whether that differs."""

@@ -12,7 +12,6 @@ from django.utils.module_loading import import_string
 from accounts import locations, users
 from accounts.permissions import Actor
 from config import dynamodb, local_time
-from staffing.models import Schedule
 from staffing.recurrence import expand
 from staffing.schedules import queries
 from staffing.schedules.queries import Shift
@@ -96,10 +95,7 @@ def _list_current_shifts(graces: Mapping[str, timedelta], at: datetime) -> dict[
     filters = {
         id: queries.ScheduleFilter(location_id=id, since=at - grace, until=until) for id, grace in graces.items()
     }
-    reads = [(id, read) for id, schedule_filter in filters.items() for read in queries.window_reads(schedule_filter)]
-    schedules: dict[str, list[Schedule]] = {id: [] for id in filters}
-    for (id, _), page in zip(reads, dynamodb.gather(*(read for _, read in reads)), strict=True):
-        schedules[id] += page
+    schedules = dict(zip(filters, queries.list_schedules_in_each(list(filters.values())), strict=True))
     return {id: list(queries.iter_series_shifts(schedules[id], filters[id])) for id in filters}
 
 

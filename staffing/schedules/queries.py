@@ -6,11 +6,10 @@ depends on what is alive in the window. After a change of zone rules the ranges 
 """
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 from config import dynamodb, errors, zone_rules
@@ -119,73 +118,80 @@ def get_shift(schedule: Schedule, recurrence_id: datetime) -> Shift:
     return Shift(schedule, expand.build_occurrence(series, start))
 
 
-def _build_query(schedule_filter: ScheduleFilter, key_range: tuple[str, str]) -> tuple[str, str, dict[str, Any]]:
-    """The index, the condition and its values."""
+def _index_of(schedule_filter: ScheduleFilter) -> str:
+    return "byLocation" if schedule_filter.location_id is not None else "byCustomer"
+
+
+def _build_query(
+    schedule_filter: ScheduleFilter, key_range: tuple[str, str], page_size: int | None = None
+) -> dynamodb.RecordQuery:
+    """The query of a range."""
     if schedule_filter.location_id is not None:
-        index, key_name, key_value = "byLocation", "location_id", schedule_filter.location_id
+        key_name, key_value = "location_id", schedule_filter.location_id
     else:
-        index, key_name, key_value = "byCustomer", "customer_id", schedule_filter.customer_id or ""
+        key_name, key_value = "customer_id", schedule_filter.customer_id or ""
     values = {":of": {"S": key_value}, ":low": {"S": key_range[0]}, ":high": {"S": key_range[1]}}
-    return index, f"#{key_name} = :of AND #window BETWEEN :low AND :high", values
+    condition = f"#{key_name} = :of AND #window BETWEEN :low AND :high"
+    options: dict[str, Any] = {"IndexName": _index_of(schedule_filter)} | ({"Limit": page_size} if page_size else {})
+    return dynamodb.RecordQuery(Schedule, condition, values, options)
 
 
 def query_schedules(
     schedule_filter: ScheduleFilter, *, limit: int, cursor: pagination.Cursor | None
 ) -> pagination.CursorPage[Schedule]:
-    """Up to ``limit`` schedules, range by range; at most two reads follow each other."""
-    last_key = cursor["window"]["S"] if cursor else ""
-    single_range, *other_ranges = schedule_filter.key_ranges()
+    """Up to ``limit`` schedules, range by range; the ranges are read in the time of one.
+
+    A page that goes on among single shifts may be full of them, so it reads those first.
+    """
+    key_ranges = [key_range for key_range in schedule_filter.key_ranges() if _last_key(cursor) <= key_range[1]]
+    first_count = 1 if cursor and len(key_ranges) == len(_LOOKBACKS) + 1 else len(key_ranges)
     schedules: list[Schedule] = []
-    for key_ranges in ([single_range], other_ranges):
-        reads = [
-            partial(_query_page, schedule_filter, key_range, limit - len(schedules), cursor)
-            for key_range in key_ranges
-            if last_key <= key_range[1]
-        ]
-        for page in dynamodb.gather(*reads) if reads else ():
+    for part in filter(None, (key_ranges[:first_count], key_ranges[first_count:])):
+        for page in _query_pages(schedule_filter, part, limit, cursor):
             schedules += page.records
             if page.next_cursor or len(schedules) >= limit:
                 next_cursor = page.next_cursor
                 if len(schedules) > limit or next_cursor is None:
-                    index, _, _ = _build_query(schedule_filter, single_range)
-                    next_cursor = pagination.cursor_after(schedules[limit - 1], index)
+                    next_cursor = pagination.cursor_after(schedules[limit - 1], _index_of(schedule_filter))
                 return pagination.CursorPage(schedules[:limit], next_cursor)
     return pagination.CursorPage(schedules, None)
 
 
-def _query_page(
-    schedule_filter: ScheduleFilter, key_range: tuple[str, str], limit: int, cursor: pagination.Cursor | None
-) -> pagination.CursorPage[Schedule]:
-    """A page of one range, from the cursor on if that is one of this range."""
-    index, condition, values = _build_query(schedule_filter, key_range)
-    own_cursor = cursor if cursor and cursor["window"]["S"] >= key_range[0] else None
-    return pagination.query_page(Schedule, index, condition, values, limit=limit, cursor=own_cursor)
+def _last_key(cursor: pagination.Cursor | None) -> str:
+    return str(cursor["window"]["S"]) if cursor else ""
 
 
-def _iter_schedules(
-    schedule_filter: ScheduleFilter, key_range: tuple[str, str], *, page_size: int
-) -> Iterator[Schedule]:
-    index, condition, values = _build_query(schedule_filter, key_range)
-    return dynamodb.iter_records(Schedule, condition, values, IndexName=index, Limit=page_size)
+def _query_pages(
+    schedule_filter: ScheduleFilter, key_ranges: list[tuple[str, str]], limit: int, cursor: pagination.Cursor | None
+) -> list[pagination.CursorPage[Schedule]]:
+    """A page of each range, from the cursor on if that is one of this range."""
+    queries = [_build_query(schedule_filter, key_range) for key_range in key_ranges]
+    cursors = [cursor if _last_key(cursor) >= low else None for low, _ in key_ranges]
+    return pagination.query_pages(queries, limit=limit, cursors=cursors)
+
+
+def _take_series(schedules: Iterator[Schedule]) -> list[Schedule]:
+    """The series alive in a window. Raises `QueryTooWide`."""
+    taken = list(islice(schedules, MAX_SERIES + 1))
+    if len(taken) > MAX_SERIES:
+        raise QueryTooWide("Too many series for one list; filter by `locationId`.")
+    return taken
 
 
 def query_series(schedule_filter: ScheduleFilter) -> list[Schedule]:
     """The series alive in the window. Raises `QueryTooWide`."""
     *_, series_range = schedule_filter.key_ranges()
-    schedules = list(islice(_iter_schedules(schedule_filter, series_range, page_size=MAX_SERIES + 1), MAX_SERIES + 1))
-    if len(schedules) > MAX_SERIES:
-        raise QueryTooWide("Too many series for one list; filter by `locationId`.")
-    return schedules
+    (series,) = dynamodb.iter_records_together([_build_query(schedule_filter, series_range, MAX_SERIES + 1)])
+    return _take_series(series)
 
 
 def has_more_series(location_id: str, at: datetime, limit: int) -> bool:
     """Whether a location has more series than ``limit`` that have not ended; soon after writes."""
     schedule_filter = ScheduleFilter(location_id=location_id, since=at)
     *_, series_range = schedule_filter.key_ranges()
-    index, condition, values = _build_query(schedule_filter, series_range)
-    arguments = dynamodb.query_arguments(Schedule, condition, values)
+    arguments = _build_query(schedule_filter, series_range).arguments
     count = 0
-    for items in dynamodb.iter_pages("Query", **arguments, IndexName=index, ProjectionExpression="id"):
+    for items in dynamodb.iter_pages("Query", **arguments, ProjectionExpression="id"):
         count += len(items)
         if count > limit:
             return True
@@ -194,17 +200,17 @@ def has_more_series(location_id: str, at: datetime, limit: int) -> bool:
 
 def iter_shifts(schedule_filter: ScheduleFilter, read_limit: int) -> Iterator[Shift]:
     """The shifts of a location or customer in a window, by start; single ones are read as taken."""
-    single_range, long_range, _ = schedule_filter.key_ranges()
-    singles, long_ones = (
-        _iter_schedules(schedule_filter, key_range, page_size=read_limit) for key_range in (single_range, long_range)
-    )
-    first_single, first_long_one, series_schedules = dynamodb.gather(
-        lambda: list(islice(singles, 1)), lambda: list(islice(long_ones, 1)), lambda: query_series(schedule_filter)
+    page_sizes = (read_limit, read_limit, MAX_SERIES + 1)
+    singles, long_ones, series = dynamodb.iter_records_together(
+        [
+            _build_query(schedule_filter, key_range, page_size)
+            for key_range, page_size in zip(schedule_filter.key_ranges(), page_sizes, strict=True)
+        ]
     )
     return heapq.merge(
-        _iter_single_shifts(chain(first_single, singles), schedule_filter),
-        _iter_single_shifts(chain(first_long_one, long_ones), schedule_filter),
-        iter_series_shifts(series_schedules, schedule_filter),
+        _iter_single_shifts(singles, schedule_filter),
+        _iter_single_shifts(long_ones, schedule_filter),
+        iter_series_shifts(_take_series(series), schedule_filter),
         key=lambda shift: shift.sort_key,
     )
 
@@ -260,17 +266,26 @@ def list_schedules_in(schedule_filter: ScheduleFilter) -> list[Schedule]:
 
     Of single shifts and of long ones, the earliest `MAX_SINGLE_SHIFTS`. Raises `QueryTooWide`.
     """
-    return list(chain.from_iterable(dynamodb.gather(*window_reads(schedule_filter))))
+    (schedules,) = list_schedules_in_each([schedule_filter])
+    return schedules
 
 
-def window_reads(schedule_filter: ScheduleFilter) -> list[Callable[[], list[Schedule]]]:
-    """The reads of the schedules that may have a shift in a window."""
-    *single_ranges, _ = schedule_filter.key_ranges()
-
-    def read_singles(key_range: tuple[str, str]) -> list[Schedule]:
-        return list(islice(_iter_schedules(schedule_filter, key_range, page_size=1000), MAX_SINGLE_SHIFTS))
-
-    return [*(partial(read_singles, key_range) for key_range in single_ranges), partial(query_series, schedule_filter)]
+def list_schedules_in_each(filters: Sequence[ScheduleFilter]) -> list[list[Schedule]]:
+    """As `list_schedules_in`, for several places or windows at once."""
+    page_sizes = (1_000, 1_000, MAX_SERIES + 1)
+    pages = iter(
+        dynamodb.iter_records_together(
+            [
+                _build_query(schedule_filter, key_range, page_size)
+                for schedule_filter in filters
+                for key_range, page_size in zip(schedule_filter.key_ranges(), page_sizes, strict=True)
+            ]
+        )
+    )
+    return [
+        [*islice(next(pages), MAX_SINGLE_SHIFTS), *islice(next(pages), MAX_SINGLE_SHIFTS), *_take_series(next(pages))]
+        for _ in filters
+    ]
 
 
 def list_staff_ids(schedule: Schedule) -> set[str]:
@@ -285,7 +300,7 @@ def list_future_schedules(location_id: str, at: datetime) -> list[Schedule]:
     return [
         schedule
         for key_range in schedule_filter.key_ranges()
-        for schedule in _iter_schedules(schedule_filter, key_range, page_size=250)
+        for schedule in next(iter(dynamodb.iter_records_together([_build_query(schedule_filter, key_range, 250)])))
         if schedule.series().latest_end > at
     ]
 

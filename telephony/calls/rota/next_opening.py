@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from itertools import count
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 from accounts import users
@@ -239,12 +239,8 @@ class _Search:
     def _prepare(self) -> None:
         """Read the rota, if it matters, and the people."""
         window = ScheduleFilter(since=self.at - self.longest_grace, until=self.until)
-        reads = [
-            read
-            for location_id in self._list_locations()
-            for read in queries.window_reads(replace(window, location_id=location_id))
-        ]
-        self.schedules = [schedule for part in (dynamodb.gather(*reads) if reads else ()) for schedule in part]
+        windows = [replace(window, location_id=location_id) for location_id in self._list_locations()]
+        self.schedules = list(chain.from_iterable(queries.list_schedules_in_each(windows)))
         staff_ids = {staff_id for schedule in self.schedules for staff_id in queries.list_staff_ids(schedule)}
         named_ids = {staff_id for target in self.targets for staff_id in target.get("users", ())}
         staff, callable_ids = self._load_people(staff_ids | named_ids)

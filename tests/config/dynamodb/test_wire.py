@@ -4,13 +4,16 @@ import base64
 import random
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -23,7 +26,7 @@ from cryptography.x509.oid import NameOID
 from pynamodb.exceptions import VerboseClientError
 
 from config.dynamodb import signing
-from config.dynamodb.http_pool import ConnectionFailed
+from config.dynamodb.http_connection import ConnectionFailed
 from config.dynamodb.signing import AwsKeys
 from config.dynamodb.wire import DynamoDBWire, InvalidResponse
 from tests.config.dynamodb.scripted_server import Connection, ScriptedServer, answer_bytes, echo, pause
@@ -92,6 +95,44 @@ def test_one_connection_serves_calls_in_sequence(serve: Callable[..., tuple[Scri
 
     assert answers == [str(number) for number in range(50)]
     assert len(server.connections) == 1
+
+
+def test_calls_together_are_all_sent_before_an_answer_is_read(
+    serve: Callable[..., tuple[ScriptedServer, DynamoDBWire]],
+) -> None:
+    all_arrived = threading.Barrier(3)
+
+    def script(connection: Connection) -> None:
+        while request := connection.read_request():
+            all_arrived.wait(5)
+            connection.send(answer_bytes({"Item": {"asked": {"S": str(request[1]["Asked"])}}}))
+
+    server, wire = serve(script, read_timeout=5)
+    for first in (0, 10):
+        finishes = wire.start([("GetItem", {"Asked": first + number}) for number in range(3)])
+        answers = [finish()["Item"]["asked"]["S"] for finish in finishes]
+        assert answers == [str(first + number) for number in range(3)]
+    assert len(server.connections) == 3
+
+
+def test_calls_together_fail_each_by_itself_and_by_one_deadline(
+    serve: Callable[..., tuple[ScriptedServer, DynamoDBWire]],
+) -> None:
+    def script(connection: Connection) -> None:
+        request = connection.read_request()
+        if request and request[1]["Asked"] == 1:
+            connection.send(answer_bytes({"Item": {"asked": {"S": "1"}}}))
+        pause(2)
+
+    _, wire = serve(script, read_timeout=0.5)
+    started = time.monotonic()
+    first, second, third = wire.start([("GetItem", {"Asked": number}) for number in range(3)])
+
+    assert time.monotonic() - started < 0.95
+    assert second() == {"Item": {"asked": {"S": "1"}}}
+    for failed in (first, third):
+        with pytest.raises(ConnectionFailed):
+            failed()
 
 
 def test_session_token_is_sent_and_signed(serve: Callable[..., tuple[ScriptedServer, DynamoDBWire]]) -> None:
@@ -383,15 +424,23 @@ def test_ten_thousand_requests_get_their_own_answers_under_cuts(
 
     server, wire = serve(script, read_timeout=0.2)
 
-    def ask(number: int) -> str:
+    def judge(number: int, get_response: Callable[[], dict[str, Any]]) -> str:
         try:
-            response = wire.call("GetItem", {"Asked": number})
+            response = get_response()
         except ConnectionFailed:
             return "failed"
         return "own" if response["Item"]["asked"]["S"] == str(number) else "foreign"
 
+    def ask(number: int) -> list[str]:
+        """One request, or three together."""
+        if number % 4:
+            return [judge(number, partial(wire.call, "GetItem", {"Asked": number}))]
+        numbers = (number, number + 20_000, number + 40_000)
+        finishes = wire.start([("GetItem", {"Asked": item}) for item in numbers])
+        return [judge(item, finish) for item, finish in zip(numbers, finishes, strict=True)]
+
     with ThreadPoolExecutor(32) as executor:
-        results = list(executor.map(ask, range(10_000)))
+        results = [result for group in executor.map(ask, range(6_667)) for result in group]
 
     assert results.count("foreign") == 0
     assert results.count("own") > 9_000
