@@ -57,6 +57,8 @@ def fold_text(text: str) -> str:
 
 
 def _decompose(text: str) -> str:
+    if text.isascii():  # nothing to decompose or to drop
+        return text
     decomposed = unicodedata.normalize("NFKD", text)
     return "".join(char for char in decomposed if unicodedata.category(char) not in _IGNORED_CATEGORIES)
 

@@ -251,9 +251,16 @@ def _link_headers(declared: Operation, request: Request, response: Any) -> dict[
     return {}
 
 
+class _QuotedMembers(dict[str, Any]):
+    """Members of a response as segments of a path."""
+
+    def __getitem__(self, name: str) -> str:
+        return quote(str(super().__getitem__(name)), safe="")
+
+
 def _resource_path(template: str, content: Mapping[str, Any]) -> str:
     path, _, parameter = template.partition("?")
-    filled = path.format_map({name: quote(str(value), safe="") for name, value in content.items()})
+    filled = path.format_map(_QuotedMembers(content))
     value = content.get(parameter)
     return f"{filled}?{urlencode({parameter: value})}" if value else filled
 

@@ -186,14 +186,14 @@ def _may_have_binaries(body: bytes) -> bool:
 
 
 def _decode_binaries(value: Any) -> Any:
-    """Binary attribute values as bytes, as botocore returns them."""
-    if isinstance(value, dict):
-        if len(value) == 1:
-            if isinstance(text := value.get("B"), str):
-                return {"B": base64.b64decode(text)}
-            if isinstance(texts := value.get("BS"), list):
-                return {"BS": [base64.b64decode(text) for text in texts]}
-        return {name: _decode_binaries(member) for name, member in value.items()}
-    if isinstance(value, list):
-        return [_decode_binaries(item) for item in value]
+    """Make binary attribute values bytes, as botocore returns them; in place."""
+    members = value.items() if isinstance(value, dict) else enumerate(value)
+    for name, member in members:
+        if isinstance(member, str):
+            if name == "B" and len(value) == 1:
+                value["B"] = base64.b64decode(member)
+        elif isinstance(member, list) and name == "BS" and len(value) == 1:
+            value["BS"] = [base64.b64decode(text) for text in member]
+        elif isinstance(member, dict | list):
+            _decode_binaries(member)
     return value

@@ -8,7 +8,7 @@ repeated (`journal.retry_on_conflict`).
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 from zoneinfo import ZoneInfo
@@ -248,8 +248,7 @@ def _check_covering_staff(rows_of_staff: Iterable[Mapping[str, StaffAvailability
 
 
 def _grows(old_rows: Iterable[StaffAvailability], new_rows: Iterable[StaffAvailability]) -> bool:
-    before, after = astuple(Workload.of(old_rows)), astuple(Workload.of(new_rows))
-    return any(new > old for old, new in zip(before, after, strict=True))
+    return Workload.of(new_rows).exceeds(Workload.of(old_rows))
 
 
 def write_row_changes(

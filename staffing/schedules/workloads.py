@@ -1,7 +1,7 @@
 """How much of the rota a person has, which is limited.."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
@@ -20,7 +20,19 @@ class Workload:
     single_shifts: int = 0
 
     def __add__(self, other: "Workload") -> "Workload":
-        return Workload(*(mine + others for mine, others in zip(astuple(self), astuple(other), strict=True)))
+        return Workload(
+            self.series + other.series,
+            self.changed_shifts + other.changed_shifts,
+            self.single_shifts + other.single_shifts,
+        )
+
+    def exceeds(self, other: "Workload") -> bool:
+        """Whether it has more of anything."""
+        return (
+            self.series > other.series
+            or self.changed_shifts > other.changed_shifts
+            or self.single_shifts > other.single_shifts
+        )
 
     @classmethod
     def of(cls, rows: Iterable[StaffAvailability]) -> "Workload":

@@ -23,10 +23,10 @@ def point_to_sent(body: type[StrictSerializer], data: Mapping[str, Any]) -> Iter
 
     ``data`` is a validated request of ``body``.
     """
-    causes = {name: value for name, value in data.items() if name in field_names(body) and value is not None}
     try:
         yield
     except errors.DomainError as error:
+        causes = {name: value for name, value in data.items() if name in field_names(body) and value is not None}
         error.field_errors = [replace(item, pointer=_find_cause(item, data, causes)) for item in error.field_errors]
         raise
 
