@@ -13,19 +13,16 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from django.conf import settings
-from django.core.handlers.wsgi import WSGIRequest
 
+from config import wsgi  # first: it sets up Django
 from config.api import concurrency
-from config.api.middleware import new_request_id
-from config.api.stack import is_page
-from config.wsgi import application as wsgi_application
+from config.request_ids import new_request_id
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -67,16 +64,6 @@ class UnreadableBody(io.RawIOBase):
         raise self._error
 
 
-@dataclass(frozen=True)
-class _Response:
-    """What Django answers: a body, or a stream, which must be closed."""
-
-    status: int
-    headers: Headers
-    body: bytes = b""
-    stream: Any = None
-
-
 class Application:
     """An ASGI application that runs Django's WSGI application in a fixed number of threads."""
 
@@ -95,7 +82,7 @@ class Application:
         environ["dutyline.received_at"] = received_at
         async with self._tokens.place(scope["method"], environ.get("HTTP_AUTHORIZATION", "")) as has_place:
             environ[concurrency.REFUSED] = not has_place
-            response = await self._run(lambda: _handle(environ))
+            response = await self._run(lambda: wsgi.answer(environ))
         await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
         if response.stream is not None:
             await self._send_stream(response.stream, send)
@@ -179,27 +166,6 @@ def _build_environ(scope: Scope, body: io.RawIOBase | io.BytesIO) -> dict[str, A
     return environ
 
 
-def _handle(environ: dict[str, Any]) -> _Response:
-    """Run Django in this thread.
-
-    Only pages use what Django cleans up around each request of WSGI, such as database connections.
-    """
-    if is_page(environ["PATH_INFO"]):
-        response: Any = wsgi_application(environ, lambda *_: lambda _: None)
-        close = response.close
-    else:
-        request = WSGIRequest(environ)
-        response, close = wsgi_application.get_response(request), request.close
-    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.items()]
-    headers += [(b"set-cookie", cookie.OutputString().encode("latin-1")) for cookie in response.cookies.values()]
-    if response.streaming:
-        return _Response(response.status_code, headers, stream=response)
-    try:
-        return _Response(response.status_code, headers, response.content)
-    finally:
-        close()
-
-
 def _read_chunk(chunks: Iterator[bytes]) -> bytes:
     """The next chunks together, up to about `STREAM_CHUNK` bytes; nothing at the end."""
     collected = bytearray()
@@ -210,4 +176,5 @@ def _read_chunk(chunks: Iterator[bytes]) -> bytes:
     return bytes(collected)
 
 
+wsgi.warm_up()
 application = Application()

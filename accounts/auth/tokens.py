@@ -76,6 +76,13 @@ class KeyStore:
             raise InvalidToken
         return self._load_key(kid)
 
+    def load(self) -> None:
+        """Load the keys before a request needs them; if that fails, the first one tries again."""
+        with self._lock:
+            self._refresh()
+            if self._loaded is None:
+                self._tried = None
+
     def _load_key(self, kid: str) -> jwt.PyJWK:
         if not self._lock.acquire(timeout=LOCK_TIMEOUT):
             raise KeysUnavailable("The keys that verify access tokens cannot be loaded; retry.")
@@ -271,6 +278,16 @@ class TokenVerifier:
 
 
 @cache
+def _get_key_store() -> KeyStore:
+    return KeyStore(f"{settings.AUTH0['issuer']}.well-known/jwks.json")
+
+
+@cache
 def get_verifier() -> TokenVerifier:
     """The verifier of this process."""
-    return TokenVerifier(KeyStore(f"{settings.AUTH0['issuer']}.well-known/jwks.json"))
+    return TokenVerifier(_get_key_store())
+
+
+def load_keys() -> None:
+    """Load the issuer's keys, if it answers, at the start of a process."""
+    _get_key_store().load()

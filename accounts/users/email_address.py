@@ -2,7 +2,6 @@
 
 import idna
 import unicodedata2 as unicodedata
-from confusable_homoglyphs import confusables
 from email_validator import EmailNotValidError, validate_email
 
 from config import errors
@@ -26,7 +25,7 @@ def normalize_email(address: str) -> str:
         )
     except EmailNotValidError as error:
         raise InvalidEmail("Must be a valid e-mail address.", pointer="/email") from error
-    if not validated.local_part.isascii() and confusables.is_dangerous(validated.local_part):
+    if not validated.local_part.isascii() and _mixes_scripts(validated.local_part):
         raise InvalidEmail("This e-mail address mixes similar letters of different scripts.", pointer="/email")
     return str(validated.normalized)
 
@@ -68,3 +67,10 @@ def _to_ascii_domain(domain: str) -> str:
         return idna.encode(domain, uts46=True).decode()
     except idna.IDNAError as error:
         raise InvalidEmail("Must be a valid e-mail address.", pointer="/email") from error
+
+
+def _mixes_scripts(text: str) -> bool:
+    """Whether a letter looks like one of another script."""
+    from confusable_homoglyphs import confusables  # slow to import; hardly an address needs it
+
+    return bool(confusables.is_dangerous(text))

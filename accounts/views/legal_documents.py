@@ -7,7 +7,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
-from markdown_it import MarkdownIt
 
 from accounts.terms import documents
 from config.api.published import CACHE_CONTROL
@@ -51,6 +50,8 @@ def _render_text(request: HttpRequest, text: documents.LegalText) -> HttpRespons
 
 @cache
 def _markdown_to_html(text: documents.LegalText) -> SafeString:
+    from markdown_it import MarkdownIt  # slow to import, and for these pages alone
+
     html = MarkdownIt("commonmark", {"html": False}).enable("table").render(text.text)
     return SafeString(html)  # our own texts, and no HTML within them
 

@@ -33,5 +33,5 @@ class CompressionMiddleware(HttpCompressionMiddleware):
             return
         if response.status_code == 304 or self.content_type_re.match(response.headers.get("Content-Type", "")):
             add_vary(response, "Accept-Encoding")
-        if len(getattr(response, "content", b"")) >= MIN_BYTES:
+        if "HTTP_ACCEPT_ENCODING" in request.META and len(getattr(response, "content", b"")) >= MIN_BYTES:
             super().maybe_compress(request, response)

@@ -43,6 +43,11 @@ def resolve(path: str) -> ResolverMatch:
     return match or get_resolver().resolve(path)
 
 
+def load() -> None:
+    """Import all views, at the start of a process."""
+    _route_table()
+
+
 @cache
 def _route_table() -> RouteTable:
     return RouteTable(get_resolver().url_patterns)

@@ -84,6 +84,8 @@ RESTORATION_STEPS = [
     "telephony.numbers.restoration.compare_numbers",
 ]
 
+WARM_UP_TASKS = ["accounts.auth.tokens.load_keys"]
+"""What a web process does before it listens, in addition to what config needs."""
 DAILY_TASKS = ["telephony.numbers.unassigned.update_list", "config.zone_rules.log_warning"]
 
 DATA_MAPS = [

@@ -16,10 +16,12 @@ from accounts import customers, locations, permissions, users
 from accounts.permissions import Actor
 from config import audit, bulkhead, dynamodb, errors, journal, zone_rules
 from config.dynamodb import encryption, idempotency
-from staffing.calendar import ical, parts
+from staffing.calendar import parts
 from staffing.models import Feed
 from staffing.schedules import availability, queries
 
+FORMAT_VERSION = 3
+"""Of the calendar's text; another version means that calendar apps load it again."""
 HISTORY_PERIOD = parts.PAST_PERIOD
 """A feed shows shifts that ended at most this long ago."""
 
@@ -155,7 +157,7 @@ def find_feed(user_id: str, secret: str, *, at: datetime) -> ReadableFeed | None
     customer_changes = audit.stream_position(customer_records, feed.customer_id).last
     day = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     shift_changes = availability.count_changes(user_id, records)
-    code_version = (settings.VERSION, ical.FORMAT_VERSION, zone_rules.VERSION)
+    code_version = (settings.VERSION, FORMAT_VERSION, zone_rules.VERSION)
     version = (*code_version, day.date().isoformat(), user_id, shift_changes, customer_changes)
     return ReadableFeed(user_id, feed.customer_id, day, version, records)
 
@@ -174,4 +176,6 @@ def render_feed(feed: ReadableFeed) -> bytes:
         schedules = [schedule for _, schedule in queries.join_schedules(rows)]
         location_ids = dict.fromkeys(schedule.location_id for schedule in schedules)
         locations_by_id = locations.load_locations(location_ids, feed.customer_id)
+        from staffing.calendar import ical  # icalendar: a tenth of what a process imports at its start
+
         return ical.render_calendar(schedules, feed.user_id, locations_by_id=locations_by_id, at=feed.day)

@@ -22,8 +22,6 @@ from staffing.recurrence.expand import Series
 if TYPE_CHECKING:
     from accounts.models import Location
 
-FORMAT_VERSION = 3
-"""Of the text; another version means that calendar apps load it again."""
 REFRESH_INTERVAL = timedelta(hours=1)
 
 

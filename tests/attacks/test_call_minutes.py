@@ -412,7 +412,7 @@ def test_calls_at_once_are_limited(metered: MeteredLine, env: Environment) -> No
     assert metered.usage.used == 0, "messages take no minutes from those who ring"
     assert len(metered.usage.calls) == limit
     assert_consistent(metered.usage)
-    assert env.read_log("web")[offset:].count('"event": "concurrent_calls_max"') == 1, "once a day"
+    assert env.read_log("web")[offset:].count('"event":"concurrent_calls_max"') == 1, "once a day"
 
 
 def test_sixty_calls_at_once_leave_messages(metered: MeteredLine) -> None:
@@ -554,7 +554,7 @@ def test_operators_are_notified_once_a_day(
         metered.post(sid, "/ended", CallDuration="1")
         if not events:
             break
-    lines = [json.loads(line) for line in env.read_log("roomy")[offset:].splitlines() if '"event": "call' in line]
+    lines = [json.loads(line) for line in env.read_log("roomy")[offset:].splitlines() if '"event":"call' in line]
     assert sorted(line["event"] for line in lines) == sorted(f"call_minutes_{event}" for event in events)
     assert all(line["level"] == "WARNING" and line["customer_id"] == metered.customer_id for line in lines)
 

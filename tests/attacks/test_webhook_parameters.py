@@ -120,7 +120,7 @@ def test_no_parameter_gives_a_server_error(
             post(query, {**form, name: value})
         post(query, {**form, name: "9" * 200_000})
     assert not failures, "\n".join(failures)
-    assert '"level": "ERROR"' not in env.read_log("web")[offset:], env.read_log("web")[offset:][-2000:]
+    assert '"level":"ERROR"' not in env.read_log("web")[offset:], env.read_log("web")[offset:][-2000:]
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_auth0_role_grants_backoffice_access(env: Environment, backoffice_url: s
         assert page.status_code == 200
         assert str(page.url) == f"{backoffice_url}/admin/"
         assert "Vera, support</p>" in page.text
-        assert '"message": "operator signed in"' in env.read_log("web")
+        assert '"message":"operator signed in"' in env.read_log("web")
     user_rows = query_operators_database(
         env, "select is_staff, is_superuser, password from auth_user where email = ?", email
     )
@@ -60,7 +60,7 @@ def test_user_without_a_role_is_not_stored(env: Environment, backoffice_url: str
 
         assert page.status_code == 403
         assert "no role in this back office" in page.text
-        assert '"message": "operator refused"' in env.read_log("web")
+        assert '"message":"operator refused"' in env.read_log("web")
         assert str(operator.get("/admin/").url).startswith(f"{backoffice_url}/admin/login/")
     assert query_operators_database(env, "select count(*) from auth_user") == count_before
 

@@ -316,12 +316,12 @@ def test_unannounced_key_is_fetched_after_the_cooldown() -> None:
 
 @pytest.mark.parametrize("fault_kind", ["refuse", "503", "nonsense", "hang"])
 def test_missing_keys_return_503_quickly(test_users: UserFixtures, env: Environment, fault_kind: str) -> None:
-    web = env.start_web("cold", free_port())
     fault_rule = {"path": "/.well-known/jwks.json", "fault": "slow", "seconds": 8, "times": 3}
     httpx.post(f"{env.issuer}_local/faults", json=fault_rule if fault_kind == "hang" else fault_rule | {"times": 0})
     faults = {} if fault_kind == "hang" else {"identity": fault_kind}
     try:
         with env.apply_plan(FaultPlan(always=faults)):
+            web = env.start_web("cold", free_port())
             for _ in range(2):
                 started = time.monotonic()
                 response = httpx.get(
@@ -334,6 +334,22 @@ def test_missing_keys_return_503_quickly(test_users: UserFixtures, env: Environm
     finally:
         httpx.delete(f"{env.issuer}_local/faults")
         env.stop("cold")
+
+
+def test_keys_are_loaded_before_requests_need_them(env: Environment) -> None:
+    """A failed attempt at the start of a process does not count: the first request tries again."""
+    keys = tokens.KeyStore(f"{env.issuer}.well-known/jwks.json", clock=lambda: 0.0)
+    valid_token = TokenFactory(env, "auth0|usr_x").sign_token()
+    with env.apply_plan(FaultPlan(always={"identity": "refuse"})) as fault_plan:
+        keys.load()
+    assert len(fault_plan.calls) == 1
+    assert tokens.verify_token(valid_token, keys)
+
+    keys = tokens.KeyStore(f"{env.issuer}.well-known/jwks.json", clock=lambda: 0.0)
+    keys.load()
+    with env.apply_plan(FaultPlan(always={"identity": "refuse"})) as fault_plan:
+        assert tokens.verify_token(valid_token, keys)
+    assert not fault_plan.calls
 
 
 def test_unusable_jwks_keys_are_ignored(env: Environment) -> None:

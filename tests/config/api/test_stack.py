@@ -16,9 +16,10 @@ from django.utils.module_loading import import_string
 from ulid import ULID
 
 from config.api import routes
-from config.api.middleware import MAX_HEADER_LENGTH, new_request_id
+from config.api.middleware import MAX_HEADER_LENGTH
 from config.api.stack import is_page
 from config.logging import JSONLogFormatter
+from config.request_ids import new_request_id
 from tests.support.users import UserFixtures
 
 ONE_PER_REQUEST = {"x-request-id", "ratelimit"}

@@ -1,0 +1,65 @@
+"""A web process is ready when it listens, starts without its vendors, and imports what it needs."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from tests.support.environment import ROOT, Environment, free_port
+
+UNNEEDED = {
+    *("psycopg", "icalendar", "markdown_it", "confusable_homoglyphs", "rich", "click", "pygments"),
+    *("accounts.admin", "staffing.admin", "telephony.admin", "weasyprint", "twilio", "auth0"),
+}
+MAX_CPU_SECONDS = 1.5
+"""On an idle machine; a busy one takes up to twice as long."""
+SCRIPT = """
+import gc, json, sys, time
+import config.asgi
+from accounts.auth import tokens
+from config.api import routes
+print(json.dumps({
+    "cpu": time.process_time(),
+    "frozen": gc.get_freeze_count(),
+    "modules": sorted(sys.modules),
+    "keys": len(tokens._get_key_store()._keys),
+    "routes": routes._route_table.cache_info().currsize,
+}))
+"""
+
+
+def start(env: Environment, **settings: str) -> dict[str, Any]:
+    """What a process has done when it begins to listen."""
+    environment = {**env.process_environment(proxied=False), **settings}
+    environment.pop("DJANGO_SETTINGS_MODULE", None)  # as granian starts it
+    completed = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert completed.returncode == 0, completed.stderr
+    return dict(json.loads(completed.stdout.splitlines()[-1]))
+
+
+def test_a_process_that_listens_is_ready(env: Environment, record_figure: Callable[[str], None]) -> None:
+    process = start(env)
+
+    record_figure(f"start of a web process: {process['cpu']:.2f} s of CPU time")
+    assert process["keys"] >= 1
+    assert process["routes"] == 1
+    assert process["frozen"] > 100_000
+    assert not UNNEEDED & set(process["modules"])
+    assert process["cpu"] < 2 * MAX_CPU_SECONDS
+
+
+def test_a_process_starts_without_vendors_and_redis(env: Environment) -> None:
+    nowhere = f"127.0.0.1:{free_port()}"
+    process = start(env, AUTH0_ISSUER=f"http://{nowhere}/", REDIS_URL=f"redis://{nowhere}/0")
+
+    assert process["keys"] == 0
+    assert process["routes"] == 1
