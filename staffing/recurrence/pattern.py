@@ -189,7 +189,7 @@ def _exceptions_within(
 ) -> Iterable[tuple[str, Mapping[str, Any]]]:
     """The stored exceptions whose occurrences may overlap a window: there may be hundreds."""
     exceptions: Mapping[str, Mapping[str, Any]] = pattern.get("exceptions", {})
-    if window is None:
+    if window is None or not exceptions:
         return exceptions.items()
     wall_times = expand.widen_to_wall_times(*window)
     earliest_start, low, high = (at.isoformat() for at in (wall_times[0] - duration, *wall_times))

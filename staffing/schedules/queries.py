@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 from config import dynamodb, errors, zone_rules
@@ -36,7 +37,11 @@ _LOOKBACKS = {
     LONG_PREFIX: MAX_SHIFT_DURATION + expand.MAX_CLOCK_JUMP,
 }
 """How long ago a current single shift, and a long one, may have started."""
-FIRST_STEP = timedelta(days=7)
+FIRST_STEP, SHORTEST_STEP = timedelta(days=7), timedelta(hours=6)
+SERIES_OF_FIRST_STEP = 50
+"""Series that are expanded `FIRST_STEP` far at first; of more, no further than a page may need."""
+_BY_SORT_KEY = itemgetter(0, 1, 2)
+"""The order of `Shift.sort_key`, from values that need not be written as text."""
 LATEST_INSTANT = datetime(2200, 1, 1, tzinfo=UTC)
 
 
@@ -235,20 +240,25 @@ def iter_series_shifts(schedules: Iterable[Schedule], schedule_filter: ScheduleF
     """The shifts of schedules by start, expanded lazily, window by window."""
     since, until = schedule_filter.window
     schedule_series = [(schedule, schedule.series((since, until))) for schedule in schedules]
-    for step_start, step_end in iter_steps(since, until):
+    first_step = max(SHORTEST_STEP, min(FIRST_STEP, FIRST_STEP * SERIES_OF_FIRST_STEP / max(1, len(schedule_series))))
+    for step_start, step_end in iter_steps(since, until, first_step):
         shifts = [
-            Shift(schedule, occurrence)
+            (occurrence.start, schedule.id, occurrence.recurrence_id, schedule, occurrence)
             for schedule, series in schedule_series
             for occurrence in expand.iter_occurrences(series, step_start, step_end)
             if step_start == since or occurrence.start >= step_start
         ]
-        matching_shifts = (shift for shift in shifts if schedule_filter.staff_id in (None, shift.staff_id))
-        yield from sorted(matching_shifts, key=lambda shift: shift.sort_key)
+        shifts.sort(key=_BY_SORT_KEY)
+        for _, _, _, schedule, occurrence in shifts:
+            shift = Shift(schedule, occurrence)
+            if schedule_filter.staff_id in (None, shift.staff_id):
+                yield shift
 
 
-def iter_steps(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
+def iter_steps(
+    since: datetime, until: datetime, step: timedelta = FIRST_STEP
+) -> Iterator[tuple[datetime, datetime]]:
     """Windows that follow each other and double in length, to expand only as far as is needed."""
-    step = FIRST_STEP
     while since < until:
         step_end = min(since + step, until)
         yield since, step_end

@@ -1,0 +1,73 @@
+"""What grows with a customer: lists cost by the page, and much work leaves room for one shift."""
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from staffing.recurrence import expand
+from staffing.recurrence.expand import Series
+from staffing.recurrence.rules import RecurrenceRule
+from staffing.schedules import availability, queries, save
+from staffing.schedules.queries import ScheduleFilter, Shift
+from tests.staffing.recurrence.test_conflicts import random_series
+from tests.staffing.schedules.test_commands import PATH, schedule_body
+from tests.support.bulk import load_series
+from tests.support.users import UserFixtures, now, parse_problem
+
+SINCE = datetime(2026, 2, 20, 5, tzinfo=UTC)
+
+
+def list_by_full_expansion(series: dict[str, Series], schedule_filter: ScheduleFilter) -> list[tuple[str, str, str]]:
+    """The sort keys of all shifts in a window, all expanded and sorted by text."""
+    window = schedule_filter.window
+    return sorted(
+        (queries.format_instant(shift.start), id, shift.recurrence_id.isoformat())
+        for id, item in series.items()
+        for shift in expand.iter_occurrences(item, *window)
+    )
+
+
+@pytest.mark.parametrize("count", [1, 30, 400])
+@pytest.mark.parametrize("days", [1, 45])
+def test_shifts_of_many_series_come_in_order_at_any_page(count: int, days: int) -> None:
+    rng = random.Random(count)
+    zones = ["America/New_York", "Europe/Berlin", "Asia/Kolkata"]
+    schedules = [
+        save.build_schedule(
+            random_series(rng, rng.choice(zones)), "usr_x", at=now(), customer_id="cus_x", location_id="x", details={}
+        )
+        for _ in range(count)
+    ]
+    schedule_filter = ScheduleFilter(location_id="x", since=SINCE, until=SINCE + timedelta(days=days))
+    expected = list_by_full_expansion({item.id: item.series() for item in schedules}, schedule_filter)
+
+    def iter_from(since: datetime) -> Iterator[Shift]:
+        later = ScheduleFilter(location_id="x", since=since, until=schedule_filter.until)
+        return queries.iter_series_shifts(schedules, later)
+
+    assert [shift.sort_key for shift in iter_from(SINCE)] == expected
+    for sort_key in rng.sample(expected, min(3, len(expected))):  # where a page ended, as its cursor says
+        following = iter_from(max(SINCE, datetime.fromisoformat(sort_key[0])))
+        keys = [shift.sort_key for shift in following if shift.sort_key > sort_key]
+        assert keys == expected[expected.index(sort_key) + 1 :]
+
+
+def test_a_person_with_a_hundred_series_can_have_single_shifts(test_users: UserFixtures) -> None:
+    """The limit of series is about series; single shifts have one of their own."""
+    person = test_users.create_user()
+    first = datetime(2031, 2, 3)
+    series = [
+        Series(start, start + timedelta(minutes=5), "America/New_York", RecurrenceRule("daily"))
+        for start in (first + timedelta(minutes=10 * number) for number in range(availability.MAX_SERIES_PER_PERSON))
+    ]
+    load_series(test_users, person.id, series)
+    single = schedule_body(test_users, "2031-02-05T20:00", "2031-02-05T22:00", staffId=person.id)
+
+    assert test_users.ann.post(PATH, single).status_code == 201
+    overlapping = test_users.ann.post(PATH, {**single, "startTime": "2031-02-05T10:02:00"})
+    assert parse_problem(overlapping)["code"] == "schedule_clash"
+    another = {**single, "startTime": "2031-02-06T20:00:00", "endTime": "2031-02-06T22:00:00"}
+    refused = test_users.ann.post(PATH, {**another, "recurrencePattern": {"frequency": "weekly"}})
+    assert (refused.status_code, parse_problem(refused)["code"]) == (409, "assignment_limit_exceeded")
