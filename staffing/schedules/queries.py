@@ -255,9 +255,7 @@ def iter_series_shifts(schedules: Iterable[Schedule], schedule_filter: ScheduleF
                 yield shift
 
 
-def iter_steps(
-    since: datetime, until: datetime, step: timedelta = FIRST_STEP
-) -> Iterator[tuple[datetime, datetime]]:
+def iter_steps(since: datetime, until: datetime, step: timedelta = FIRST_STEP) -> Iterator[tuple[datetime, datetime]]:
     """Windows that follow each other and double in length, to expand only as far as is needed."""
     while since < until:
         step_end = min(since + step, until)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from staffing.models import format_instant
 from staffing.recurrence import expand
 from staffing.recurrence.expand import Series
 from staffing.recurrence.rules import RecurrenceRule
@@ -23,7 +24,7 @@ def list_by_full_expansion(series: dict[str, Series], schedule_filter: ScheduleF
     """The sort keys of all shifts in a window, all expanded and sorted by text."""
     window = schedule_filter.window
     return sorted(
-        (queries.format_instant(shift.start), id, shift.recurrence_id.isoformat())
+        (format_instant(shift.start), id, shift.recurrence_id.isoformat())
         for id, item in series.items()
         for shift in expand.iter_occurrences(item, *window)
     )
