@@ -160,6 +160,8 @@ class OperationViewSet(ViewSet):
     action: str
     allowed_methods: list[str] = []
     rate_limit_status: throttling.RateLimitStatus | None = None
+    _allow: str
+    """`allowed_methods` as a header."""
 
     @classmethod
     def as_view(cls, actions: Any = None, **initkwargs: Any) -> Any:
@@ -173,9 +175,11 @@ class OperationViewSet(ViewSet):
             action_names["HEAD"] = action_names["GET"]
         allowed_methods = [method.upper() for method in cls.http_method_names if method.upper() in action_names]
 
+        allow = ", ".join(allowed_methods)
+
         def view(request: HttpRequest, **parameters: str) -> HttpResponseBase:
             operation_view = cls(**initkwargs)
-            operation_view.allowed_methods = allowed_methods
+            operation_view.allowed_methods, operation_view._allow = allowed_methods, allow
             operation_view.action = action_names.get(str(request.method), "")
             return operation_view._respond(request, parameters)
 
@@ -227,7 +231,7 @@ class OperationViewSet(ViewSet):
     def _add_headers(self, request: OperationRequest, response: HttpResponseBase) -> None:
         """Add the caller's quota, links to what the body names, and the mark of a replay."""
         declared = self.declared_operation()
-        response["Allow"] = ", ".join(self.allowed_methods)
+        response["Allow"] = self._allow
         for name, value in _link_headers(declared, request, response).items():
             response[name] = value
         for name, value in (self.rate_limit_status.headers() if self.rate_limit_status else {}).items():

@@ -1,53 +1,85 @@
 """Headers of all responses of the API: for browsers, caches, and apps of other origins."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
 
 
+class ConstantHeaders:
+    """Headers that responses have unless a view sets others.
+
+    Their names and values are checked once, as Django does for each header of each response; so
+    they are added to what it has checked, in a tenth of the time.
+    """
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._pairs = _checked_pairs(HttpResponse(headers=headers, content_type=""))
+        del self._pairs["content-type"]
+
+    def add_missing(self, response: HttpResponseBase) -> None:
+        """Add those that the response does not have."""
+        pairs = _checked_pairs(response)
+        for name, pair in self._pairs.items():
+            pairs.setdefault(name, pair)
+
+
+def _checked_pairs(response: HttpResponseBase) -> dict[str, tuple[str, str]]:
+    """Names and values of all headers, by the name in lower case."""
+    return response.headers._store  # noqa: SLF001 - the mapping itself
+
+
+def encode_headers(response: HttpResponseBase) -> list[tuple[bytes, bytes]]:
+    """All headers as ASGI sends them; cookies are headers, too."""
+    headers = [(name.encode("latin-1"), pair[1].encode("latin-1")) for name, pair in _checked_pairs(response).items()]
+    headers += [(b"set-cookie", cookie.OutputString().encode("latin-1")) for cookie in response.cookies.values()]
+    return headers
+
+
 class SecurityHeadersMiddleware:
-    """Adds what Django's middleware for security and against framing adds, computed once."""
+    """Adds what Django's middleware for security and against framing adds."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
-        self._headers = {
+        headers = {
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": settings.SECURE_REFERRER_POLICY,
             "Cross-Origin-Opener-Policy": settings.SECURE_CROSS_ORIGIN_OPENER_POLICY,
             "X-Frame-Options": settings.X_FRAME_OPTIONS,
         }
+        transport = f"max-age={settings.SECURE_HSTS_SECONDS}; includeSubDomains; preload"
+        self._headers = ConstantHeaders(headers)
+        self._headers_over_tls = ConstantHeaders({**headers, "Strict-Transport-Security": transport})
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self._get_response(request)
-        for name, value in self._headers.items():
-            response.headers.setdefault(name, value)
-        if settings.SECURE_HSTS_SECONDS and request.META["wsgi.url_scheme"] == "https":
-            response["Strict-Transport-Security"] = strict_transport_security()
+        is_over_tls = settings.SECURE_HSTS_SECONDS and request.META["wsgi.url_scheme"] == "https"
+        (self._headers_over_tls if is_over_tls else self._headers).add_missing(response)
         return response
 
 
-def strict_transport_security() -> str:
-    """The header that has browsers use https alone."""
-    return f"max-age={settings.SECURE_HSTS_SECONDS}; includeSubDomains; preload"
+_DEFAULT_HEADERS = ConstantHeaders(
+    {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cross-Origin-Resource-Policy": "same-origin"}
+)
 
 
 def set_default_headers(response: Any) -> None:
     """Set what a view did not: who may store the response, who may embed it, and how long it is."""
     headers = response.headers
-    headers.setdefault("Cache-Control", "private, no-cache" if "ETag" in headers else "no-store")
-    headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-    if "ETag" in headers and "public" not in headers["Cache-Control"]:
+    has_etag = "ETag" in headers
+    if "Cache-Control" not in headers:
+        headers["Cache-Control"] = "private, no-cache" if has_etag else "no-store"
+    _DEFAULT_HEADERS.add_missing(response)
+    if has_etag and "public" not in headers["Cache-Control"]:
         add_vary(response, "Authorization")
-    if not response.streaming and response.status_code not in (204, 304):
-        headers.setdefault("Content-Length", str(len(response.content)))  # else it is sent in chunks
+    if not response.streaming and response.status_code not in (204, 304) and "Content-Length" not in headers:
+        headers["Content-Length"] = str(len(response.content))  # else it is sent in chunks
 
 
 def add_vary(response: HttpResponseBase, name: str) -> None:

@@ -18,9 +18,12 @@ from config.api import routes
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
+_PAGE_SEGMENTS: frozenset[str] = settings.PAGE_SEGMENTS
+
+
 def is_page(path: str) -> bool:
     """Whether a path is one of the back office, or of a static file."""
-    return path[1:].partition("/")[0] in settings.PAGE_SEGMENTS
+    return path[1:].partition("/")[0] in _PAGE_SEGMENTS
 
 
 class ApiStackMiddleware:
