@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from bench import check, load, report
+from bench import check, latency, load, memory, report
 from bench.operations import OPERATIONS, PEER_OPERATIONS, Data
 from bench.stack import FOLDER, ROOT, Stack
 from bench.tables import Engine
@@ -21,6 +22,11 @@ from bench.targets import TARGETS, Target
 
 RESTORED_TABLE = "staff-busy"
 """What a new shift is compared with: its rows would grow from round to round."""
+DEFAULT_TARGETS = {
+    "cost": TARGETS,
+    "latency": ("dutyline", "fastapi"),
+    "memory": ("dutyline", "express", "fastapi", "drf"),
+}
 SEED_PREFIX = "seed"
 """Of the copy from which it is restored."""
 
@@ -29,27 +35,33 @@ SEED_PREFIX = "seed"
 class Options:
     """What the environment asks for."""
 
+    kind: str
+    """``cost``, ``latency`` or ``memory``."""
     targets: Sequence[str]
     operations: Sequence[str]
     rounds: int
     seconds: float
     connections: int
+    latency_ms: float
 
     @classmethod
     def from_environment(cls) -> "Options":
-        """ONLY, OPERATIONS, ROUNDS, SECONDS and CONNECTIONS. Exits if one is unusable."""
-        targets = _choose("ONLY", TARGETS)
+        """The variables of README.md. Exits if one is unusable."""
+        latency_ms = float(os.environ.get("LATENCY") or 0)
+        kind = "latency" if latency_ms else "memory" if os.environ.get("MEMORY") else "cost"
         return cls(
-            targets=targets,
-            operations=_choose("OPERATIONS", tuple(OPERATIONS)),
+            kind=kind,
+            targets=_choose("ONLY", TARGETS, DEFAULT_TARGETS[kind]),
+            operations=_choose("OPERATIONS", tuple(OPERATIONS), tuple(OPERATIONS)),
             rounds=int(os.environ.get("ROUNDS") or 5),
             seconds=float(os.environ.get("SECONDS") or 2),
             connections=int(os.environ.get("CONNECTIONS") or 16),
+            latency_ms=latency_ms,
         )
 
 
-def _choose(variable: str, known: Sequence[str]) -> list[str]:
-    chosen = [name for name in os.environ.get(variable, "").split(",") if name] or list(known)
+def _choose(variable: str, known: Sequence[str], default: Sequence[str]) -> list[str]:
+    chosen = [name for name in os.environ.get(variable, "").split(",") if name] or list(default)
     if unknown := [name for name in chosen if name not in known]:
         sys.exit(f"{variable}: there is no {unknown[0]}; there are: {', '.join(known)}")
     return chosen
@@ -126,31 +138,46 @@ def main() -> None:
         _copy_tables(stack, targets)
         print("· comparing answers and calls …", flush=True)
         agree = run_checks(stack, data, targets, options.operations)
-        try:
-            for target in targets:
-                target.start(stack.engine)
-            samples = run_rounds(options, data, targets)
-        finally:
-            for target in targets:
-                target.stop()
+        measured = _measure(options, stack, data, targets)
     results = {
+        **asdict(options),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": report.describe_machine(),
         "commit": _commit(),
-        "rounds": options.rounds,
-        "seconds": options.seconds,
-        "connections": options.connections,
-        "targets": list(options.targets),
         "peersAgree": agree,
-        "samples": {
-            operation: {target: [asdict(sample) for sample in rounds] for target, rounds in by_target.items()}
-            for operation, by_target in samples.items()
-        },
+        **measured,
     }
-    path = FOLDER / "results" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
+    path = FOLDER / "results" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{options.kind}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(results, indent=1))
     print(f"\n{report.to_markdown(results)}\n{path.relative_to(ROOT)}")
+
+
+def _measure(options: Options, stack: Stack, data: Data, targets: Sequence[Target]) -> dict[str, Any]:
+    """The results of a kind of run: ``samples``, or ``memory`` by target."""
+    if options.kind == "memory":
+        by_target = {}
+        for target in targets:
+            print(f"· {target.name} …", flush=True)
+            by_target[target.name] = memory.measure(target, data, rounds=options.rounds, seconds=options.seconds)
+        return {"memory": by_target}
+    endpoint = latency.start_delay(stack, options.latency_ms) if options.kind == "latency" else stack.engine
+    try:
+        for target in targets:
+            target.start(endpoint)
+        if options.kind == "latency":
+            samples = latency.run_rounds(data, targets, rounds=options.rounds, seconds=options.seconds)
+        else:
+            samples = run_rounds(options, data, targets)
+    finally:
+        for target in targets:
+            target.stop()
+    return {
+        "samples": {
+            operation: {target: [asdict(sample) for sample in rounds] for target, rounds in by_target.items()}
+            for operation, by_target in samples.items()
+        }
+    }
 
 
 def _copy_tables(stack: Stack, targets: Sequence[Target]) -> None:

@@ -120,7 +120,7 @@ OPERATIONS = {
     "user": Operation("GET /user", _get_user, lambda text: '"settings"' in text, has_peers=True),
     "list": Operation("GET /staffSchedule (100)", _list_schedules, _has_items(100), has_peers=True),
     "post": Operation("POST /staffSchedule", _create_schedule, lambda text: '"schedule"' in text, has_peers=True),
-    "people": Operation("GET /userManagement?limit=100", _list_people, _has_items(100)),
+    "people": Operation("GET /userManagement?limit=100", _list_people, _has_items(99)),
     "patch": Operation("PATCH /user", _update_user, lambda text: '"At ' in text),
     "audit": Operation("GET /user/{id}/audit-logs (50)", _list_audit_entries, _has_items(50)),
     "duty": Operation("GET /location/{id}/on-duty (12)", _on_duty, _has_items(12)),

@@ -10,6 +10,10 @@ from typing import Any
 
 from bench.operations import OPERATIONS
 
+KINDS = ("cost", "latency", "memory")
+README = Path(__file__).with_name("README.md")
+RESULTS_FOLDER = README.parent.parent / ".local/bench/results"
+BEGIN, END = "<!-- results: written by python -m bench.report --write -->", "<!-- end of results -->"
 Results = dict[str, Any]
 """A run: ``samples`` holds lists of `bench.load.Sample` by operation and target."""
 BEFORE = {
@@ -35,27 +39,39 @@ def describe_machine() -> str:
 def to_markdown(results: Results) -> str:
     """The tables of one run."""
     date = datetime.fromisoformat(results["date"]).astimezone(UTC)
+    clients = {"latency": f"64 clients, an engine {results['latency_ms']:g} ms away", "memory": "16 connections"}
     lines = [
-        f"{date:%Y-%m-%d}, {results['machine']}; {results['rounds']} rounds of {results['seconds']:g} s, "
-        f"{results['connections']} connections; commit {results['commit']}.",
+        f"{date:%Y-%m-%d}, {results['machine']}; {results['rounds']} rounds of {results['seconds']:g} s of CPU time, "
+        f"{clients.get(results['kind'], str(results['connections']) + ' connections')}; commit {results['commit']}.",
         "",
     ]
+    if results["kind"] == "memory":
+        return "\n".join([*lines, *_memory_table(results["memory"])]) + "\n"
     for name, samples in results["samples"].items():
         lines += [*_operation_table(name, samples), ""]
-    ratios = _ratio_table(results)
-    return "\n".join([*lines, *ratios]).rstrip() + "\n"
+    if results["kind"] == "cost":
+        lines += _ratio_table(results)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _memory_table(by_target: dict[str, dict[str, Any]]) -> list[str]:
+    lines = ["| target | CPU s to the first answer | PSS MB | not 2xx |", "|---|---|---|---|"]
+    for target, result in by_target.items():
+        steps = ", ".join(f"{step}: {megabytes:.0f}" for step, megabytes in result["memoryMb"].items())
+        lines.append(f"| {target} | {result['coldStartCpuMs'] / 1000:.2f} | {steps} | {result['bad']} |")
+    return lines
 
 
 def _operation_table(name: str, samples: dict[str, list[dict[str, float]]]) -> list[str]:
     lines = [
-        f"**{OPERATIONS[name].title}**",
+        f"**{_title(name)}**",
         "",
         "| target | CPU ms a request | requests/s | p50 ms | p99 ms | PSS MB | not 2xx |",
         "|---|---|---|---|---|---|---|",
     ]
     for target, rounds in samples.items():
         middle = {key: statistics.median(sample[key] for sample in rounds) for key in rounds[0]}
-        spread = _spread([sample["cpu_ms"] for sample in rounds])
+        spread = _spread([sample["cpu_ms"] for sample in rounds]) if middle["cpu_ms"] else "–"
         bad, sent = (sum(sample[key] for sample in rounds) for key in ("bad", "requests"))
         lines.append(
             f"| {target} | {spread} | {middle['rps']:.0f} | {middle['p50_ms']:.1f} | {middle['p99_ms']:.1f} "
@@ -82,17 +98,38 @@ def _ratio_table(results: Results) -> list[str]:
     return lines
 
 
+def _title(name: str) -> str:
+    if name == "voice-loaded":
+        return f"{OPERATIONS['voice'].title}, while 64 clients send GET /user"
+    return OPERATIONS[name].title
+
+
 def _spread(values: Sequence[float]) -> str:
     """Median (least to most)."""
     digits: Callable[[float], str] = lambda value: f"{value:.3g}"  # noqa: E731 - a format
     return f"{digits(statistics.median(values))} ({digits(min(values))}–{digits(max(values))})"
 
 
+def write_readme() -> None:
+    """Put the newest results of each kind into the README."""
+    parts = [to_markdown(json.loads(path.read_text())) for kind in KINDS if (path := _newest(kind))]
+    before, _, rest = README.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    README.write_text(f"{before}{BEGIN}\n\n" + "\n".join(parts) + f"\n{END}{after}")
+
+
+def _newest(kind: str) -> Path | None:
+    return max(RESULTS_FOLDER.glob(f"*-{kind}.json"), default=None)
+
+
 def main() -> None:
-    """``python -m bench.report [FILE]``: print the tables of the newest run, or of a file."""
-    folder = Path(__file__).resolve().parent.parent / ".local/bench/results"
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else max(folder.glob("*.json"))
-    print(to_markdown(json.loads(path.read_text())))
+    """``python -m bench.report [FILE… | --write]``: print tables, or write them into the README."""
+    arguments = sys.argv[1:]
+    if arguments == ["--write"]:
+        write_readme()
+        return
+    for path in [Path(name) for name in arguments] or [max(RESULTS_FOLDER.glob("*.json"))]:
+        print(to_markdown(json.loads(path.read_text())))
 
 
 if __name__ == "__main__":

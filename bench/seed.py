@@ -69,7 +69,7 @@ class Seed:
         for number in range(AUDIT_ENTRIES):
             person = users.get_user(self.people[0].id)
             update.update_own_profile(
-                person, {"profileName": f"Name {number}"}, actor=permissions.user_actor(person), at=_now()
+                person, {"profile_name": f"Name {number}"}, actor=permissions.user_actor(person), at=_now()
             )
 
     def create_phone_line(self) -> str:

@@ -63,6 +63,11 @@ def check_location(user: Item, location: Item | None) -> Item:
     return location
 
 
+def display_name(user: Item) -> str:
+    """The name that others see."""
+    return str(user.get("profile_name") or user["name"])
+
+
 def user_answer(user: Item) -> dict[str, Any]:
     """The answer of GET /user."""
     return {

@@ -31,6 +31,7 @@ from bench.peers.common import (
     Window,
     check_access,
     check_location,
+    display_name,
     schedule_answer,
     table,
     user_answer,
@@ -145,7 +146,7 @@ async def list_schedules(
     page = schedules[:limit]
     staff_ids = {schedule["staff_id"]: None for schedule in page if schedule["staff_id"] != caller.user["id"]}
     people = (await _batch_get({"users": [{"id": id} for id in staff_ids]}))["users"] if staff_ids else []
-    names = {person["id"]: person["name"] for person in [caller.user, *people]}
+    names = {person["id"]: display_name(person) for person in [caller.user, *people]}
     items = [schedule_answer(schedule, names.get(schedule["staff_id"], "")) for schedule in page]
     return _json({"items": items, "nextCursor": None})
 
@@ -192,7 +193,7 @@ async def create_schedule(caller: Annotated[Caller, Depends(_schedule_writer)], 
         body.model_dump(), caller=user, location=location, busy_version=busy_version, heads=heads
     )
     await _client().transact_write_items(_transaction(writes, busy_version, heads))
-    return _json(schedule_answer(writes.schedule, person["name"]), 201)
+    return _json(schedule_answer(writes.schedule, display_name(person)), 201)
 
 
 def _now_key() -> str:

@@ -157,7 +157,7 @@ class ScheduleView(APIView):
         page = schedules[:limit]
         staff_ids = {schedule.staff_id: None for schedule in page if schedule.staff_id != request.user.id}
         people = batch_get((User, [{"id": id} for id in staff_ids]))[0] if staff_ids else []
-        names = {person.id: person.name for person in [request.user, *people]}
+        names = {person.id: common.display_name(person.attribute_values) for person in [request.user, *people]}
         return Response(
             {"items": ScheduleSerializer(page, many=True, context={"names": names}).data, "nextCursor": None}
         )
@@ -190,7 +190,7 @@ class ScheduleView(APIView):
         )
         schedule = Schedule(**writes.schedule)
         _write(writes, schedule, busy_versions, heads)
-        names = {people[0].id: people[0].name}
+        names = {people[0].id: common.display_name(people[0].attribute_values)}
         return Response(ScheduleSerializer(schedule, context={"names": names}).data, 201)
 
 

@@ -81,6 +81,8 @@ function localTime(text, zone) {
   return `${text}${offset < 0 ? "-" : "+"}${hours}:${minutes}`;
 }
 
+const displayName = (user) => user.profile_name || user.name;
+
 const userAnswer = (user) => ({
   id: user.id,
   email: user.email,
@@ -186,7 +188,7 @@ app.get("/staffSchedule", requires("schedules:read"), async (request, response) 
   const page = schedules.slice(0, limit);
   const ids = [...new Set(page.map((schedule) => schedule.staff_id))].filter((id) => id !== request.user.id);
   const { users } = ids.length ? await batchGet({ users: ids.map((id) => ({ id })) }) : { users: [] };
-  const names = new Map([request.user, ...users].map((user) => [user.id, user.name]));
+  const names = new Map([request.user, ...users].map((user) => [user.id, displayName(user)]));
   response.json({ items: page.map((schedule) => scheduleAnswer(schedule, names.get(schedule.staff_id) ?? "")), nextCursor: null });
 });
 
@@ -335,7 +337,7 @@ app.post("/staffSchedule", requires("schedules:write"), async (request, response
       ],
     }),
   );
-  response.status(201).json(scheduleAnswer(schedule, person.name));
+  response.status(201).json(scheduleAnswer(schedule, displayName(person)));
 });
 
 app.use((error, request, response, next) => {
