@@ -21,6 +21,13 @@ class AuditLogPage:
     next_cursor: pagination.Cursor | None
 
 
+def list_log_keys(user_id: str) -> list[dynamodb.RecordKey]:
+    """What the audit log of a person reads first: the person, the head of the log, and its key."""
+    if not dynamodb.is_id("usr", user_id):
+        return []
+    return [dynamodb.RecordKey(User, user_id), *journal.stream_keys([user_id])]
+
+
 def get_user_audit_log(
     user_id: str,
     *,
@@ -29,18 +36,19 @@ def get_user_audit_log(
     offset: int = 0,
     cursor: pagination.Cursor | None = None,
     criteria: reader.EntryFilter,
+    known: dynamodb.BatchResult = dynamodb.NOTHING_READ,
 ) -> AuditLogPage:
     """A page of the audit log of a person of the actor's customer, deleted people included.
 
     ``cursor`` replaces ``offset``: it names the entry that the page begins with, so that entries
-    added meanwhile move nothing. ``total`` counts the entries that match the filter. Raises
-    `errors.NotFound`, also for people of other customers, and `errors.Forbidden` for people outside
-    the actor's locations.
+    added meanwhile move nothing. ``total`` counts the entries that match the filter. ``known``:
+    records that were read with the actor. Raises `errors.NotFound`, also for people of other
+    customers, and `errors.Forbidden` for people outside the actor's locations.
     """
     actor.require("audit:read")
     if not dynamodb.is_id("usr", user_id):
         raise users.user_not_found()
-    records = dynamodb.batch_get([dynamodb.RecordKey(User, user_id), *journal.stream_keys([user_id, actor.stream])])
+    records = dynamodb.batch_get(list_log_keys(user_id), known)
     stream_head = records.get(audit.AuditEntry, user_id, 0)
     if stream_head is None or stream_head.customer_id != actor.customer_id:
         raise users.user_not_found()
@@ -60,12 +68,7 @@ def get_user_audit_log(
         entries = reader.read_entries(user_id, sequence_numbers[offset : offset + limit])
         next_seq = next(iter(sequence_numbers[offset + limit :]), 0)
     person_ids = {person for entry in entries for person in entry.key_owners}
-    loaded_ids = {user_id, actor.stream}
-    remaining_records = dynamodb.batch_get(
-        dynamodb.RecordKey(encryption.PersonKey, person) for person in person_ids - loaded_ids
-    )
-    keys = encryption.unwrap_keys(records, person_ids & loaded_ids) | encryption.unwrap_keys(
-        remaining_records, person_ids - loaded_ids
-    )
+    records = dynamodb.batch_get((dynamodb.RecordKey(encryption.PersonKey, id) for id in person_ids), records)
+    keys = encryption.unwrap_keys(records, person_ids)
     next_cursor = {"seq": {"N": str(next_seq)}} if next_seq > 0 else None
     return AuditLogPage(reader.decrypt_entries(entries, keys), total, limit, offset, next_cursor)

@@ -116,15 +116,15 @@ def list_locations(actor: Actor, *, limit: int, cursor: pagination.Cursor | None
     return cast(pagination.CursorPage[Location], page)
 
 
-def get_location(location_id: str, *, actor: Actor) -> Location:
-    """A location with its phone number.
+def get_location(location_id: str, *, actor: Actor, known: dynamodb.BatchResult = dynamodb.NOTHING_READ) -> Location:
+    """A location with its phone number; the location may be among the ``known`` records.
 
     Raises `errors.NotFound`, also for another customer's location, and `errors.Forbidden`.
     """
     actor.require("self:read")
     if not dynamodb.is_id("loc", location_id):
         raise errors.NotFound("Location not found.")
-    location = get_location_from(dynamodb.batch_get([location_key(location_id)]), location_id, actor)
+    location = get_location_from(dynamodb.batch_get([location_key(location_id)], known), location_id, actor)
     check_access(actor, location_id)
     return _with_phone_number(location)
 

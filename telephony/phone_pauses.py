@@ -12,6 +12,7 @@ from accounts import users
 from accounts.permissions import Actor
 from config import audit, dynamodb, journal
 from config.journal.write_set import Write
+from staffing.schedules import on_duty
 from telephony.models import PhonePause
 
 if TYPE_CHECKING:
@@ -96,9 +97,14 @@ def _to_text(at: datetime) -> str:
     return dynamodb.format_timestamp(at)
 
 
-def load_ends(user_ids: Iterable[str], at: datetime) -> dict[str, datetime]:
-    """When the breaks of these people end: of those who have one. One round trip."""
-    ids = list(dict.fromkeys(user_ids))
-    records = dynamodb.batch_get(dynamodb.RecordKey(PhonePause, id) for id in ids)
-    pauses = [record for id in ids if (record := records.get(PhonePause, id)) and record.is_current(at)]
+def _pause_key(user_id: str) -> dynamodb.RecordKey:
+    return dynamodb.RecordKey(PhonePause, user_id)
+
+
+def _find_ends(records: dynamodb.BatchResult, user_ids: Iterable[str], at: datetime) -> dict[str, datetime]:
+    """When the breaks of these people end: of those who have one."""
+    pauses = [record for id in user_ids if (record := records.get(PhonePause, id)) and record.is_current(at)]
     return {record.user_id: record.paused_until for record in pauses}
+
+
+CALL_BREAKS = on_duty.CallBreaks(_pause_key, _find_ends)

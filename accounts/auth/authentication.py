@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from accounts import permissions
 from accounts.auth import identity, tokens
 from accounts.clients import auth0
-from config import errors
+from config import dynamodb, errors
 
 SIGN_IN_SCOPES = {
     "openid": "an ID token",
@@ -41,6 +41,7 @@ class BearerToken(BaseAuthentication):
             issued_at=identified.issued_at,
             origin=origin,
             at=datetime.now(UTC),
+            other_keys=_list_prefetched_keys(request),
         )
         return permissions.user_actor(authenticated_user.user, origin), authenticated_user
 
@@ -52,6 +53,13 @@ def _extract_bearer_token(header: str) -> str:
     if scheme.lower() != "bearer" or not token:
         raise tokens.InvalidToken
     return token
+
+
+def _list_prefetched_keys(request: Request) -> list[dynamodb.RecordKey]:
+    """Of the records that the operation wants to be read with the caller."""
+    view = cast(Any, request.parser_context).get("view")
+    prefetch = view.declared_operation().prefetch if view else None
+    return list(prefetch(request)) if prefetch else []
 
 
 def actor_of(request: Request) -> permissions.Actor:

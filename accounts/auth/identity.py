@@ -1,5 +1,6 @@
 """The user that a verified token belongs to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -37,20 +38,27 @@ class AuthenticatedUser:
 
     user: User
     customer: Customer
+    records: dynamodb.BatchResult = dynamodb.NOTHING_READ
+    """Read with them: records that the request names, which they may not be allowed to see."""
 
 
 def authenticate_user(
-    user_id: str | None, *, issued_at: datetime, origin: permissions.Origin, at: datetime
+    user_id: str | None,
+    *,
+    issued_at: datetime,
+    origin: permissions.Origin,
+    at: datetime,
+    other_keys: Sequence[dynamodb.RecordKey] = (),
 ) -> AuthenticatedUser:
     """The user of a verified token; their first request makes them active.
 
-    One round trip if this process knows the user's customer. Raises `errors.NoAccount` for unknown
-    users, `errors.Unauthenticated` for machines and users who may not sign in, `AccessEnded` for
-    tokens of an earlier holder of the account.
+    One round trip, for ``other_keys`` too, if this process knows the user's customer. Raises
+    `errors.NoAccount` for unknown users, `errors.Unauthenticated` for machines and users who may
+    not sign in, `AccessEnded` for tokens of an earlier holder of the account.
     """
     if user_id is None:
         raise errors.Unauthenticated("This token does not belong to a user.")
-    user, customer = _load_user_and_customer(user_id)
+    user, customer, records = _load_user_and_customer(user_id, other_keys)
     if user is None or customer is None:
         raise errors.NoAccount("No user account belongs to this token.")
     if not user.can_sign_in:
@@ -63,22 +71,26 @@ def authenticate_user(
         try:
             user = accept_invitation(user, origin=origin, at=at)
         except errors.Conflict:  # another request activated them, or they were blocked or invited again
-            return authenticate_user(user_id, issued_at=issued_at, origin=origin, at=at)
-    return AuthenticatedUser(user, customer)
+            return authenticate_user(user_id, issued_at=issued_at, origin=origin, at=at, other_keys=other_keys)
+    return AuthenticatedUser(user, customer, records)
 
 
-def _load_user_and_customer(user_id: str) -> tuple[User | None, Customer | None]:
+def _load_user_and_customer(
+    user_id: str, other_keys: Sequence[dynamodb.RecordKey]
+) -> tuple[User | None, Customer | None, dynamodb.BatchResult]:
+    user_key = dynamodb.RecordKey(User, user_id)
     customer_id = _customer_ids.get(user_id)
     if customer_id is None:
-        user = dynamodb.get_record(User, user_id)
+        records = dynamodb.batch_get([user_key, *other_keys])
+        user = records.get(User, user_id)
         if user is None:
-            return None, None
+            return None, None, records
         if len(_customer_ids) >= MAX_CACHED_CUSTOMERS:
             _customer_ids.clear()
         _customer_ids[user_id] = user.customer_id
-        return user, dynamodb.get_record(Customer, user.customer_id)
-    records = dynamodb.batch_get([dynamodb.RecordKey(User, user_id), dynamodb.RecordKey(Customer, customer_id)])
-    return records.get(User, user_id), records.get(Customer, customer_id)
+        return user, dynamodb.get_record(Customer, user.customer_id), records
+    records = dynamodb.batch_get([user_key, dynamodb.RecordKey(Customer, customer_id), *other_keys])
+    return records.get(User, user_id), records.get(Customer, customer_id), records
 
 
 def accept_invitation(user: User, *, origin: permissions.Origin, at: datetime) -> User:

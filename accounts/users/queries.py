@@ -116,13 +116,28 @@ def display_names_in(records: dynamodb.BatchResult, user_ids: Iterable[str]) -> 
     return {user.id: display_name(user) for user in users if user}
 
 
-def get_visible_user(user_id: str, *, actor: permissions.Actor) -> User:
-    """A user who is in the actor's list of users.
+def load_display_names(user_ids: Iterable[str], customer_id: str) -> dict[str, str]:
+    """The names by id of those of these users of a customer who are not being deleted.
+
+    Reads only what it needs: whole records of 100 people would take 1 ms of CPU time more.
+    """
+    names = ("id", "customer_id", "name", "profile_name", "status")
+    items = dynamodb.batch_get_items(User, user_ids, names)
+    found = map(User.from_item, items)
+    return {
+        user.id: display_name(user) for user in found if user.customer_id == customer_id and user.status != "deleting"
+    }
+
+
+def get_visible_user(
+    user_id: str, *, actor: permissions.Actor, known: dynamodb.BatchResult = dynamodb.NOTHING_READ
+) -> User:
+    """A user who is in the actor's list of users; they may be among the ``known`` records.
 
     Raises `errors.NotFound`, also for a user of another customer or of other locations.
     """
     actor.require("users:read")
-    user = dynamodb.get_record(User, user_id) if dynamodb.is_id("usr", user_id) else None
+    user = dynamodb.batch_get(list_user_keys(user_id), known).get(User, user_id)
     if user is None:
         raise user_not_found()
     check_visible(user, actor)
@@ -164,6 +179,11 @@ def require_account_open(write: write_set.Write, user_id: str) -> None:
     write.require(User(user_id), User.status.is_in("active", "invited") & no_handover, error=refusal)
 
 
+def list_user_keys(user_id: str) -> list[dynamodb.RecordKey]:
+    """The key of a user's record, if this is an id of one, for a batch read."""
+    return [user_key(user_id)] if dynamodb.is_id("usr", user_id) else []
+
+
 def user_key(user_id: str) -> dynamodb.RecordKey:
     """The key of a user's record, for a batch read."""
     return dynamodb.RecordKey(User, user_id)
@@ -202,7 +222,12 @@ def require_schedulable(write: write_set.Write, user_id: str) -> None:
 
 def load_users(user_ids: Iterable[str], customer_id: str) -> dict[str, User]:
     """The users of a customer with these ids that exist, by id."""
-    records = dynamodb.batch_get(user_key(id) for id in user_ids)
+    ids = list(user_ids)
+    return find_users_in(dynamodb.batch_get(map(user_key, ids)), ids, customer_id)
+
+
+def find_users_in(records: dynamodb.BatchResult, user_ids: Iterable[str], customer_id: str) -> dict[str, User]:
+    """The users of a customer with these ids that exist, from records that were read."""
     users = (find_user_in(records, id, customer_id) for id in user_ids)
     return {user.id: user for user in users if user}
 

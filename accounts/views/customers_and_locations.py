@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from rest_framework.request import Request
 
-from accounts import customers, locations, permissions
+from accounts import customers, locations, permissions, users
 from accounts.auth.authentication import actor_of, authenticated_user
 from accounts.serializers.customers_and_locations import (
     CustomerChange,
@@ -91,9 +91,12 @@ class LocationDetail(api.OperationViewSet):
 
     @api.operation("getLocation", "self:read", errors=(errors.Forbidden, errors.NotFound))
     @api.returns(LocationView, examples.LOCATION, etag=True)
+    @api.prefetches(lambda request: users.location_keys([api.path_value(request, "id")]))
     def retrieve(self, request: Request, id: str) -> Response:
         """Get a location."""
-        return api.versioned_response(request, LocationView(locations.get_location(id, actor=actor_of(request))))
+        known = authenticated_user(request).records
+        location = locations.get_location(id, actor=actor_of(request), known=known)
+        return api.versioned_response(request, LocationView(location))
 
     @api.operation(
         "updateLocation", "locations:manage", rate_limit="write", errors=(errors.NotFound, permissions.ForeignCustomer)

@@ -133,6 +133,7 @@ class UserDetail(api.OperationViewSet):
     @api.operation(
         "getManagedUser", "self:read", permission_for_others="users:read", errors=(errors.Forbidden, errors.NotFound)
     )
+    @api.prefetches(lambda request: users.list_user_keys(api.path_value(request, "id")))
     @api.returns(UserView, examples.ACTIVE_USER, etag=True)
     def retrieve(self, request: Request, id: str) -> Response:
         """Get a user.
@@ -140,8 +141,9 @@ class UserDetail(api.OperationViewSet):
         Everybody can get themselves. Users who are restricted to some locations can get users of
         those locations; others do not exist for them (404).
         """
-        caller = authenticated_user(request)
-        user = caller.user if id == caller.user.id else users.get_visible_user(id, actor=actor_of(request))
+        caller, actor = authenticated_user(request), actor_of(request)
+        is_caller = id == caller.user.id
+        user = caller.user if is_caller else users.get_visible_user(id, actor=actor, known=caller.records)
         return api.versioned_response(request, UserView(user))
 
 
@@ -186,6 +188,7 @@ class AuditLogs(api.OperationViewSet):
         "getUserAuditLogs", "audit:read", errors=(errors.NotFound, reader.FilterTooBroad, local_time.TimeZoneUnknown)
     )
     @api.accepts_query(AuditQuery)
+    @api.prefetches(lambda request: audit_log.list_log_keys(api.path_value(request, "userId")))
     @api.returns(AuditPage, examples.AUDIT_LOG)
     def list_page(self, request: Request, userId: str) -> Response:  # noqa: N803 - the wire's name
         """Get the audit log of a user.
@@ -206,6 +209,7 @@ class AuditLogs(api.OperationViewSet):
             offset=query.get("offset", 0),
             cursor=pagination.decode_cursor(scope, query.get("cursor")),
             criteria=criteria,
+            known=authenticated_user(request).records,
         )
         next_cursor = pagination.encode_cursor(scope, log_page.next_cursor)
         return Response(AuditPage({**vars(log_page), "nextCursor": next_cursor}).data)

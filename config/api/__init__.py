@@ -13,7 +13,7 @@ rest. The method's docstring gives the summary (first line) and the description 
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import update_wrapper
@@ -35,7 +35,7 @@ from config.api.messages import OperationRequest, Response
 from config.api.operations import UNDECLARED, ErrorType, Operation
 from config.api.record_bodies import parse_body_or_query as parse_body_or_query
 from config.api.record_bodies import read_precondition as read_precondition
-from config.dynamodb import idempotency
+from config.dynamodb import RecordKey, idempotency
 
 M = TypeVar("M", bound=Callable[..., Any])
 _KEY_OF_REQUEST = "dutyline.idempotency_key"
@@ -139,6 +139,19 @@ def returns_file(media_type: str, *, ranges: bool = False) -> Callable[[M], M]:
 def returns_csv(columns: Sequence[str]) -> Callable[[M], M]:
     """Declare CSV with these columns, for `Accept: text/csv` (`config.api.csv_tables`)."""
     return _declare(csv_columns=tuple(columns))
+
+
+def prefetches(list_keys: Callable[[Request], Iterable[RecordKey]]) -> Callable[[M], M]:
+    """Declare records that the path or the query names, to be read in the caller's round trip.
+
+    They are in `AuthenticatedUser.records`; whether the caller may see them is checked as ever.
+    """
+    return _declare(prefetch=list_keys)
+
+
+def path_value(request: Request, name: str) -> str:
+    """A parameter of the path."""
+    return str(cast(Any, request).resolver_match.kwargs[name])
 
 
 def _declare(**parts: Any) -> Callable[[M], M]:

@@ -1,16 +1,18 @@
 """What a view method declares of its operation, and the errors that follow from it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 from django.utils.module_loading import import_string
 from rest_framework import serializers
+from rest_framework.request import Request
 
 from config import errors, strict_json
 from config.api import pagination, problem_details, ranges
 from config.api.fields import EmptyBody, StrictSerializer
+from config.dynamodb import RecordKey
 
 ErrorType = type[errors.DomainError]
 
@@ -39,6 +41,7 @@ class Operation:
     file_media_type: str = ""
     file_ranges: bool = False
     csv_columns: tuple[str, ...] = ()
+    prefetch: Callable[[Request], Iterable[RecordKey]] | None = None
 
     @property
     def statuses(self) -> list[int]:

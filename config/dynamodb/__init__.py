@@ -1,10 +1,9 @@
 from config.dynamodb.attributes import Timestamp, format_timestamp
+from config.dynamodb.batches import NOTHING_READ, BatchResult, batch_get, batch_get_items
 from config.dynamodb.client import (
-    BatchResult,
     CallRejected,
     RecordQuery,
     back_off,
-    batch_get,
     call,
     call_together,
     expression_names,

@@ -6,7 +6,7 @@ Every call goes through `call`. Records are written only through `config.journal
 import random
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -16,7 +16,7 @@ from pynamodb.exceptions import VerboseClientError
 from config import costs, errors
 from config.dynamodb.connection import CONNECTION_ERRORS, READ_TIMEOUT, get_transport
 from config.dynamodb.outage import Outage
-from config.dynamodb.records import Record, RecordKey
+from config.dynamodb.records import Record
 
 BUDGET_SECONDS = 4.0
 """Seconds that one call may take, retries included.
@@ -175,46 +175,6 @@ def get_record(record_class: type[R], hash_key: str, range_key: int | str | None
         ConsistentRead=True,
     )
     return record_class.from_item(response["Item"]) if response.get("Item") else None
-
-
-class BatchResult:
-    """The records of one batch of reads."""
-
-    def __init__(self, items: dict[RecordKey, Record]) -> None:
-        self._items = items
-
-    def get(self, record_class: type[R], hash_key: str, range_key: int | str | None = None) -> R | None:
-        item = self._items.get(RecordKey(record_class, hash_key, range_key))
-        return item if isinstance(item, record_class) else None
-
-
-def batch_get(keys: Iterable[RecordKey]) -> BatchResult:
-    """All of these records, strongly consistent; one round trip per 100."""
-    unique_keys = [key for key in dict.fromkeys(keys) if is_storable_key(key.hash, key.range)]
-    items: dict[RecordKey, Record] = {}
-    for start in range(0, len(unique_keys), 100):
-        items |= _batch_get_chunk(unique_keys[start : start + 100])
-    return BatchResult(items)
-
-
-def _batch_get_chunk(keys: list[RecordKey]) -> dict[RecordKey, Record]:
-    record_classes = {key.record_class.table_name(): key.record_class for key in keys}
-    pending: dict[str, Any] = {name: {"Keys": [], "ConsistentRead": True} for name in record_classes}
-    for record_class, hash_key, range_key in keys:
-        pending[record_class.table_name()]["Keys"].append(record_class.to_dynamodb_key(hash_key, range_key))
-    items: dict[RecordKey, Record] = {}
-    deadline = time.monotonic() + BUDGET_SECONDS
-    for attempt in range(MAX_ATTEMPTS):
-        response = call("BatchGetItem", RequestItems=pending)
-        for name, rows in response["Responses"].items():
-            for record in map(record_classes[name].from_item, rows):
-                items[record.record_key] = record
-        pending = response.get("UnprocessedKeys") or {}
-        if not pending:
-            return items
-        if not back_off(attempt, deadline=deadline):
-            break
-    raise errors.Unavailable("The database is overloaded; retry.", retry_after=2)
 
 
 def query_records(record_class: type[R], condition: str, values: Mapping[str, Any], **options: Any) -> list[R]:

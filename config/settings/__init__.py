@@ -98,7 +98,7 @@ DATA_MAPS = [
 LOCATION_NUMBERS = "telephony.numbers.inventory.LOCATION_NUMBERS"
 LOCATION_HOLIDAYS = "telephony.lines.get_holiday_settings"
 IS_OWN_NUMBER = "telephony.numbers.inventory.is_own_number"
-CALL_BREAKS = "telephony.phone_pauses.load_ends"
+CALL_BREAKS = "telephony.phone_pauses.CALL_BREAKS"
 UNVERIFY_PHONE = "telephony.phone_verification.unverify_phone"
 LOCATION_GUARDS = [
     "staffing.schedules.cleanup.LOCATION_GUARD",

@@ -153,13 +153,13 @@ def _check_staff(user_id: str, records: dynamodb.BatchResult, actor: Actor) -> N
 
 
 # --- reading one ----------------------------------------------------------------------------------
-def get_schedule(schedule_id: str, *, actor: Actor) -> Schedule:
-    """A schedule of the actor, or at one of their locations.
+def get_schedule(schedule_id: str, *, actor: Actor, known: dynamodb.BatchResult = dynamodb.NOTHING_READ) -> Schedule:
+    """A schedule of the actor, or at one of their locations; it may be among the ``known`` records.
 
     Raises `errors.NotFound`, also for another customer's schedule, and `errors.Forbidden`.
     """
     actor.require("schedules:read")
-    schedule = _get_target(schedule_id, actor)
+    schedule = _get_target(schedule_id, actor, known=known)
     _check_visible(schedule, actor)
     return schedule
 
@@ -177,8 +177,19 @@ def can_see_schedule(actor: Actor, schedule: Schedule) -> bool:
     return actor.can_access_locations([schedule.location_id]) or actor.id == schedule.staff_id
 
 
-def _get_target(schedule_id: str, actor: Actor, *, reveals_foreign: bool = False) -> Schedule:
-    schedule = dynamodb.get_record(Schedule, schedule_id) if dynamodb.is_id("sch", schedule_id) else None
+def schedule_keys(schedule_id: str) -> list[dynamodb.RecordKey]:
+    """The key of a schedule, if this is an id of one, for a batch read."""
+    return [dynamodb.RecordKey(Schedule, schedule_id)] if dynamodb.is_id("sch", schedule_id) else []
+
+
+def _get_target(
+    schedule_id: str,
+    actor: Actor,
+    *,
+    reveals_foreign: bool = False,
+    known: dynamodb.BatchResult = dynamodb.NOTHING_READ,
+) -> Schedule:
+    schedule = dynamodb.batch_get(schedule_keys(schedule_id), known).get(Schedule, schedule_id)
     if schedule is None:
         raise errors.NotFound("Schedule not found.")
     if schedule.customer_id != actor.customer_id:

@@ -32,15 +32,16 @@ def list_schedules(
     limit: int,
     cursor: pagination.Cursor | None,
     customer_zone: str | None = None,
+    known: dynamodb.BatchResult = dynamodb.NOTHING_READ,
 ) -> pagination.CursorPage[Schedule]:
     """Schedules with a shift in the window: single ones by start, then series by their end.
 
     Naive times of the window are local at the location, or without one in ``customer_zone``. A page
-    may hold fewer than ``limit`` before the list ends. Raises `errors.NotFound` and
-    `errors.Forbidden` for a location that does not exist or is not one of the actor's, and as
-    `local_time.resolve_range` does.
+    may hold fewer than ``limit`` before the list ends. ``known``: records that were read with the
+    actor. Raises `errors.NotFound` and `errors.Forbidden` for a location that does not exist or is
+    not one of the actor's, and as `local_time.resolve_range` does.
     """
-    schedule_filter = _resolve_filter(schedule_filter, actor, at, customer_zone)
+    schedule_filter = _resolve_filter(schedule_filter, actor, at, customer_zone, known)
     if schedule_filter.staff_id is not None:
         return _list_staff_schedules(schedule_filter, schedule_filter.staff_id, actor, limit=limit, cursor=cursor)
     page = queries.query_schedules(schedule_filter, limit=limit, cursor=cursor)
@@ -49,7 +50,7 @@ def list_schedules(
 
 
 def _resolve_filter(
-    schedule_filter: ScheduleFilter, actor: Actor, at: datetime, customer_zone: str | None
+    schedule_filter: ScheduleFilter, actor: Actor, at: datetime, customer_zone: str | None, known: dynamodb.BatchResult
 ) -> ScheduleFilter:
     """The filter with instants; refused if it names nothing, or what the actor may not see."""
     actor.require("schedules:read")
@@ -65,9 +66,7 @@ def _resolve_filter(
     if customer_id is not None:
         with permissions.audit_denied_attempts(actor, at, values={"customerId": customer_id}):
             permissions.check_customer(actor, customer_id, pointer="?customerId")
-    keys = [locations.location_key(location_id)] if location_id is not None else []
-    keys += [users.user_key(staff_id)] if staff_id is not None else []
-    records = dynamodb.batch_get(keys)
+    records = dynamodb.batch_get(list_named_keys(location_id, staff_id), known)
     zone = customer_zone
     if location_id is not None:
         zone = locations.get_location_from(records, location_id, actor, pointer="?locationId").time_zone
@@ -77,6 +76,12 @@ def _resolve_filter(
         users.get_user_from(records, staff_id, actor.customer_id, pointer="?staffId")
     since, until = local_time.resolve_range(schedule_filter.since, schedule_filter.until, zone)
     return replace(schedule_filter, since=since, until=until)
+
+
+def list_named_keys(location_id: str | None, staff_id: str | None) -> list[dynamodb.RecordKey]:
+    """What a list reads first: the location and the person of its filter."""
+    keys = [locations.location_key(location_id)] if location_id is not None else []
+    return keys + ([users.user_key(staff_id)] if staff_id is not None else [])
 
 
 def _is_visible(schedule: Schedule, schedule_filter: ScheduleFilter, actor: Actor) -> bool:
@@ -140,12 +145,13 @@ def list_shifts(
     limit: int,
     cursor: pagination.Cursor | None,
     customer_zone: str | None = None,
+    known: dynamodb.BatchResult = dynamodb.NOTHING_READ,
 ) -> pagination.CursorPage[Shift]:
     """The single shifts in a window, by start; series are expanded.
 
     Raises as `list_schedules` does, and `queries.QueryTooWide`.
     """
-    schedule_filter = _resolve_filter(schedule_filter, actor, at, customer_zone)
+    schedule_filter = _resolve_filter(schedule_filter, actor, at, customer_zone, known)
     since, until = schedule_filter.since, schedule_filter.until
     if since is None or until is None:
         raise errors.InvalidRequest("Single shifts need a window: `from` and `to`.", pointer="?from")

@@ -1,6 +1,6 @@
 """Who is on duty at a location at an instant, for the API and for calls."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from itertools import chain
@@ -80,8 +80,7 @@ def list_on_duty_at(graces: Mapping[str, timedelta], at: datetime, *, customer_i
     shifts = _list_current_shifts(graces, at)
     staff_ids = dict.fromkeys(shift.staff_id for shift in chain.from_iterable(shifts.values()))
     records = dynamodb.batch_get([*map(users.user_key, staff_ids), *map(locations.location_key, graces)])
-    user_records = (users.find_user_in(records, id, customer_id) for id in staff_ids)
-    staff = {user.id: user for user in user_records if user}
+    staff = users.find_users_in(records, staff_ids, customer_id)
     return {
         id: _build_entries(shifts_there, staff, at)
         for id, shifts_there in shifts.items()
@@ -112,6 +111,16 @@ def _build_entries(shifts: Sequence[Shift], staff: "Mapping[str, User]", at: dat
 
 
 @dataclass(frozen=True)
+class CallBreaks:
+    """Where the app of calls keeps people's breaks from calls: ``settings.CALL_BREAKS``."""
+
+    record_key: Callable[[str], dynamodb.RecordKey]
+    """What to read of a person."""
+    find_ends: Callable[[dynamodb.BatchResult, Iterable[str], datetime], Mapping[str, datetime]]
+    """When the breaks of these people end: of those who have one at an instant."""
+
+
+@dataclass(frozen=True)
 class LocationDuty:
     """The people on duty at a location; ``at`` has its offset."""
 
@@ -120,26 +129,30 @@ class LocationDuty:
     items: list[OnDuty]
 
 
-def get_location_duty(location_id: str, at: datetime, *, actor: Actor) -> LocationDuty:
+def get_location_duty(
+    location_id: str, at: datetime, *, actor: Actor, known: dynamodb.BatchResult = dynamodb.NOTHING_READ
+) -> LocationDuty:
     """The people on duty, for an actor; a naive ``at`` is local at the location.
 
+    The location may be among the ``known`` records; two more round trips.
     Raises `errors.NotFound` and `errors.Forbidden`.
     """
     actor.require("schedules:read")
-    records = dynamodb.batch_get([locations.location_key(location_id)])
-    location = locations.get_location_from(records, location_id, actor)
+    location_records = dynamodb.batch_get([locations.location_key(location_id)], known)
+    location = locations.get_location_from(location_records, location_id, actor)
     locations.check_access(actor, location_id)
     instant = local_time.resolve_instant(at, location.time_zone, pointer="?at")
-    entries = list_on_duty(location_id, instant, customer_id=actor.customer_id)
-    zone = location.time_zone
-    return LocationDuty(location_id, expand.to_zoned_time(instant, zone), _add_breaks(entries, instant, zone))
+    shifts = queries.list_current_shifts(location_id, instant)
+    breaks: CallBreaks = import_string(settings.CALL_BREAKS)
+    staff_ids = list(dict.fromkeys(shift.staff_id for shift in shifts))
+    records = dynamodb.batch_get([*map(users.user_key, staff_ids), *map(breaks.record_key, staff_ids)])
+    entries = _build_entries(shifts, users.find_users_in(records, staff_ids, actor.customer_id), instant)
+    ends, zone = breaks.find_ends(records, staff_ids, instant), location.time_zone
+    return LocationDuty(location_id, expand.to_zoned_time(instant, zone), _add_breaks(entries, ends, zone))
 
 
-def _add_breaks(entries: list[OnDuty], at: datetime, zone: str) -> list[OnDuty]:
-    """The people with their breaks, which the app of calls knows."""
-    if not entries:
-        return []
-    ends = import_string(settings.CALL_BREAKS)([entry.user.id for entry in entries], at)
+def _add_breaks(entries: list[OnDuty], ends: Mapping[str, datetime], zone: str) -> list[OnDuty]:
+    """The people with their breaks."""
     return [
         replace(entry, paused_until=expand.to_zoned_time(ends[entry.user.id], zone)) if entry.user.id in ends else entry
         for entry in entries

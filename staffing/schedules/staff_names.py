@@ -21,5 +21,4 @@ def load_staff_names(items: Sequence[Schedule | Shift], *, caller: "User") -> Ma
     for item in items:
         names |= (item.schedule if isinstance(item, Shift) else item).staff_names
     unknown_ids = list(dict.fromkeys(id for item in items if (id := str(item.staff_id)) not in names))
-    people = users.load_users(unknown_ids, caller.customer_id) if unknown_ids else {}
-    return names | {id: users.display_name(user) for id, user in people.items() if user.status != "deleting"}
+    return names | (users.load_display_names(unknown_ids, caller.customer_id) if unknown_ids else {})

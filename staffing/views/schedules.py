@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from accounts import permissions, users
 from accounts.auth.authentication import actor_of, authenticated_user
-from config import api, errors, local_time
+from config import api, dynamodb, errors, local_time
 from config.api import conditional, csv_tables, pagination
 from config.api.messages import Response
 from staffing.models import Schedule
@@ -49,6 +49,15 @@ def _context_of(request: Request, *items: Schedule | Shift) -> dict[str, Any]:
     return {"staff_names": load_staff_names(items, caller=authenticated_user(request).user)}
 
 
+def _list_named_keys(request: Request) -> list[dynamodb.RecordKey]:
+    """Of the location and the person that the query of a list names, as far as these are ids."""
+    location_id, staff_id = request.query_params.get("locationId", ""), request.query_params.get("staffId", "")
+    return listing.list_named_keys(
+        location_id if dynamodb.is_id("loc", location_id) else None,
+        staff_id if dynamodb.is_id("usr", staff_id) else None,
+    )
+
+
 def _find_shown(body: type[ScheduleChange], query: Mapping[str, Any]) -> Callable[[Schedule], Schedule | Shift]:
     """What a body sends back of a schedule: itself, or the occurrence that the query names."""
     if body is ScheduleChange:
@@ -71,6 +80,7 @@ class Schedules(api.OperationViewSet):
         errors=(errors.NotFound, permissions.ForeignCustomer, QueryTooWide, local_time.TimeZoneUnknown),
     )
     @api.accepts_query(ScheduleQuery)
+    @api.prefetches(_list_named_keys)
     @api.returns(SchedulePage, {"items": [examples.SCHEDULE], "nextCursor": None})
     @api.returns_csv(shift_table.COLUMNS)
     def list_page(self, request: Request) -> HttpResponse:
@@ -92,7 +102,12 @@ class Schedules(api.OperationViewSet):
         schedule_filter = ScheduleFilter(**query)
         scope = f"{'shifts' if is_expanded else 'schedules'} for {actor.id} {schedule_filter}"
         customer_zone = authenticated_user(request).customer.settings.get("time_zone")
-        options: dict[str, Any] = {"actor": actor, "at": datetime.now(UTC), "customer_zone": customer_zone}
+        options: dict[str, Any] = {
+            "actor": actor,
+            "at": datetime.now(UTC),
+            "customer_zone": customer_zone,
+            "known": authenticated_user(request).records,
+        }
         if is_expanded and csv_tables.is_requested(request):
             fetch_page = partial(listing.list_shifts, schedule_filter, **options)
             table = shift_table.shift_table(actor, authenticated_user(request).user)
@@ -140,10 +155,11 @@ class ScheduleDetail(api.OperationViewSet):
     tag = "Staff Schedule"
 
     @api.operation("getSchedule", "schedules:read", errors=(errors.NotFound,))
+    @api.prefetches(lambda request: commands.schedule_keys(api.path_value(request, "id")))
     @api.returns(ScheduleView, examples.SCHEDULE, etag=True)
     def retrieve(self, request: Request, id: str) -> Response:
         """Get a staff schedule."""
-        schedule = commands.get_schedule(id, actor=actor_of(request))
+        schedule = commands.get_schedule(id, actor=actor_of(request), known=authenticated_user(request).records)
         return api.versioned_response(request, ScheduleView(schedule, context=_context_of(request, schedule)))
 
     @api.operation(
@@ -236,6 +252,7 @@ class LocationOnDuty(api.OperationViewSet):
 
     @api.operation("getOnDuty", "schedules:read", errors=(errors.NotFound,))
     @api.accepts_query(OnDutyQuery)
+    @api.prefetches(lambda request: users.location_keys([api.path_value(request, "id")]))
     @api.returns(LocationOnDutyView, examples.ON_DUTY)
     def retrieve(self, request: Request, id: str) -> Response:
         """Get who is on duty at a location.
@@ -244,7 +261,8 @@ class LocationOnDuty(api.OperationViewSet):
         shift. By default, a call to the location rings these users.
         """
         at = OnDutyQuery.parse_query(request).get("at") or datetime.now(UTC)
-        duty = on_duty.get_location_duty(id, at, actor=actor_of(request))
+        known = authenticated_user(request).records
+        duty = on_duty.get_location_duty(id, at, actor=actor_of(request), known=known)
         names = {entry.user.id: users.display_name(entry.user) for entry in duty.items}
         view = LocationOnDutyView(duty, context={"staff_names": names}).data
         return Response(view, headers={"ETag": conditional.weak_etag(view["items"])})

@@ -376,7 +376,7 @@ COST_LIMITS: dict[str, tuple[str, str, Callable[[UserFixtures], Any], int, int]]
         30,
     ),
     "list colleagues": ("GET", "/colleague?limit=10", lambda test_users: None, 3, 30),
-    "read a user": ("GET", f"{USERS_PATH}/{{sam}}", lambda test_users: None, 2, 4),
+    "read a user": ("GET", f"{USERS_PATH}/{{sam}}", lambda test_users: None, 1, 4),
     "list locations": ("GET", "/location", lambda test_users: None, 3, 4),  # the numbers at the same time
     "change own profile": ("PATCH", "/user", lambda test_users: {"profileName": "Me"}, 3, 20),
     "change a user": (
@@ -434,7 +434,7 @@ COST_LIMITS: dict[str, tuple[str, str, Callable[[UserFixtures], Any], int, int]]
         4,
         50,
     ),
-    "read a shift": ("GET", f"{SCHEDULE_PATH}/{{shift}}", lambda test_users: None, 3, 4),
+    "read a shift": ("GET", f"{SCHEDULE_PATH}/{{shift}}", lambda test_users: None, 2, 4),
     "change a shift": (
         "PUT",
         f"{SCHEDULE_PATH}/{{shift}}",
@@ -469,9 +469,9 @@ COST_LIMITS: dict[str, tuple[str, str, Callable[[UserFixtures], Any], int, int]]
     "read an IVR configuration": ("GET", "/ivrConfiguration/{answering}", lambda test_users: None, 2, 5),
     "preview a call": ("GET", "/ivrConfiguration/{unstaffed}/preview", lambda test_users: None, 3, 10),
     "list calls": ("GET", "/call?locationId={answering}&limit=10", lambda test_users: None, 3, 6),
-    "read a location": ("GET", "/location/{boston}", lambda test_users: None, 3, 6),
+    "read a location": ("GET", "/location/{boston}", lambda test_users: None, 2, 6),
     "list numbers": ("GET", "/phoneNumber?limit=10", lambda test_users: None, 2, 5),
-    "list who is on duty": ("GET", "/location/{boston}/on-duty", lambda test_users: None, 3, 6),
+    "list who is on duty": ("GET", "/location/{boston}/on-duty", lambda test_users: None, 2, 6),
     "list the days of a location": (
         *("GET", "/location/{boston}/days?from=2026-12-01&to=2027-11-30", lambda test_users: None),
         *(5, 6),
