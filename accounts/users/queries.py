@@ -123,9 +123,9 @@ def load_display_names(user_ids: Iterable[str], customer_id: str) -> dict[str, s
     """
     names = ("id", "customer_id", "name", "profile_name", "status")
     items = dynamodb.batch_get_items(User, user_ids, names)
-    found = map(User.from_item, items)
+    people = map(User.from_item, items)
     return {
-        user.id: display_name(user) for user in found if user.customer_id == customer_id and user.status != "deleting"
+        user.id: display_name(user) for user in people if user.customer_id == customer_id and user.status != "deleting"
     }
 
 
