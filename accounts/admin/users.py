@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from unfold.decorators import display
 
@@ -16,7 +16,7 @@ from accounts.admin.projected import User, to_choices
 from accounts.models import ALL_LOCATIONS, Customer
 from accounts.models import User as UserRecord
 from accounts.notifications import invitations
-from accounts.privacy import export
+from accounts.privacy import prepared_exports
 from accounts.serializers.preferences import ChannelChange
 from accounts.serializers.users import PERMISSIONS_HELP, NewUser, UserChange, UserView
 from accounts.users import create, delete, directory, email_address, update
@@ -88,7 +88,11 @@ def _set_status(pk: str, *, status: str, **context: Any) -> None:
 
 
 def _export(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> HttpResponse:
-    pdf = export.export_for_operator(obj.pk, actor=actor_for(request, obj), at=operators.now())
+    pdf = prepared_exports.export_for_operator(obj.pk, actor=actor_for(request, obj), at=operators.now())
+    if not isinstance(pdf, bytes):
+        text = "The PDF takes a while. Choose “Export data” again in a minute: then it downloads at once."
+        messages.info(request, text)
+        return HttpResponseRedirect(admin_change_url("accounts", "user", obj.pk))
     response = HttpResponse(pdf, content_type="application/pdf")
     response["Content-Disposition"] = f'attachment; filename="{obj.pk}.pdf"'
     return response

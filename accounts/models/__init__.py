@@ -3,6 +3,7 @@
 from accounts.models.customers import CUSTOMER_STATUSES, Customer, Location
 from accounts.models.denied_attempts import AttemptCounter
 from accounts.models.devices import PushToken, PushTokenOwner
+from accounts.models.exports import PreparedExport
 from accounts.models.terms import TermsAcceptance
 from accounts.models.users import (
     ALL_LOCATIONS,
@@ -26,6 +27,7 @@ __all__ = [
     "DirectoryEntry",
     "EmailOwner",
     "Location",
+    "PreparedExport",
     "PushToken",
     "PushTokenOwner",
     "TermsAcceptance",

@@ -39,4 +39,11 @@ ATTEMPTS = PersonalData(
     Erasure.EXPIRES,
     withheld_because="counters; the audit log has the attempts",
 )
+PREPARED_EXPORTS = PersonalData(
+    "technical",
+    "hand over an export that takes long to print",
+    "one hour; the file is encrypted under the key of the person",
+    Erasure.REMOVED,
+    withheld_because="a copy of exported values",
+)
 EMAIL_SENDERS = ("Auth0", "the mail service")

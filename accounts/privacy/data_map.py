@@ -8,12 +8,14 @@ from accounts.models import (
     DirectoryEntry,
     EmailOwner,
     Location,
+    PreparedExport,
     PushToken,
     PushTokenOwner,
     TermsAcceptance,
     User,
 )
 from accounts.notifications import devices
+from accounts.privacy import prepared_exports
 from accounts.terms import acceptance
 from accounts.users import email_address
 from config import dynamodb
@@ -103,6 +105,7 @@ MAP = AppDataMap(
         (PushToken, PushTokenOwner),
         BatchErasure(lambda user: devices.list_devices(user.id), devices.delete_all_devices),
     ),
+    erase_afterwards={PreparedExport: prepared_exports.forget_exports_of},
     recipients={
         "Auth0": "signs you in and stores your password, which Dutyline never sees",
         "the mail service": "delivers e-mail to you",

@@ -6,17 +6,18 @@ is in the next export.
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import orjson
 from django.template.loader import render_to_string
 
-from accounts import customers, preferences, users
+from accounts import preferences
 from accounts.models import Customer, User
 from accounts.permissions import Actor
 from accounts.privacy import export_document, pdf_process
-from config import errors, journal, strict_json
+from config import errors, strict_json
 from config.dynamodb.attributes import RecordAttribute
 from config.privacy import data_map
 
@@ -35,48 +36,46 @@ RIGHTS = (
 )
 
 
+@dataclass(frozen=True)
+class ExportDocument:
+    """What is printed, and what is embedded."""
+
+    html: str
+    json: bytes
+
+    @property
+    def length(self) -> int:
+        """By which the time to print it can be told."""
+        return len(self.html)
+
+
 def export_json(user: User, customer: Customer, *, actor: Actor) -> bytes:
     """The personal data of a user as JSON (UTF-8); ``user`` must be freshly read.
 
     Raises `errors.Unavailable` if it takes too long or too many exports run.
     """
     actor.require("self:export")
-    with pdf_process.worker_slot() as deadline:
+    with pdf_process.export_slot() as deadline:
         return _collect(user, customer, deadline)[0]
 
 
-def export_pdf(user: User, customer: Customer, *, actor: Actor, at: datetime) -> bytes:
-    """The same as a PDF with the JSON embedded. Raises `errors.Unavailable`."""
-    actor.require("self:export")
-    zone = preferences.time_zone_of(user.settings, customer.settings)
-    with pdf_process.worker_slot() as deadline:
-        json, chapters = _collect(user, customer, deadline)
-        context = {
-            "name": export_document.strip_bidi_marks(user.name),
-            "customer": export_document.strip_bidi_marks(customer.name),
-            "at": export_document.format_instant(at, zone),
-            "chapters": [chapter.to_context(zone) for chapter in chapters],
-            "recipients": list_recipients(),
-            "retention": list_retention_rules(),
-            "rights": RIGHTS,
-        }
-        html = render_to_string("export/my-data.html", context)
-        return pdf_process.render_pdf(html, json, deadline=deadline)
+def build_document(user: User, customer: Customer, *, at: datetime, deadline: float) -> ExportDocument:
+    """The same as a document that embeds the JSON; ``deadline`` in monotonic seconds.
 
-
-def export_for_operator(user_id: str, *, actor: Actor, at: datetime) -> bytes:
-    """The PDF of a user of the actor's customer, for an operator; audited.
-
-    Raises `errors.NotFound` and `errors.Unavailable`.
+    Raises `errors.Unavailable` if reading the data takes longer.
     """
-    actor.require("users:update")
-    user, records = users.load_target(user_id, actor, customers.customer_key(actor.customer_id))
-    customer = records.get(Customer, user.customer_id)
-    if customer is None:
-        raise errors.NotFound("Customer not found.")
-    with journal.write(actor, "user.exported", user, at, prefetched=records):
-        pass
-    return export_pdf(user, customer, actor=actor, at=at)
+    zone = preferences.time_zone_of(user.settings, customer.settings)
+    json, chapters = _collect(user, customer, deadline)
+    context = {
+        "name": export_document.strip_bidi_marks(user.name),
+        "customer": export_document.strip_bidi_marks(customer.name),
+        "at": export_document.format_instant(at, zone),
+        "chapters": [chapter.to_context(zone) for chapter in chapters],
+        "recipients": list_recipients(),
+        "retention": list_retention_rules(),
+        "rights": RIGHTS,
+    }
+    return ExportDocument(render_to_string("export/my-data.html", context), json)
 
 
 def _collect(user: User, customer: Customer, deadline: float) -> tuple[bytes, list[export_document.PrintedChapter]]:

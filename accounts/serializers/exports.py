@@ -54,3 +54,12 @@ class ExportView(RecordView[Any]):
     recipients = DataRecipient(many=True, help_text="Who receives personal data.")
     retention = RetentionRule(many=True, help_text="How long each kind of data is stored.")
     rights = serializers.ListField(child=serializers.CharField(), help_text="Rights of the user, as sentences.")
+
+
+class PreparedExportView(RecordView[Any]):
+    """A PDF that is being made."""
+
+    id = serializers.CharField(help_text="Names it in the path of `getPreparedExport`.")
+    status = serializers.ChoiceField(choices=("preparing",), default="preparing", help_text="It is not ready yet.")
+    requestedAt = serializers.DateTimeField(source="requested_at", help_text="When it was requested.")
+    expiresAt = serializers.DateTimeField(source="expiry", help_text="When it is deleted.")

@@ -71,6 +71,12 @@ _DOCUMENT = _builder.build(terms.LegalDocument, version=TERMS_VERSION)
 TERMS = _builder.build(terms.TermsView, documents=[_DOCUMENT])
 ACCEPTED_TERMS = {**TERMS, "accepted": True, "acceptedVersion": TERMS_VERSION, "acceptedAt": SAMPLE_TIME}
 DEVICE = _builder.build(push_tokens.PushTokenView)
+PREPARED_EXPORT: dict[str, Any] = {
+    "id": "exp_01J9Z3V5W7X9Y1Z3A5B7C9D1E3",
+    "status": "preparing",
+    "requestedAt": SAMPLE_TIME,
+    "expiresAt": "2027-01-04T10:00:00Z",
+}
 EXPORT: dict[str, Any] = {
     "format": "dutyline-personal-data/1",
     "person": {"id": USER_ID, "name": "Sam Reed", "email": EMAIL},

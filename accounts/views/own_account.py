@@ -8,9 +8,10 @@ from rest_framework.request import Request
 from accounts import permissions
 from accounts.auth.authentication import actor_of, authenticated_user
 from accounts.clients import auth0
+from accounts.models import PreparedExport
 from accounts.notifications import devices
-from accounts.privacy import export
-from accounts.serializers.exports import ExportQuery, ExportView
+from accounts.privacy import export, prepared_exports
+from accounts.serializers.exports import ExportQuery, ExportView, PreparedExportView
 from accounts.serializers.push_tokens import PushTokenBody, PushTokenQuery, PushTokenView
 from accounts.serializers.terms import TermsAcceptanceBody, TermsView
 from accounts.serializers.users import (
@@ -214,21 +215,31 @@ class PushTokens(api.OperationViewSet):
         return Response(PushTokenView({"token": token, "status": "removed"}).data)
 
 
+EXPORT_LOCATION = "/user/export/my-data/{id}"
+SECONDS_UNTIL_READY = 5
+
+
 class PersonalData(api.OperationViewSet):
     """``/user/export/my-data``."""
 
     tag = "Users"
 
-    @api.operation("exportMyData", "self:export", rate_limit="export")
+    @api.operation("exportMyData", "self:export", rate_limit="export", errors=(prepared_exports.ExportFailed,))
     @api.accepts_query(ExportQuery)
     @api.returns(ExportView, examples.EXPORT)
     @api.returns_file("application/pdf")
+    @api.returns_pending(PreparedExportView, examples.PREPARED_EXPORT, location=EXPORT_LOCATION)
     def download(self, request: Request) -> HttpResponse:
         """Download the signed-in user's personal data.
 
         All stored data about the signed-in user, without data about others: a PDF with the same
         data embedded as JSON (my-data.json), or that JSON alone, with `format=json` or an `Accept`
         that prefers JSON to PDF.
+
+        A long PDF that is not ready within 5 seconds is made in the background: the answer is 202,
+        and `Location` says where to fetch it. Repeating this request gets it, too, until 10 minutes
+        after it was made; until then a repeated request makes no other one. If it cannot be made
+        (409), JSON still can.
         """
         accepted_type = select_media_type(request, ["application/pdf", "application/json"])
         file_format = ExportQuery.parse_query(request).get("format") or accepted_type.removeprefix("application/")
@@ -236,8 +247,26 @@ class PersonalData(api.OperationViewSet):
         if file_format == "json":
             content = export.export_json(caller.user, caller.customer, actor=actor)
             return _file_response(content, "application/json", "my-data.json")
-        content = export.export_pdf(caller.user, caller.customer, actor=actor, at=datetime.now(UTC))
-        return _file_response(content, "application/pdf", "my-data.pdf")
+        return _pdf_response(
+            prepared_exports.export_pdf(caller.user, caller.customer, actor=actor, at=datetime.now(UTC))
+        )
+
+    @api.operation("getPreparedExport", "self:export", errors=(errors.NotFound, prepared_exports.ExportFailed))
+    @api.returns_file("application/pdf")
+    @api.returns_pending(PreparedExportView, examples.PREPARED_EXPORT, location=EXPORT_LOCATION)
+    def download_prepared(self, request: Request, id: str) -> HttpResponse:
+        """Download an export that was made in the background.
+
+        The PDF that `GET /user/export/my-data` referred to, once it is ready. It is deleted an hour
+        after it was requested; another request of the same user after 10 minutes may replace it.
+        """
+        return _pdf_response(prepared_exports.get_prepared(id, actor=actor_of(request), at=datetime.now(UTC)))
+
+
+def _pdf_response(export_result: bytes | PreparedExport) -> HttpResponse:
+    if isinstance(export_result, bytes):
+        return _file_response(export_result, "application/pdf", "my-data.pdf")
+    return api.pending_response(PreparedExportView(export_result), retry_after=SECONDS_UNTIL_READY)
 
 
 def _file_response(content: bytes, content_type: str, name: str) -> HttpResponse:

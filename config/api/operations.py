@@ -42,6 +42,9 @@ class Operation:
     file_ranges: bool = False
     csv_columns: tuple[str, ...] = ()
     prefetch: Callable[[Request], Iterable[RecordKey]] | None = None
+    pending: type[serializers.Serializer[Any]] | None = None
+    pending_example: Any = None
+    pending_location: str = ""
 
     @property
     def statuses(self) -> list[int]:

@@ -30,6 +30,7 @@ HEADERS_BY_STATUS = {
     "401": {"WWW-Authenticate": "`Bearer`, and the error if the token is invalid."},
 }
 LOCATION_HEADER = "Path of what was created."
+PENDING_LOCATION_HEADER = "Path where the result can be fetched."
 LINK_HEADER = '`<path>; rel="next"` of the next page, if there is one.'
 ETAG_HEADER = (
     "Changes with the response; send it as If-None-Match the next time. Of a single record: its "
@@ -132,8 +133,7 @@ class OperationSchema(AutoSchema):
         if operation.etag or self._is_conditional:
             statuses = [200, 206] if operation.file_ranges else operation.statuses
             parameters.append(_header("ETag", ETAG_HEADER, response=statuses))
-        if operation.location:
-            parameters.append(_header("Location", LOCATION_HEADER, response=[operation.status]))
+        parameters += self._location_parameters()
         if "nextCursor" in getattr(operation.response, "_declared_fields", {}):
             parameters.append(_header("Link", LINK_HEADER, response=[operation.status]))
         if operation.idempotent:
@@ -148,6 +148,15 @@ class OperationSchema(AutoSchema):
             parameters += [_header("Range", RANGE_HEADER), _header("If-Range", IF_RANGE_HEADER)]
         return parameters
 
+    def _location_parameters(self) -> list[OpenApiParameter]:
+        parameters = []
+        if self.operation.location:
+            parameters.append(_header("Location", LOCATION_HEADER, response=[self.operation.status]))
+        if self.operation.pending:
+            parameters.append(_header("Location", PENDING_LOCATION_HEADER, response=[202]))
+            parameters.append(_header("Retry-After", "Seconds to wait.", response=[202]))
+        return parameters
+
     def get_response_serializers(self) -> Any:
         operation = self.operation
         responses: dict[Any, OpenApiResponse] = {}
@@ -158,6 +167,12 @@ class OperationSchema(AutoSchema):
                 responses[status, "application/json"] = OpenApiResponse(
                     operation.response, description=description, examples=examples
                 )
+        if operation.pending:
+            responses[202, "application/json"] = OpenApiResponse(
+                operation.pending,
+                description="It is still being made",
+                examples=[OpenApiExample(self.get_summary(), value=operation.pending_example)],
+            )
         if operation.csv_columns:
             example = ",".join(operation.csv_columns) + "\r\n"
             responses[200, csv_tables.MEDIA_TYPE] = OpenApiResponse(

@@ -35,6 +35,7 @@ UNAUDITED_TABLES = (
     "phone-usage",
     "phone-proofs",
     "phone-orphans",
+    "prepared-exports",
 )
 OUTBOX_NOTIFIER = "config.celery.notify_worker"
 OUTBOX_TASK_MODULES = [
@@ -43,6 +44,7 @@ OUTBOX_TASK_MODULES = [
     "accounts.notifications.handovers",
     "accounts.notifications.invitations",
     "accounts.notifications.push",
+    "accounts.privacy.prepared_exports",
     "accounts.terms.announcements",
     "accounts.users.address_claims",
     "accounts.users.change_email",

@@ -1,7 +1,6 @@
 """What others reported of names, mailboxes and devices of people, tried on this product."""
 
 import subprocess
-import time
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -62,7 +61,7 @@ def test_w3c_typography_86_what_nobody_sees_is_no_name(test_users: UserFixtures,
 def test_source_han_sans_351_rare_han_is_printed(tmp_path: Path) -> None:
     """adobe-fonts/source-han-sans#351, eisoch/irg#85: boxes; also what no font has."""
     html = f"<meta charset=utf-8><p>{RARE_HAN} \U00021334, é</p>"
-    pdf = pdf_process.render_pdf(html, b"{}", deadline=time.monotonic() + 60)
+    pdf = pdf_process.render_pdf(html, b"{}", seconds=60)
     (tmp_path / "name.pdf").write_bytes(pdf)
     arguments = ["pdftotext", str(tmp_path / "name.pdf"), "-"]
     printed = subprocess.run(arguments, capture_output=True, check=True, text=True, timeout=60).stdout

@@ -15,11 +15,12 @@ from typing import Any
 import httpx
 
 from accounts import locations
+from accounts.models.exports import ExportState
 from accounts.terms import documents
 from config import dynamodb
 from telephony import blocked_callers, ivr
 from telephony.models import PhoneNumber, Quota
-from tests.support import bulk, chaos
+from tests.support import bulk, chaos, exports
 from tests.support.environment import ENVIRONMENT
 from tests.support.problems import check_error
 from tests.support.proxy import FaultPlan
@@ -35,6 +36,7 @@ UNKNOWN_IDS = {
     "num": "+14155550000",
     "cal": "CA" + "0" * 32,
     "cbk": "cbk_01J00000000000000000000000",
+    "exp": "exp_01J00000000000000000000000",
 }
 
 
@@ -77,6 +79,10 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
     "registerPushToken": lambda test_users: RequestSample(body={"token": push_token()}, invalid_values={"token": "x"}),
     "removePushToken": lambda test_users: RequestSample(body={"token": push_token()}, invalid_values={"token": 7}),
     "exportMyData": lambda test_users: RequestSample(query={"format": "json"}, invalid_values={"format": "doc"}),
+    "getPreparedExport": lambda test_users: RequestSample(
+        path={"id": exports.store_export_of_everybody(user.id for user in test_users.users_by_role.values())},
+        id_kind="exp",
+    ),
     "deleteUser": lambda test_users: RequestSample(
         body={"id": test_users.create_user().id}, invalid_values={"id": None}
     ),
@@ -318,6 +324,7 @@ def foreign_value(test_users: UserFixtures, name: str, id_kind: str) -> Any:
         "num": lambda: test_users.foreign_number.number.number,
         "cal": lambda: test_users.foreign_recorded_call_id,
         "cbk": lambda: test_users.foreign_callback_id,
+        "exp": lambda: str(exports.store_export(test_users.cleo.id, "ready").id),
     }[kind]()
     return [foreign_id] if name == "locations" else foreign_id
 
@@ -424,6 +431,17 @@ def _with_unknown_id(sample: RequestSample) -> RequestSample:
     if "id" in sample.path:
         return replace(sample, path={**sample.path, **unknown_id})
     return replace(sample, body={**(sample.body or {}), **unknown_id})
+
+
+def _request_pdf(test_users: UserFixtures, operation: Operation, state: ExportState) -> httpx.Response:
+    """A request that is repeated while, or after, a worker prints the PDF."""
+    exports.store_export(test_users.ann.id, state)
+    return send_request(test_users.ann, operation, RequestSample(query={"format": "pdf"}))
+
+
+def _fetch_export(test_users: UserFixtures, operation: Operation, state: ExportState) -> httpx.Response:
+    record = exports.store_export(test_users.ann.id, state)
+    return send_request(test_users.ann, operation, RequestSample(path={"id": str(record.id)}))
 
 
 def _unknown_location(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
@@ -692,6 +710,10 @@ REQUEST_BY_OPERATION: dict[tuple[str, int], Callable[[UserFixtures, Operation, R
         test_users, operation, sample
     ),
     ("previewCall", 404): lambda test_users, operation, sample: _unknown_ivr_location(test_users, operation, sample),
+    ("exportMyData", 202): lambda test_users, operation, sample: _request_pdf(test_users, operation, "preparing"),
+    ("exportMyData", 409): lambda test_users, operation, sample: _request_pdf(test_users, operation, "failed"),
+    ("getPreparedExport", 202): lambda test_users, operation, sample: _fetch_export(test_users, operation, "preparing"),
+    ("getPreparedExport", 409): lambda test_users, operation, sample: _fetch_export(test_users, operation, "failed"),
     ("listCalls", 404): lambda test_users, operation, sample: send_request(
         test_users.ann, operation, RequestSample(query={"locationId": UNKNOWN_IDS["loc"]})
     ),

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from accounts import locations, permissions, users
-from accounts.privacy import export, export_document, pdf_process
+from accounts.privacy import export, export_document, pdf_process, pdf_worker
 from config import dynamodb, errors, journal
 from config.dynamodb import encryption
 from config.privacy import data_map
@@ -40,6 +40,7 @@ from tests.support.users import (
     leave_callback,
     now,
     parse_problem,
+    process_outbox,
     simulate_call,
 )
 from tests.test_contract import _exhaust_rate_limits
@@ -83,6 +84,9 @@ def fetch_json(person: SignedInUser) -> dict[str, Any]:
 
 def fetch_pdf(person: SignedInUser, folder: Path) -> Path:
     response = person.get(EXPORT_PATH)
+    if response.status_code == 202:  # a long document, or a busy machine
+        process_outbox()
+        response = person.get(response.headers["Location"])
     assert response.status_code == 200, response.text
     assert response.headers["content-type"] == "application/pdf"
     assert response.headers["content-disposition"] == 'attachment; filename="my-data.pdf"'
@@ -240,15 +244,13 @@ def test_fonts_cover_all_scripts(signed_in_user: SignedInUser, tmp_path: Path) -
     rare_han = "\U00021334\U0002a700\U0002b741\U0002b820\U0002ceb0\U00030001"
     paragraphs = "".join(f"<p>{text}</p>" for text in (*SCRIPT_SAMPLES.values(), rare_han))
     html = f"<meta charset=utf-8><style>{_font_css()}</style>{paragraphs}"
-    worker_input = len(html.encode()).to_bytes(8) + html.encode() + b"{}"
-    limits = [str(pdf_process.MEMORY_LIMIT), "60"]
+    script = (
+        f"import sys; sys.path.insert(0, {str(Path(pdf_worker.__file__).parent)!r}); import pdf_worker; "
+        "sys.stdout.buffer.write(pdf_worker.render_pdf(sys.stdin.read(), b'{}'))"
+    )
 
     completed = subprocess.run(
-        [sys.executable, "-I", str(pdf_process._WORKER_SCRIPT), *limits],
-        input=worker_input,
-        capture_output=True,
-        timeout=60,
-        check=True,
+        [sys.executable, "-I", "-c", script], input=html.encode(), capture_output=True, timeout=60, check=True
     )
 
     assert b"notdef" not in completed.stderr, completed.stderr.decode()
@@ -365,7 +367,6 @@ def test_long_audit_log_is_exported_within_limits(
     assert len(history) == ENTRY_COUNT
     note = f"There are {ENTRY_COUNT} in all; the newest {export.MAX_PRINTED_ROWS} of them are printed here."
     assert f"{note} The others are in the embedded file my-data.json, under data > history." in text
-    assert elapsed < pdf_process.TIME_LIMIT
     assert max(durations) < 1.0, sorted(durations)[-5:]
     size_kib = pdf_path.stat().st_size // 1024
     record_figure(
@@ -377,22 +378,36 @@ def test_long_audit_log_is_exported_within_limits(
 
 
 @pytest.mark.parametrize(
-    ("limit", "seconds", "memory"), [("memory", 60.0, 300 * 1024 * 1024), ("time", 3.0, pdf_process.MEMORY_LIMIT)]
+    ("reason", "limits", "is_late"),
+    [
+        ("MemoryError", {"seconds": 120.0, "memory": 300 * 1024 * 1024}, False),
+        ("CPU time", {"seconds": 120.0, "cpu_seconds": 1}, False),
+        ("time", {"seconds": 2.0}, True),
+    ],
 )
 def test_oversized_document_is_aborted(
-    limit: str, seconds: float, memory: int, caplog: pytest.LogCaptureFixture, record_figure: Callable[[str], None]
+    reason: str, limits: dict[str, Any], is_late: bool, record_figure: Callable[[str], None]
 ) -> None:
-    """Only the PDF worker is killed."""
+    """Only the process of that document ends: the next one is printed at once."""
     started = time.monotonic()
-
-    with pytest.raises(errors.Unavailable, match="cannot be rendered"):
-        pdf_process.render_pdf("<p>x</p>" * 60_000, b"{}", deadline=started + seconds, memory=memory)
+    with pytest.raises(pdf_process.NotRendered, match=reason) as not_rendered:
+        pdf_process.render_pdf("<p>x</p>" * 60_000, b"{}", **limits)
 
     elapsed = time.monotonic() - started
-    (record,) = [r for r in caplog.records if r.name == "dutyline.export"]
-    assert (record.__dict__["why"] == "time") == (limit == "time")
-    assert elapsed < seconds + 1
-    record_figure(f"a document over its {limit} limit was aborted after {elapsed:.1f} s")
+    assert not_rendered.value.is_late == is_late
+    assert elapsed < limits["seconds"] + 1
+    assert pdf_process.render_pdf("<p>x</p>", b"{}", seconds=30).startswith(b"%PDF-")
+    record_figure(f"a document over its limit ({reason}) was aborted after {elapsed:.1f} s")
+
+
+def test_a_pdf_server_that_died_is_replaced() -> None:
+    assert pdf_process.render_pdf("<p>x</p>", b"{}", seconds=60)
+    server = pdf_process._server._process
+    assert server
+    server.kill()
+    server.wait(10)
+
+    assert pdf_process.render_pdf("<p>x</p>", b"{}", seconds=60).startswith(b"%PDF-")
 
 
 def test_pdf_worker_fetches_nothing(tmp_path: Path) -> None:
@@ -414,7 +429,7 @@ def test_pdf_worker_fetches_nothing(tmp_path: Path) -> None:
     <svg><image href="{server_url}/s.png"/></svg><a rel=attachment href="file://{secret_file}">x</a>"""
 
     pdf_path = tmp_path / "hostile.pdf"
-    pdf_path.write_bytes(pdf_process.render_pdf(html, b"{}", deadline=time.monotonic() + 30))
+    pdf_path.write_bytes(pdf_process.render_pdf(html, b"{}", seconds=30))
 
     assert requests == []
     assert run_tool("pdfdetach", "-list", str(pdf_path)).startswith("1 embedded files")
@@ -426,7 +441,7 @@ def test_concurrent_exports_are_limited(test_users: UserFixtures, signed_in_user
     release = threading.Event()
 
     def hold_slot() -> None:
-        with suppress(errors.Unavailable), pdf_process.worker_slot():
+        with suppress(errors.Unavailable), pdf_process.export_slot():
             release.wait(30)
 
     threads = [threading.Thread(target=hold_slot) for _ in range(pdf_process.MAX_CONCURRENT + pdf_process.MAX_WAITING)]

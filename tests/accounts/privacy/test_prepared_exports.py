@@ -1,0 +1,190 @@
+"""PDFs that a worker prints: what a client sees, who may fetch them, and how long they exist."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from accounts import users
+from accounts.models import PreparedExport
+from accounts.privacy import prepared_exports
+from config import dynamodb, storage
+from config.audit import reader
+from config.journal import two_phase
+from tests.config.journal.test_journal import temporary_audit_entries
+from tests.support.environment import Environment
+from tests.support.exports import store_export
+from tests.support.users import SignedInUser, UserFixtures, accept_invitation, now, parse_problem, process_outbox
+
+PATH = "/user/export/my-data"
+
+
+@pytest.fixture
+def person(test_users: UserFixtures, env: Environment) -> SignedInUser:
+    return accept_invitation(env, test_users.ann.web, test_users.create_user())
+
+
+@pytest.fixture
+def busy_person(test_users: UserFixtures, person: SignedInUser) -> Iterator[SignedInUser]:
+    """A person whose document is long."""
+    with temporary_audit_entries(test_users, person.id, 160):
+        yield person
+
+
+def stored_export(user_id: str) -> PreparedExport:
+    record = dynamodb.get_record(PreparedExport, user_id, user_id)
+    assert record
+    return record
+
+
+def files_of(user_id: str) -> list[str]:
+    return storage.list_files(f"{prepared_exports.FOLDER}/{user_id}")
+
+
+def test_a_long_export_is_printed_by_a_worker(busy_person: SignedInUser) -> None:
+    response = busy_person.get(PATH)
+    assert response.status_code == 202, response.text
+    location = response.headers["Location"]
+    assert location == f"{PATH}/{response.json()['id']}"
+    assert response.headers["Retry-After"] == "5"
+    assert busy_person.get(location).status_code == 202
+
+    report = process_outbox()
+
+    assert report.counts["accounts.print_export", "done"] == 1
+    first, second, repeated = (busy_person.get(path) for path in (location, location, PATH))
+    assert [answer.status_code for answer in (first, second, repeated)] == [200, 200, 200]
+    assert first.headers["Content-Type"] == "application/pdf"
+    assert first.headers["Cache-Control"] == "no-store"
+    assert first.content == second.content == repeated.content
+    (name,) = files_of(busy_person.id)
+    assert b"%PDF" not in storage.read_file(f"{prepared_exports.FOLDER}/{busy_person.id}/{name}"), "it is encrypted"
+
+    process_outbox(seconds_ahead=prepared_exports.LIFETIME.total_seconds())
+    assert busy_person.get(location).status_code == 404
+    assert files_of(busy_person.id) == []
+
+
+def test_a_client_that_waits_gets_a_long_export_at_once(busy_person: SignedInUser) -> None:
+    """A worker that is quick enough: the request itself answers 200."""
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            process_outbox()
+            time.sleep(0.1)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        deadline = time.monotonic() + 90
+        while (response := busy_person.get(PATH)).status_code == 202 and time.monotonic() < deadline:
+            pass
+    finally:
+        stop.set()
+        worker.join()
+    assert response.status_code == 200, response.text
+    assert response.content.startswith(b"%PDF")
+
+
+def test_requests_at_once_have_one_export_printed(busy_person: SignedInUser) -> None:
+    responses: list[httpx.Response] = []
+    threads = [threading.Thread(target=lambda: responses.append(busy_person.get(PATH))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    accepted = {response.headers["Location"] for response in responses if response.status_code == 202}
+    assert len(accepted) == 1, [response.text[:200] for response in responses]
+    assert process_outbox().counts["accounts.print_export", "done"] == 1
+
+
+def test_another_person_finds_nothing(test_users: UserFixtures, person: SignedInUser) -> None:
+    record = store_export(person.id, "ready")
+    path = f"{PATH}/{record.id}"
+    assert person.get(path).status_code == 200
+    for other in (test_users.ann, test_users.sam, test_users.cleo):
+        assert other.get(path).status_code == 404
+    assert test_users.ann.patch("/userManagement", {"id": person.id, "status": "blocked"}).is_success
+    assert person.get(path).status_code in (401, 403), "rights are checked at each request"
+
+
+def test_an_erased_person_leaves_no_export(test_users: UserFixtures, person: SignedInUser) -> None:
+    store_export(person.id, "ready")
+    store_export(person.id, "ready", requester_id="opr_of_support")
+    assert len(files_of(person.id)) == 2
+
+    assert test_users.ann.delete("/userManagement", {"id": person.id}).status_code == 200
+    process_outbox(seconds_ahead=two_phase.FINISHER_DELAY.total_seconds())
+
+    assert files_of(person.id) == []
+    values = {":user": {"S": person.id}}
+    assert not list(dynamodb.iter_records(PreparedExport, "#user_id = :user", values, ConsistentRead=True))
+
+
+def test_an_export_that_cannot_be_printed_is_a_problem(person: SignedInUser) -> None:
+    record = store_export(person.id, "failed")
+    for path in (PATH, f"{PATH}/{record.id}"):
+        response = person.get(path)
+        assert response.status_code == 409
+        assert parse_problem(response)["code"] == "export_failed"
+    assert person.get(PATH, params={"format": "json"}).status_code == 200
+
+
+def test_an_export_nobody_printed_in_time_has_failed(person: SignedInUser) -> None:
+    """Not even a worker that returns hours later prints it: nobody waits any more."""
+    record = store_export(person.id, "preparing")
+    late = record.requested_at + timedelta(minutes=21)
+    assert record.state(late) == "failed"
+    with pytest.raises(prepared_exports.ExportFailed):
+        prepared_exports.get_prepared(str(record.id), actor=person.actor, at=late)
+
+
+def test_a_worker_that_is_killed_leaves_the_export_to_another(env: Environment, busy_person: SignedInUser) -> None:
+    """``kill -9`` while it prints, and between storing the file and noting it."""
+    location = busy_person.get(PATH).headers["Location"]
+    script = "import django; django.setup(); from tests.support.users import process_outbox; process_outbox()"
+    environment = {**os.environ, **env.process_environment(proxied=False), "DJANGO_SETTINGS_MODULE": "config.settings"}
+    worker = subprocess.Popen([sys.executable, "-c", script], env=environment, start_new_session=True)
+    while stored_export(busy_person.id).state(now()) == "preparing" and not is_printing():
+        time.sleep(0.05)
+    worker.send_signal(signal.SIGKILL)
+    worker.wait(10)
+    orphan = prepared_exports._store(stored_export(busy_person.id), b"an attempt that was never noted", "lost")
+
+    process_outbox(seconds_ahead=61)  # once the lease has run out
+
+    response = busy_person.get(location)
+    assert response.status_code == 200, response.text
+    assert response.content.startswith(b"%PDF")
+    process_outbox(seconds_ahead=prepared_exports.LIFETIME.total_seconds())
+    assert files_of(busy_person.id) == [], f"{orphan} is deleted, too"
+
+
+def is_printing() -> bool:
+    try:
+        with prepared_exports._only_print_here():
+            return False
+    except Exception:
+        return True
+
+
+def test_an_operator_gets_a_long_export_audited_once(test_users: UserFixtures, busy_person: SignedInUser) -> None:
+    actor = test_users.ann.actor
+    first = prepared_exports.export_for_operator(busy_person.id, actor=actor, at=now())
+    assert isinstance(first, PreparedExport)
+    process_outbox()
+    second = prepared_exports.export_for_operator(busy_person.id, actor=actor, at=now())
+    assert isinstance(second, bytes)
+    assert second.startswith(b"%PDF")
+    entries = [entry.body["action"] for entry in reader.iter_stream(busy_person.id, newest_first=True) if entry.seq]
+    assert entries.count("user.exported") == 1
+    assert busy_person.get(f"{PATH}/{first.id}").status_code == 404, "it is the operator's"
+    assert users.get_user(busy_person.id)
