@@ -14,7 +14,7 @@ urlpatterns = [
     path("user/terms-status", Terms.as_view({"get": "status"})),
     path("user/push-token", PushTokens.as_view({"post": "register", "delete": "delete"})),
     path("user/export/my-data", PersonalData.as_view({"get": "download"})),
-    path("user/export/my-data/<str:id>", PersonalData.as_view({"get": "download_prepared"})),
+    path("user/export/my-data/<str:exportId>", PersonalData.as_view({"get": "download_prepared"})),
     path("user/<str:userId>/audit-logs", AuditLogs.as_view({"get": "list_page"})),
     path(
         "userManagement",

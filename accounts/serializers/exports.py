@@ -59,7 +59,7 @@ class ExportView(RecordView[Any]):
 class PreparedExportView(RecordView[Any]):
     """A PDF that is being made."""
 
-    id = serializers.CharField(help_text="Names it in the path of `getPreparedExport`.")
+    id = serializers.CharField()
     status = serializers.ChoiceField(choices=("preparing",), default="preparing", help_text="It is not ready yet.")
     requestedAt = serializers.DateTimeField(source="requested_at", help_text="When it was requested.")
     expiresAt = serializers.DateTimeField(source="expiry", help_text="When it is deleted.")

@@ -75,7 +75,7 @@ PREPARED_EXPORT: dict[str, Any] = {
     "id": "exp_01J9Z3V5W7X9Y1Z3A5B7C9D1E3",
     "status": "preparing",
     "requestedAt": SAMPLE_TIME,
-    "expiresAt": "2027-01-04T10:00:00Z",
+    "expiresAt": "2026-11-23T10:00:00Z",
 }
 EXPORT: dict[str, Any] = {
     "format": "dutyline-personal-data/1",

@@ -254,13 +254,13 @@ class PersonalData(api.OperationViewSet):
     @api.operation("getPreparedExport", "self:export", errors=(errors.NotFound, prepared_exports.ExportFailed))
     @api.returns_file("application/pdf")
     @api.returns_pending(PreparedExportView, examples.PREPARED_EXPORT, location=EXPORT_LOCATION)
-    def download_prepared(self, request: Request, id: str) -> HttpResponse:
+    def download_prepared(self, request: Request, exportId: str) -> HttpResponse:  # noqa: N803 - the wire's name
         """Download an export that was made in the background.
 
         The PDF that `GET /user/export/my-data` referred to, once it is ready. It is deleted an hour
         after it was requested; another request of the same user after 10 minutes may replace it.
         """
-        return _pdf_response(prepared_exports.get_prepared(id, actor=actor_of(request), at=datetime.now(UTC)))
+        return _pdf_response(prepared_exports.get_prepared(exportId, actor=actor_of(request), at=datetime.now(UTC)))
 
 
 def _pdf_response(export_result: bytes | PreparedExport) -> HttpResponse:

@@ -30,7 +30,6 @@ HEADERS_BY_STATUS = {
     "401": {"WWW-Authenticate": "`Bearer`, and the error if the token is invalid."},
 }
 LOCATION_HEADER = "Path of what was created."
-PENDING_LOCATION_HEADER = "Path where the result can be fetched."
 LINK_HEADER = '`<path>; rel="next"` of the next page, if there is one.'
 ETAG_HEADER = (
     "Changes with the response; send it as If-None-Match the next time. Of a single record: its "
@@ -153,7 +152,7 @@ class OperationSchema(AutoSchema):
         if self.operation.location:
             parameters.append(_header("Location", LOCATION_HEADER, response=[self.operation.status]))
         if self.operation.pending:
-            parameters.append(_header("Location", PENDING_LOCATION_HEADER, response=[202]))
+            parameters.append(_header("Location", LOCATION_HEADER, response=[202]))
             parameters.append(_header("Retry-After", "Seconds to wait.", response=[202]))
         return parameters
 

@@ -42,8 +42,8 @@ OPENAPI_ENUMS = {
 """Component: where its values are (a mapping also describes each), and what they are."""
 
 _ULID = "[0-9A-HJKMNP-TV-Z]{26}"
-_CALLBACK, _CUSTOMER, _LOCATION, _USER, _SCHEDULE, _TEMPLATE = (
-    {"pattern": f"^{prefix}_{_ULID}$"} for prefix in ("cbk", "cus", "loc", "usr", "sch", "tpl")
+_CALLBACK, _CUSTOMER, _EXPORT, _LOCATION, _USER, _SCHEDULE, _TEMPLATE = (
+    {"pattern": f"^{prefix}_{_ULID}$"} for prefix in ("cbk", "cus", "exp", "loc", "usr", "sch", "tpl")
 )
 _CALL = {"pattern": "^CA[0-9a-f]{32}$"}
 _PHONE_NUMBER = {"pattern": r"^\+[1-9][0-9]{6,14}$"}
@@ -57,6 +57,7 @@ OPENAPI_MEMBERS: dict[str, dict[str, Any]] = {
     "date": {"description": "The date, such as 2026-12-24.", "pattern": r"^\d{4}-\d\d-\d\d$"},
     "email": {"description": "E-mail address."},
     "endTime": {"description": "End, exclusive."},
+    "exportId": {"description": "Id of the export.", **_EXPORT},
     "items": {"description": "The items of this page, or of the list if it has no pages."},
     "language": {"description": "Language of notifications."},
     "locationId": {"description": "Id of the location.", **_LOCATION},
@@ -91,6 +92,7 @@ OPENAPI_IDS: dict[str, dict[str, Any]] = {
     "Customer": {"description": "Id of the customer.", **_CUSTOMER},
     "Location": {"description": "Id of the location.", **_LOCATION},
     "PhoneNumber": {"description": "Phone number (E.164); send `+` as `%2B`.", **_PHONE_NUMBER},
+    "PreparedExport": {"description": "Id of the export.", **_EXPORT},
     "Schedule": {"description": "Id of the schedule.", **_SCHEDULE},
     "ScheduleTemplate": {"description": "Id of the schedule template.", **_TEMPLATE},
     "StaffSchedule": {"description": "Id of the schedule.", **_SCHEDULE},

@@ -80,8 +80,7 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
     "removePushToken": lambda test_users: RequestSample(body={"token": push_token()}, invalid_values={"token": 7}),
     "exportMyData": lambda test_users: RequestSample(query={"format": "json"}, invalid_values={"format": "doc"}),
     "getPreparedExport": lambda test_users: RequestSample(
-        path={"id": exports.store_export_of_everybody(user.id for user in test_users.users_by_role.values())},
-        id_kind="exp",
+        path={"exportId": exports.store_export_of_everybody(user.id for user in test_users.users_by_role.values())}
     ),
     "deleteUser": lambda test_users: RequestSample(
         body={"id": test_users.create_user().id}, invalid_values={"id": None}
@@ -340,6 +339,7 @@ ID_KINDS = {
     "locationId": "loc",
     "customerId": "cus",
     "callId": "cal",
+    "exportId": "exp",
     "staffId": "usr",
     "userId": "usr",
     "templateId": "tpl",
@@ -441,7 +441,7 @@ def _request_pdf(test_users: UserFixtures, operation: Operation, state: ExportSt
 
 def _fetch_export(test_users: UserFixtures, operation: Operation, state: ExportState) -> httpx.Response:
     record = exports.store_export(test_users.ann.id, state)
-    return send_request(test_users.ann, operation, RequestSample(path={"id": str(record.id)}))
+    return send_request(test_users.ann, operation, RequestSample(path={"exportId": str(record.id)}))
 
 
 def _unknown_location(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
@@ -712,6 +712,9 @@ REQUEST_BY_OPERATION: dict[tuple[str, int], Callable[[UserFixtures, Operation, R
     ("previewCall", 404): lambda test_users, operation, sample: _unknown_ivr_location(test_users, operation, sample),
     ("exportMyData", 202): lambda test_users, operation, sample: _request_pdf(test_users, operation, "preparing"),
     ("exportMyData", 409): lambda test_users, operation, sample: _request_pdf(test_users, operation, "failed"),
+    ("getPreparedExport", 404): lambda test_users, operation, sample: send_request(
+        test_users.ann, operation, RequestSample(path={"exportId": UNKNOWN_IDS["exp"]})
+    ),
     ("getPreparedExport", 202): lambda test_users, operation, sample: _fetch_export(test_users, operation, "preparing"),
     ("getPreparedExport", 409): lambda test_users, operation, sample: _fetch_export(test_users, operation, "failed"),
     ("listCalls", 404): lambda test_users, operation, sample: send_request(
