@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 from pynamodb.expressions.condition import Condition
@@ -175,14 +176,15 @@ def consume_all(limits: Iterable[DailyLimit], at: datetime) -> None:
 
 def list_flagged(at: datetime) -> list[DailyCount]:
     """The counts of this day and the one before that operators should see."""
-    counts = []
-    for day in (_day(at), _day(at - timedelta(days=1))):
-        entries = dynamodb.query_records(
-            DailyCount, "#flagged_on = :day", {":day": {"S": day}}, IndexName="byFlag", Limit=100
-        )
-        records = dynamodb.batch_get(entry.record_key for entry in entries)
-        counts += [count for entry in entries if (count := records.get(DailyCount, str(entry.key)))]
-    return counts
+
+    def query_day(day: str) -> list[DailyCount]:
+        values = {":day": {"S": day}}
+        return dynamodb.query_records(DailyCount, "#flagged_on = :day", values, IndexName="byFlag", Limit=100)
+
+    days = (_day(at), _day(at - timedelta(days=1)))
+    entries = [entry for part in dynamodb.gather(*(partial(query_day, day) for day in days)) for entry in part]
+    records = dynamodb.batch_get(entry.record_key for entry in entries)
+    return [count for entry in entries if (count := records.get(DailyCount, str(entry.key)))]
 
 
 def _changes(limit: DailyLimit, at: datetime) -> list[Action]:

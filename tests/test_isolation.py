@@ -67,6 +67,7 @@ def test_customers_are_isolated(
     )  # created before the snapshot
     assert test_users.foreign_recorded_call_id != test_users.recorded_call_id
     assert test_users.foreign_callback_id
+    assert foreign_value(test_users, "exportId", "")
     foreign_rows = rows_of_customer(test_users.other_customer.id, test_users.cleo.id)
     assert len(foreign_rows) > 10
     for operation in operations(openapi):

@@ -15,9 +15,7 @@ def account_panels(customer_id: str | None) -> list[Panel]:
             PanelItem(customer.name, admin_change_url("accounts", "customer", customer.id)) for customer in page.records
         ]
         has_more = page.next_cursor is not None
-        return [
-            Panel("Suspended customers", items, "No customer is suspended.", on_customer_page=False, has_more=has_more)
-        ]
+        return [Panel("Suspended customers", items, "No customer is suspended.", has_more=has_more)]
     page = User.objects.filter(customer_id=customer_id, status="invited").page(PANEL_SIZE)
     items = [
         PanelItem(user.name, admin_change_url("accounts", "user", user.id), _invitation_state(user))

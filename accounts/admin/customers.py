@@ -1,6 +1,6 @@
 """Customers, and everything about one on a page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -8,7 +8,6 @@ from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.module_loading import import_string
 from unfold.decorators import display
 
 from accounts import customers
@@ -18,7 +17,7 @@ from accounts.models import Customer as CustomerRecord
 from accounts.serializers.customers_and_locations import CustomerChange, CustomerView
 from config.backoffice import operators
 from config.backoffice.forms.actions import Button
-from config.backoffice.links import admin_list_url
+from config.backoffice.links import admin_list_url, build_panels
 from config.backoffice.record_admin import SESSION_CUSTOMER, RecordAdmin
 
 
@@ -103,9 +102,7 @@ class CustomerAdmin(RecordAdmin):
 
     def page_context(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
         paths = (*settings.CUSTOMER_PAGE_PANELS, *settings.ATTENTION_PANELS)
-        panel_lists: Sequence[Any] = [import_string(path)(obj.pk) for path in paths]
-        panels = [panel for panels in panel_lists for panel in panels if panel.on_customer_page]
-        return {"panels": panels, "links": self.related_links(obj)}
+        return {"panels": build_panels(paths, obj.pk), "links": self.related_links(obj)}
 
 
 _LINKED_MODELS = (

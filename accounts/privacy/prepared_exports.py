@@ -163,8 +163,8 @@ def _request(user: User, actor: Actor, at: datetime) -> PreparedExport:
         is_unchanged = PreparedExport.id == previous.id if previous else PreparedExport.id.does_not_exist()
         with journal.write_intent(actor, at) as write:
             write.put(record, only_if=is_unchanged, error=journal.StaleRecord())
-            write.enqueue("accounts.print_export", **names)
-            write.enqueue("accounts.forget_export", due=at + LIFETIME, **names)
+            write.enqueue("accounts.print_export", id=f"print-{record.id}", **names)
+            write.enqueue("accounts.forget_export", id=f"forget-{record.id}", due=at + LIFETIME, **names)
         return record
 
     return journal.retry_on_conflict(decide)

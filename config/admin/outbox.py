@@ -133,6 +133,6 @@ def outbox_panels(_: str | None) -> list[Panel]:
     late_items = [PanelItem(delay)] if seconds > LATE_AFTER_SECONDS else []
     has_more = len(index_entries) > PANEL_SIZE
     return [
-        Panel("Failed tasks", dead_items, "No failed tasks.", url, on_customer_page=False, has_more=has_more),
-        Panel("Late outbox messages", late_items, delay, url, on_customer_page=False),
+        Panel("Failed tasks", dead_items, "No failed tasks.", url, has_more=has_more),
+        Panel("Late outbox messages", late_items, delay, url),
     ]

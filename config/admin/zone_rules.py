@@ -13,4 +13,4 @@ def zone_rules_panels(_: str | None) -> list[Panel]:
     age = f"released {release.released}, {report.age.days} days ago" if report.age is not None else "not the locked one"
     is_fine = report.status == "ok"
     item = PanelItem(version, detail=age) if is_fine else PanelItem(report.sentence, detail=f"{version}, {age}")
-    return [Panel("Time zone rules", [item], "", on_customer_page=False, is_informational=is_fine)]
+    return [Panel("Time zone rules", [item], "", is_informational=is_fine)]

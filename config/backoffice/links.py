@@ -1,7 +1,8 @@
 """Links between pages of the back office, and panels of links."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
@@ -9,6 +10,9 @@ from django.contrib.admin.utils import quote
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
+from django.utils.module_loading import import_string
+
+from config import dynamodb
 
 
 @dataclass(frozen=True)
@@ -29,11 +33,17 @@ class Panel:
     empty_text: str
     """What the panel says without items."""
     url: str = ""
-    on_customer_page: bool = True
     has_more: bool = False
     """Whether there are more items than these."""
     is_informational: bool = False
     """Whether the items need no attention."""
+
+
+def build_panels(paths: Iterable[str], customer_id: str | None) -> list[Panel]:
+    """The panels of these functions, in order; they read at the same time."""
+    functions = [import_string(path) for path in paths]
+    panel_lists = dynamodb.gather(*(partial(function, customer_id) for function in functions))
+    return [panel for panels in panel_lists for panel in panels]
 
 
 def admin_change_url(app: str, model: str, pk: str) -> str:

@@ -9,12 +9,12 @@ from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.module_loading import import_string
 from django.utils.text import capfirst
 from django.views.decorators.http import require_POST
 from unfold.sites import UnfoldAdminSite
 
 from config.backoffice import operators
+from config.backoffice.links import build_panels
 from config.backoffice.record_admin import SESSION_CUSTOMER, RecordAdmin
 
 
@@ -59,12 +59,11 @@ class BackOfficeSite(UnfoldAdminSite):
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """The start page: what needs attention, across customers or at the chosen one."""
         customer = request.session.get(SESSION_CUSTOMER)
-        panel_functions = [import_string(dotted_path) for dotted_path in settings.ATTENTION_PANELS]
-        panel_lists = [panel(customer["id"] if customer else None) for panel in panel_functions]
+        paths = [*settings.START_PAGE_PANELS, *settings.ATTENTION_PANELS]
         context = {
             **self.each_context(request),
             "title": self.index_title,
-            "panels": [panel for panel_list in panel_lists for panel in panel_list],
+            "panels": build_panels(paths, customer["id"] if customer else None),
         }
         request.current_app = self.name
         return TemplateResponse(request, self.index_template, context)

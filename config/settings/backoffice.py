@@ -84,12 +84,13 @@ CUSTOMER_PAGE_PANELS = [
     "telephony.admin.attention.number_panels",
     "config.admin.audit.recent_change_panels",
 ]
+START_PAGE_PANELS = ["config.admin.outbox.outbox_panels", "config.admin.zone_rules.zone_rules_panels"]
+"""About no customer."""
 ATTENTION_PANELS = [
-    "config.admin.outbox.outbox_panels",
     "accounts.admin.unusual_volumes.volume_panels",
     "accounts.admin.attention.account_panels",
     "staffing.admin.attention.rota_panels",
     "telephony.admin.attention.callback_panels",
     "telephony.admin.attention.telephony_panels",
-    "config.admin.zone_rules.zone_rules_panels",
 ]
+"""About a customer, or across customers."""

@@ -1,22 +1,31 @@
 """Panels about the rota."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from django.urls import reverse
 
-from accounts import locations, permissions
+from accounts import locations, permissions, users
 from config.backoffice import operators
 from config.backoffice.links import Panel, PanelItem
-from staffing.schedules import listing, on_duty, queries
-from staffing.schedules.queries import ScheduleFilter, Shift
+from staffing.schedules import first_shifts
+from staffing.schedules.first_shifts import FirstShifts
+from staffing.schedules.queries import ScheduleFilter
 
 if TYPE_CHECKING:
-    from accounts.models import Location
+    from collections.abc import Mapping
 
-MAX_LOCATIONS, MAX_SHIFTS = 200, 2_000
+    from accounts.models import Location, User
+
+MAX_LOCATIONS = 50
+"""Locations, by name, whose rota of today is looked at."""
 MAX_ON_DUTY_LOCATIONS = 8
+MAX_NAMES = 3
+"""People on duty who are named for each location."""
+SHIFTS_LOOKED_AT = 6
+"""Shifts of a location whose people are read: some may be blocked, or have two shifts."""
 
 
 def rota_panels(customer_id: str | None) -> list[Panel]:
@@ -24,47 +33,57 @@ def rota_panels(customer_id: str | None) -> list[Panel]:
     if customer_id is None:
         return []
     actor, now = permissions.system_actor(customer_id), operators.now()
-    customer_locations = locations.list_accessible_locations(actor, limit=MAX_LOCATIONS, cursor=None).records
-    days = {str(location.id): _today_bounds(location, now) for location in customer_locations}
+    page = locations.list_accessible_locations(actor, limit=MAX_LOCATIONS, cursor=None)
     title = "Nobody on duty today"
-    if not customer_locations:
+    if not page.records:
         return [Panel(title, [], "No locations.")]
-    shift_query = ScheduleFilter(
-        customer_id=customer_id, since=min(day[0] for day in days.values()), until=max(day[1] for day in days.values())
-    )
-    try:
-        shift_page = listing.list_shifts(shift_query, actor=actor, at=now, limit=MAX_SHIFTS, cursor=None)
-    except queries.QueryTooWide:
-        return [Panel(title, [PanelItem("Too many schedules to check; open the rota of each location.")], "")]
-    staffed_ids = {str(shift.schedule.location_id) for shift in shift_page.records if _is_on_day(shift, days)}
+    filters = {str(location.id): _filter_of_today(location, now) for location in page.records}
+    found_shifts = first_shifts.find_first_shifts(filters, limit=1)
     items = [
         PanelItem(location.name, reverse("admin:rota", args=(location.id,)), location.time_zone)
-        for location in customer_locations
-        if location.id not in staffed_ids
+        for location in page.records
+        if not found_shifts[location.id].shifts and found_shifts[location.id].is_complete
     ]
-    return [Panel(title, items, "Every location has somebody on duty today.")]
+    is_partial = page.next_cursor is not None
+    hint = f" Looked at: the first {MAX_LOCATIONS} locations by name." if is_partial else ""
+    empty_text = f"Every location has somebody on duty today.{hint}"
+    return [Panel(title, items, empty_text, has_more=is_partial and bool(items))]
 
 
-def _today_bounds(location: "Location", now: datetime) -> tuple[datetime, datetime]:
+def _filter_of_today(location: "Location", now: datetime) -> ScheduleFilter:
     tz = ZoneInfo(str(location.time_zone))
     today = now.astimezone(tz).date()
-    start = datetime.combine(today, time(), tz).astimezone(UTC)
-    return start, datetime.combine(today + timedelta(days=1), time(), tz).astimezone(UTC)
-
-
-def _is_on_day(shift: Shift, days: dict[str, tuple[datetime, datetime]]) -> bool:
-    day = days.get(str(shift.schedule.location_id))
-    return day is not None and shift.occurrence.start < day[1] and shift.occurrence.end > day[0]
+    start, end = (datetime.combine(day, time(), tz).astimezone(UTC) for day in (today, today + timedelta(days=1)))
+    return ScheduleFilter(location_id=str(location.id), since=start, until=end)
 
 
 def on_duty_panels(customer_id: str) -> list[Panel]:
     """Who is on duty now at the first locations of a customer."""
     actor, now = permissions.system_actor(customer_id), operators.now()
-    location_page = locations.list_accessible_locations(actor, limit=MAX_ON_DUTY_LOCATIONS, cursor=None)
-    items = []
-    for location in location_page.records:
-        people_on_duty = on_duty.list_on_duty(str(location.id), now, customer_id=customer_id)
-        names = ", ".join(str(person.user.name) for person in people_on_duty) or "Nobody"
-        items.append(PanelItem(str(location.name), reverse("admin:rota", args=(location.id,)), names))
-    has_more = location_page.next_cursor is not None
-    return [Panel("On duty now", items, "No locations.", has_more=has_more, is_informational=True)]
+    page = locations.list_accessible_locations(actor, limit=MAX_ON_DUTY_LOCATIONS, cursor=None)
+    until = now + timedelta(microseconds=1)
+    filters = {
+        str(location.id): ScheduleFilter(location_id=str(location.id), since=now, until=until)
+        for location in page.records
+    }
+    found_shifts = first_shifts.find_first_shifts(filters, SHIFTS_LOOKED_AT)
+    staff_ids = dict.fromkeys(shift.staff_id for found in found_shifts.values() for shift in found.shifts)
+    staff = users.load_users(staff_ids, customer_id) if staff_ids else {}
+    items = [
+        PanelItem(
+            str(location.name),
+            reverse("admin:rota", args=(location.id,)),
+            _describe_people(found_shifts[str(location.id)], staff),
+        )
+        for location in page.records
+    ]
+    return [Panel("On duty now", items, "No locations.", has_more=page.next_cursor is not None, is_informational=True)]
+
+
+def _describe_people(found: FirstShifts, staff: "Mapping[str, User]") -> str:
+    people = {shift.staff_id: staff[shift.staff_id] for shift in found.shifts if shift.staff_id in staff}
+    names: Sequence[str] = [str(user.name) for user in people.values() if user.status in users.WORKING_STATUSES]
+    if not names:
+        return "Nobody" if found.is_complete else "Many schedules: see the rota"
+    are_all = found.is_complete and len(names) <= MAX_NAMES
+    return ", ".join(names[:MAX_NAMES]) + ("" if are_all else " and others")

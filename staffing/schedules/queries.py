@@ -127,7 +127,7 @@ def _index_of(schedule_filter: ScheduleFilter) -> str:
     return "byLocation" if schedule_filter.location_id is not None else "byCustomer"
 
 
-def _build_query(
+def build_query(
     schedule_filter: ScheduleFilter, key_range: tuple[str, str], page_size: int | None = None
 ) -> dynamodb.RecordQuery:
     """The query of a range."""
@@ -170,7 +170,7 @@ def _query_pages(
     schedule_filter: ScheduleFilter, key_ranges: list[tuple[str, str]], limit: int, cursor: pagination.Cursor | None
 ) -> list[pagination.CursorPage[Schedule]]:
     """A page of each range, from the cursor on if that is one of this range."""
-    queries = [_build_query(schedule_filter, key_range) for key_range in key_ranges]
+    queries = [build_query(schedule_filter, key_range) for key_range in key_ranges]
     cursors = [cursor if _last_key(cursor) >= low else None for low, _ in key_ranges]
     return pagination.query_pages(queries, limit=limit, cursors=cursors)
 
@@ -186,7 +186,7 @@ def _take_series(schedules: Iterator[Schedule]) -> list[Schedule]:
 def query_series(schedule_filter: ScheduleFilter) -> list[Schedule]:
     """The series alive in the window. Raises `QueryTooWide`."""
     *_, series_range = schedule_filter.key_ranges()
-    (series,) = dynamodb.iter_records_together([_build_query(schedule_filter, series_range, MAX_SERIES + 1)])
+    (series,) = dynamodb.iter_records_together([build_query(schedule_filter, series_range, MAX_SERIES + 1)])
     return _take_series(series)
 
 
@@ -194,7 +194,7 @@ def has_more_series(location_id: str, at: datetime, limit: int) -> bool:
     """Whether a location has more series than ``limit`` that have not ended; soon after writes."""
     schedule_filter = ScheduleFilter(location_id=location_id, since=at)
     *_, series_range = schedule_filter.key_ranges()
-    arguments = _build_query(schedule_filter, series_range).arguments
+    arguments = build_query(schedule_filter, series_range).arguments
     count = 0
     for items in dynamodb.iter_pages("Query", **arguments, ProjectionExpression="id"):
         count += len(items)
@@ -208,7 +208,7 @@ def iter_shifts(schedule_filter: ScheduleFilter, read_limit: int) -> Iterator[Sh
     page_sizes = (read_limit, read_limit, MAX_SERIES + 1)
     singles, long_ones, series = dynamodb.iter_records_together(
         [
-            _build_query(schedule_filter, key_range, page_size)
+            build_query(schedule_filter, key_range, page_size)
             for key_range, page_size in zip(schedule_filter.key_ranges(), page_sizes, strict=True)
         ]
     )
@@ -284,7 +284,7 @@ def list_schedules_in_each(filters: Sequence[ScheduleFilter]) -> list[list[Sched
     pages = iter(
         dynamodb.iter_records_together(
             [
-                _build_query(schedule_filter, key_range, page_size)
+                build_query(schedule_filter, key_range, page_size)
                 for schedule_filter in filters
                 for key_range, page_size in zip(schedule_filter.key_ranges(), page_sizes, strict=True)
             ]
@@ -308,7 +308,7 @@ def list_future_schedules(location_id: str, at: datetime) -> list[Schedule]:
     return [
         schedule
         for key_range in schedule_filter.key_ranges()
-        for schedule in next(iter(dynamodb.iter_records_together([_build_query(schedule_filter, key_range, 250)])))
+        for schedule in next(iter(dynamodb.iter_records_together([build_query(schedule_filter, key_range, 250)])))
         if schedule.series().latest_end > at
     ]
 

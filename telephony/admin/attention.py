@@ -11,7 +11,7 @@ from accounts import customers
 from config import dynamodb
 from config.backoffice import operators
 from config.backoffice.links import Panel, PanelItem, admin_change_url, admin_list_url
-from staffing.schedules import queries
+from staffing.schedules import first_shifts
 from telephony.admin import readable
 from telephony.admin.projected import PhoneNumber
 from telephony.models import Callback, queue_key
@@ -29,13 +29,16 @@ def telephony_panels(customer_id: str | None) -> list[Panel]:
     if customer_id is None:
         items = [_number_item(orphan, orphan.tag, "orphan") for orphan in unassigned.list_numbers()]
         url = admin_list_url("telephony", "orphan")
-        return [Panel("Unassigned numbers", items, "Every number at Twilio is assigned.", url, on_customer_page=False)]
+        return [Panel("Unassigned numbers", items, "Every number at Twilio is assigned.", url)]
     now = operators.now()
     numbers = _list_numbers(customer_id)
+    active_numbers = [number for number in numbers if number.status == "active"]
+    location_ids = (str(number.location_id) for number in active_numbers)
+    staffed_ids = first_shifts.find_locations_with_future_shifts(location_ids, now)
     without_shifts = [
         PanelItem(number.number, reverse("admin:rota", args=(number.location_id,)), "no future shifts")
-        for number in numbers
-        if number.status == "active" and not queries.list_future_schedules(number.location_id, now)
+        for number in active_numbers
+        if number.location_id not in staffed_ids
     ]
     stuck_purchases = [
         _number_item(number, "not bought yet")
@@ -106,7 +109,6 @@ def _customers_panel() -> Panel:
         "Waiting longer than 1 h",
         items,
         f"No caller waits longer than an hour to be called back.{hint}",
-        on_customer_page=False,
         has_more=is_partial and bool(items),
     )
 

@@ -323,7 +323,7 @@ def foreign_value(test_users: UserFixtures, name: str, id_kind: str) -> Any:
         "num": lambda: test_users.foreign_number.number.number,
         "cal": lambda: test_users.foreign_recorded_call_id,
         "cbk": lambda: test_users.foreign_callback_id,
-        "exp": lambda: str(exports.store_export(test_users.cleo.id, "ready").id),
+        "exp": lambda: exports.foreign_export_id(test_users.cleo.id),
     }[kind]()
     return [foreign_id] if name == "locations" else foreign_id
 

@@ -6,21 +6,22 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import httpx
 import pytest
 
-from accounts import users
 from accounts.models import PreparedExport
 from accounts.privacy import prepared_exports
-from config import dynamodb, storage
+from config import dynamodb, outbox, storage
 from config.audit import reader
 from config.journal import two_phase
 from tests.config.journal.test_journal import temporary_audit_entries
+from tests.support.crash_harness import CRASH_MODES, CrashHarness, is_worth_trying
 from tests.support.environment import Environment
 from tests.support.exports import store_export
+from tests.support.proxy import FaultPlan
 from tests.support.users import SignedInUser, UserFixtures, accept_invitation, now, parse_problem, process_outbox
 
 PATH = "/user/export/my-data"
@@ -176,15 +177,54 @@ def is_printing() -> bool:
         return True
 
 
-def test_an_operator_gets_a_long_export_audited_once(test_users: UserFixtures, busy_person: SignedInUser) -> None:
+def test_an_operator_gets_an_export_audited_once(test_users: UserFixtures, person: SignedInUser) -> None:
+    """What a worker prints for an operator is theirs; fetching it is no other export."""
     actor = test_users.ann.actor
-    first = prepared_exports.export_for_operator(busy_person.id, actor=actor, at=now())
-    assert isinstance(first, PreparedExport)
+    first = prepared_exports.export_for_operator(person.id, actor=actor, at=now())
+    record = store_export(person.id, "preparing", requester_id=actor.id)
+    pending = prepared_exports.export_for_operator(person.id, actor=actor, at=now())
+    store_export(person.id, "ready", requester_id=actor.id)
+    ready = prepared_exports.export_for_operator(person.id, actor=actor, at=now())
+
+    assert isinstance(pending, PreparedExport)
+    assert pending.id == record.id
+    for pdf in (first, ready):
+        assert isinstance(pdf, bytes)
+        assert pdf.startswith(b"%PDF")
+    actions = [entry.body["action"] for entry in reader.iter_stream(person.id, newest_first=True) if entry.seq]
+    assert actions.count("user.exported") == 1
+    assert person.get(f"{PATH}/{record.id}").status_code == 404, "it is the operator's"
+
+
+def test_a_crash_at_any_write_of_a_print_leaves_one_result(
+    env: Environment, test_users: UserFixtures, record_figure: Callable[[str], None]
+) -> None:
+    """The worker is killed after each write, or its answer is lost; the next one completes it."""
     process_outbox()
-    second = prepared_exports.export_for_operator(busy_person.id, actor=actor, at=now())
-    assert isinstance(second, bytes)
-    assert second.startswith(b"%PDF")
-    entries = [entry.body["action"] for entry in reader.iter_stream(busy_person.id, newest_first=True) if entry.seq]
-    assert entries.count("user.exported") == 1
-    assert busy_person.get(f"{PATH}/{first.id}").status_code == 404, "it is the operator's"
-    assert users.get_user(busy_person.id)
+    harness = CrashHarness(env)
+    try:
+        golden_plan = print_with_faults(harness, env, test_users, FaultPlan())
+        faults = [(call.signature, mode) for call in golden_plan.calls if is_worth_trying(call) for mode in CRASH_MODES]
+        for signature, mode in faults:
+            plan = print_with_faults(harness, env, test_users, FaultPlan(faults={signature: mode}))
+            assert plan.fired_faults, (signature, mode)
+    finally:
+        harness.close()
+    assert len(faults) >= 3 * len(CRASH_MODES), "claim, note, remove"
+    record_figure(f"prepared exports: {len(faults)} crashes of a worker, each leaves one result")
+
+
+def print_with_faults(harness: CrashHarness, env: Environment, test_users: UserFixtures, plan: FaultPlan) -> FaultPlan:
+    person = accept_invitation(env, test_users.ann.web, test_users.create_user())
+    process_outbox()
+    record = prepared_exports._request(person.user, person.actor, now())
+    harness.process_outbox(seconds_ahead=0, plan=plan)
+    process_outbox(seconds_ahead=61)  # once the lease has run out
+
+    result = prepared_exports.get_prepared(str(record.id), actor=person.actor, at=now())
+    assert isinstance(result, bytes), plan.fired_faults
+    assert result.startswith(b"%PDF")
+    assert not dynamodb.get_record(outbox.OutboxMessage, f"print-{record.id}")
+    process_outbox(seconds_ahead=prepared_exports.LIFETIME.total_seconds())
+    assert files_of(person.id) == [], plan.fired_faults
+    return plan
