@@ -19,9 +19,9 @@ from tests.support.users import UserFixtures, create_shift, create_user_fixtures
 
 SCHEDULES = 990
 OTHER_LOCATIONS = 6
-MAX_SEQUENTIAL_TRIPS, MAX_CAPACITY = 10, 160
-MAX_CPU_MILLISECONDS = 200
-"""On a busy machine; alone it takes half of it."""
+MAX_SEQUENTIAL_TRIPS, MAX_CAPACITY = 8, 80
+MAX_CPU_MILLISECONDS = 150
+"""On a busy machine; alone it takes a third of it."""
 
 
 def new_location(customer: Customer, name: str) -> Location:
