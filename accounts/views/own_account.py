@@ -26,7 +26,7 @@ from accounts.terms import acceptance
 from accounts.users import address_claims, create, delete, phones, side_effects, update
 from accounts.views import examples
 from config import api, daily_limits, errors
-from config.api.messages import Response
+from config.api.messages import Response, pending_response
 from config.content_negotiation import select_media_type
 
 CREATION_ERRORS = (
@@ -266,7 +266,7 @@ class PersonalData(api.OperationViewSet):
 def _pdf_response(export_result: bytes | PreparedExport) -> HttpResponse:
     if isinstance(export_result, bytes):
         return _file_response(export_result, "application/pdf", "my-data.pdf")
-    return api.pending_response(PreparedExportView(export_result), retry_after=SECONDS_UNTIL_READY)
+    return pending_response(PreparedExportView(export_result).data, retry_after=SECONDS_UNTIL_READY)
 
 
 def _file_response(content: bytes, content_type: str, name: str) -> HttpResponse:

@@ -137,10 +137,7 @@ def returns_file(media_type: str, *, ranges: bool = False) -> Callable[[M], M]:
 
 
 def returns_pending(response: type[serializers.Serializer[Any]], example: Any, *, location: str) -> Callable[[M], M]:
-    """Declare a 202 for what is still being made; `pending_response` builds it.
-
-    ``location``: the path where it can be fetched, as of `returns`.
-    """
+    """Declare a `messages.pending_response`; ``location``: the path of the result, as of `returns`."""
     return _declare(pending=response, pending_example=example, pending_location=location)
 
 
@@ -269,10 +266,9 @@ def _link_headers(declared: Operation, request: Request, response: Any) -> dict[
     content = getattr(response, "data", None)
     if not isinstance(content, dict) or response.status_code >= 300:
         return {}
-    if declared.location and response.status_code == declared.status:
-        return {"Location": _resource_path(declared.location, content)}
-    if declared.pending_location and response.status_code == 202:
-        return {"Location": _resource_path(declared.pending_location, content)}
+    locations = {202: declared.pending_location, declared.status: declared.location}
+    if location := locations.get(response.status_code):
+        return {"Location": _resource_path(location, content)}
     if next_cursor := content.get("nextCursor"):
         return {"Link": pagination.next_link(request, next_cursor)}
     return {}
@@ -320,8 +316,3 @@ def versioned_response(request: Request, serializer: serializers.Serializer[Any]
     digest = hashlib.sha256(response.content).hexdigest()[:16]
     response["ETag"] = f'"{cast(Any, serializer.instance).version:d}.{digest}"'
     return response
-
-
-def pending_response(serializer: serializers.Serializer[Any], *, retry_after: int) -> Response:
-    """The 202 that `returns_pending` declares; ``retry_after`` in seconds."""
-    return Response(serializer.data, status=202, headers={"Retry-After": str(retry_after)})

@@ -40,6 +40,11 @@ class Response(HttpResponse):
         super().__init__(content, content_type="application/json", status=status, headers=headers)
 
 
+def pending_response(data: Any, *, retry_after: int) -> Response:
+    """A 202 for what is still being made; ``retry_after`` in seconds."""
+    return Response(data, status=202, headers={"Retry-After": str(retry_after)})
+
+
 def parse_body(request: HttpRequest) -> Any:
     """The JSON of a body; ``{}`` without one. Other media types are refused, unless it is empty.
 

@@ -41,7 +41,7 @@ def find_locations_with_future_shifts(location_ids: Iterable[str], at: datetime)
     return {
         id
         for id, pages in _read_pages(filters, FUTURE_SCHEDULES).items()
-        if any(expand.get_latest_end(schedule.series()) > at for page in pages for schedule in page.schedules)
+        if any(schedule.series().latest_end > at for page in pages for schedule in page.schedules)
     }
 
 
