@@ -129,15 +129,12 @@ def returns_page(item: type[serializers.Serializer[Any]], item_example: Any) -> 
 
 
 def returns_file(media_type: str, *, ranges: bool = False) -> Callable[[M], M]:
-    """Declare a file as the response, alone or beside the JSON that `returns` declares.
-
-    With ``ranges``, it is a `ranges.file_response`.
-    """
+    """Declare a file, alone or beside the JSON of `returns`; a `ranges.file_response` or not."""
     return _declare(file_media_type=media_type, file_ranges=ranges)
 
 
 def returns_pending(response: type[serializers.Serializer[Any]], example: Any, *, location: str) -> Callable[[M], M]:
-    """Declare a `messages.pending_response`; ``location``: the path of the result, as of `returns`."""
+    """Declare a `messages.pending_response`; ``location``: the path of the result, as `returns`."""
     return _declare(pending=response, pending_example=example, pending_location=location)
 
 
