@@ -38,11 +38,11 @@ def rota_panels(customer_id: str | None) -> list[Panel]:
     if not page.records:
         return [Panel(title, [], "No locations.")]
     filters = {str(location.id): _filter_of_today(location, now) for location in page.records}
-    found_shifts = first_shifts.find_first_shifts(filters, limit=1)
+    shifts_by_location = first_shifts.find_first_shifts(filters, limit=1)
     items = [
         PanelItem(location.name, reverse("admin:rota", args=(location.id,)), location.time_zone)
         for location in page.records
-        if not found_shifts[location.id].shifts and found_shifts[location.id].is_complete
+        if not shifts_by_location[location.id].shifts and shifts_by_location[location.id].is_complete
     ]
     is_partial = page.next_cursor is not None
     hint = f" Looked at: the first {MAX_LOCATIONS} locations by name." if is_partial else ""
@@ -66,24 +66,24 @@ def on_duty_panels(customer_id: str) -> list[Panel]:
         str(location.id): ScheduleFilter(location_id=str(location.id), since=now, until=until)
         for location in page.records
     }
-    found_shifts = first_shifts.find_first_shifts(filters, SHIFTS_LOOKED_AT)
-    staff_ids = dict.fromkeys(shift.staff_id for found in found_shifts.values() for shift in found.shifts)
+    shifts_by_location = first_shifts.find_first_shifts(filters, SHIFTS_LOOKED_AT)
+    staff_ids = dict.fromkeys(shift.staff_id for first in shifts_by_location.values() for shift in first.shifts)
     staff = users.load_users(staff_ids, customer_id) if staff_ids else {}
     items = [
         PanelItem(
             str(location.name),
             reverse("admin:rota", args=(location.id,)),
-            _describe_people(found_shifts[str(location.id)], staff),
+            _describe_people(shifts_by_location[str(location.id)], staff),
         )
         for location in page.records
     ]
     return [Panel("On duty now", items, "No locations.", has_more=page.next_cursor is not None, is_informational=True)]
 
 
-def _describe_people(found: FirstShifts, staff: "Mapping[str, User]") -> str:
-    people = {shift.staff_id: staff[shift.staff_id] for shift in found.shifts if shift.staff_id in staff}
+def _describe_people(first: FirstShifts, staff: "Mapping[str, User]") -> str:
+    people = {shift.staff_id: staff[shift.staff_id] for shift in first.shifts if shift.staff_id in staff}
     names: Sequence[str] = [str(user.name) for user in people.values() if user.status in users.WORKING_STATUSES]
     if not names:
-        return "Nobody" if found.is_complete else "Many schedules: see the rota"
-    are_all = found.is_complete and len(names) <= MAX_NAMES
+        return "Nobody" if first.is_complete else "Many schedules: see the rota"
+    are_all = first.is_complete and len(names) <= MAX_NAMES
     return ", ".join(names[:MAX_NAMES]) + ("" if are_all else " and others")

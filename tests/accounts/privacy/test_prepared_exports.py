@@ -33,7 +33,7 @@ def person(test_users: UserFixtures, env: Environment) -> SignedInUser:
 
 
 @pytest.fixture
-def busy_person(test_users: UserFixtures, person: SignedInUser) -> Iterator[SignedInUser]:
+def active_person(test_users: UserFixtures, person: SignedInUser) -> Iterator[SignedInUser]:
     """A person whose document is long."""
     with temporary_audit_entries(test_users, person.id, 160):
         yield person
@@ -49,31 +49,31 @@ def files_of(user_id: str) -> list[str]:
     return storage.list_files(f"{prepared_exports.FOLDER}/{user_id}")
 
 
-def test_a_long_export_is_printed_by_a_worker(busy_person: SignedInUser) -> None:
-    response = busy_person.get(PATH)
+def test_a_long_export_is_printed_by_a_worker(active_person: SignedInUser) -> None:
+    response = active_person.get(PATH)
     assert response.status_code == 202, response.text
     location = response.headers["Location"]
     assert location == f"{PATH}/{response.json()['id']}"
     assert response.headers["Retry-After"] == "5"
-    assert busy_person.get(location).status_code == 202
+    assert active_person.get(location).status_code == 202
 
     report = process_outbox()
 
     assert report.counts["accounts.print_export", "done"] == 1
-    first, second, repeated = (busy_person.get(path) for path in (location, location, PATH))
+    first, second, repeated = (active_person.get(path) for path in (location, location, PATH))
     assert [answer.status_code for answer in (first, second, repeated)] == [200, 200, 200]
     assert first.headers["Content-Type"] == "application/pdf"
     assert first.headers["Cache-Control"] == "no-store"
     assert first.content == second.content == repeated.content
-    (name,) = files_of(busy_person.id)
-    assert b"%PDF" not in storage.read_file(f"{prepared_exports.FOLDER}/{busy_person.id}/{name}"), "it is encrypted"
+    (name,) = files_of(active_person.id)
+    assert b"%PDF" not in storage.read_file(f"{prepared_exports.FOLDER}/{active_person.id}/{name}"), "it is encrypted"
 
     process_outbox(seconds_ahead=prepared_exports.LIFETIME.total_seconds())
-    assert busy_person.get(location).status_code == 404
-    assert files_of(busy_person.id) == []
+    assert active_person.get(location).status_code == 404
+    assert files_of(active_person.id) == []
 
 
-def test_a_client_that_waits_gets_a_long_export_at_once(busy_person: SignedInUser) -> None:
+def test_a_client_that_waits_gets_a_long_export_at_once(active_person: SignedInUser) -> None:
     """A worker that is quick enough: the request itself answers 200."""
     stop = threading.Event()
 
@@ -86,7 +86,7 @@ def test_a_client_that_waits_gets_a_long_export_at_once(busy_person: SignedInUse
     worker.start()
     try:
         deadline = time.monotonic() + 90
-        while (response := busy_person.get(PATH)).status_code == 202 and time.monotonic() < deadline:
+        while (response := active_person.get(PATH)).status_code == 202 and time.monotonic() < deadline:
             pass
     finally:
         stop.set()
@@ -95,9 +95,9 @@ def test_a_client_that_waits_gets_a_long_export_at_once(busy_person: SignedInUse
     assert response.content.startswith(b"%PDF")
 
 
-def test_requests_at_once_have_one_export_printed(busy_person: SignedInUser) -> None:
+def test_requests_at_once_have_one_export_printed(active_person: SignedInUser) -> None:
     responses: list[httpx.Response] = []
-    threads = [threading.Thread(target=lambda: responses.append(busy_person.get(PATH))) for _ in range(3)]
+    threads = [threading.Thread(target=lambda: responses.append(active_person.get(PATH))) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -148,25 +148,25 @@ def test_an_export_nobody_printed_in_time_has_failed(person: SignedInUser) -> No
         prepared_exports.get_prepared(str(record.id), actor=person.actor, at=late)
 
 
-def test_a_worker_that_is_killed_leaves_the_export_to_another(env: Environment, busy_person: SignedInUser) -> None:
+def test_a_worker_that_is_killed_leaves_the_export_to_another(env: Environment, active_person: SignedInUser) -> None:
     """``kill -9`` while it prints, and between storing the file and noting it."""
-    location = busy_person.get(PATH).headers["Location"]
+    location = active_person.get(PATH).headers["Location"]
     script = "import django; django.setup(); from tests.support.users import process_outbox; process_outbox()"
     environment = {**os.environ, **env.process_environment(proxied=False), "DJANGO_SETTINGS_MODULE": "config.settings"}
     worker = subprocess.Popen([sys.executable, "-c", script], env=environment, start_new_session=True)
-    while stored_export(busy_person.id).state(now()) == "preparing" and not is_printing():
+    while stored_export(active_person.id).state(now()) == "preparing" and not is_printing():
         time.sleep(0.05)
     worker.send_signal(signal.SIGKILL)
     worker.wait(10)
-    orphan = prepared_exports._store(stored_export(busy_person.id), b"an attempt that was never noted", "lost")
+    orphan = prepared_exports._store(stored_export(active_person.id), b"an attempt that was never noted", "lost")
 
     process_outbox(seconds_ahead=61)  # once the lease has run out
 
-    response = busy_person.get(location)
+    response = active_person.get(location)
     assert response.status_code == 200, response.text
     assert response.content.startswith(b"%PDF")
     process_outbox(seconds_ahead=prepared_exports.LIFETIME.total_seconds())
-    assert files_of(busy_person.id) == [], f"{orphan} is deleted, too"
+    assert files_of(active_person.id) == [], f"{orphan} is deleted, too"
 
 
 def is_printing() -> bool:
