@@ -6,7 +6,7 @@ from accounts import users
 from accounts.models import User
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal
-from config.audit import reader
+from config.audit import reader, search
 from config.dynamodb import encryption, pagination
 
 
@@ -35,7 +35,7 @@ def get_user_audit_log(
     limit: int,
     offset: int = 0,
     cursor: pagination.Cursor | None = None,
-    criteria: reader.EntryFilter,
+    criteria: search.EntryFilter,
     known: dynamodb.BatchResult = dynamodb.NOTHING_READ,
 ) -> AuditLogPage:
     """A page of the audit log of a person of the actor's customer, deleted people included.
@@ -62,11 +62,12 @@ def get_user_audit_log(
         entries = reader.read_page(user_id, last=total, offset=offset, limit=limit)
         next_seq = total - offset - limit
     else:
-        sequence_numbers = reader.find_matching_seqs(user_id, total, criteria)
-        total = len(sequence_numbers)
-        offset = offset if first_seq is None else sum(seq > first_seq for seq in sequence_numbers)
-        entries = reader.read_entries(user_id, sequence_numbers[offset : offset + limit])
-        next_seq = next(iter(sequence_numbers[offset + limit :]), 0)
+        matching = search.find_matching_seqs(user_id, total, criteria)
+        total = len(matching)
+        offset = offset if first_seq is None else matching.count_above(first_seq)
+        seqs = matching.slice(offset, limit + 1)
+        entries = reader.read_entries(user_id, seqs[:limit])
+        next_seq = seqs[limit] if len(seqs) > limit else 0
     person_ids = {person for entry in entries for person in entry.key_owners}
     records = dynamodb.batch_get((dynamodb.RecordKey(encryption.PersonKey, id) for id in person_ids), records)
     keys = encryption.unwrap_keys(records, person_ids)

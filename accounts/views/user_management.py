@@ -21,7 +21,7 @@ from config import api, daily_limits, errors, local_time
 from config.api import csv_tables, pagination, throttling
 from config.api.fields import EmptyBody
 from config.api.messages import Response
-from config.audit import reader
+from config.audit import search
 
 UPDATE_ERRORS = (
     *(permissions.ForeignCustomer, permissions.GrantRefused, permissions.TargetForbidden),
@@ -185,7 +185,7 @@ class AuditLogs(api.OperationViewSet):
     tag = "Users"
 
     @api.operation(
-        "getUserAuditLogs", "audit:read", errors=(errors.NotFound, reader.FilterTooBroad, local_time.TimeZoneUnknown)
+        "getUserAuditLogs", "audit:read", errors=(errors.NotFound, search.FilterTooBroad, local_time.TimeZoneUnknown)
     )
     @api.accepts_query(AuditQuery)
     @api.prefetches(lambda request: audit_log.list_log_keys(api.path_value(request, "userId")))
@@ -200,7 +200,7 @@ class AuditLogs(api.OperationViewSet):
         query = AuditQuery.parse_query(request)
         customer_zone = authenticated_user(request).customer.settings.get("time_zone")
         since, until = local_time.resolve_range(query.get("since"), query.get("until"), customer_zone)
-        criteria = reader.EntryFilter(query.get("action"), since, until)
+        criteria = search.EntryFilter(query.get("action"), since, until)
         scope = f"audit log of {userId} for {actor.id} {criteria}"
         log_page = audit_log.get_user_audit_log(
             userId,

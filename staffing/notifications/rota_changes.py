@@ -12,7 +12,7 @@ from django.conf import settings
 from accounts import locations, preferences
 from accounts.notifications import dispatch, push, recipients
 from config import dynamodb, journal, names, outbox
-from config.audit import AuditEntry, reader
+from config.audit import AuditEntry, reader, search
 from config.dynamodb import encryption
 from staffing.models import Schedule
 from staffing.notifications import text
@@ -97,8 +97,8 @@ def _iter_rota_changes(user_id: str, author_id: str, since: datetime) -> Iterato
     stream_head = dynamodb.get_record(AuditEntry, user_id, 0)
     if stream_head is None:
         return
-    audit_filter = reader.EntryFilter(since=since, until=since + BATCH_PERIOD)
-    entry_numbers = sorted(reader.find_matching_seqs(user_id, int(stream_head.last), audit_filter))
+    audit_filter = search.EntryFilter(since=since, until=since + BATCH_PERIOD)
+    entry_numbers = sorted(search.find_matching_seqs(user_id, int(stream_head.last), audit_filter))
     entries = [
         entry
         for entry in reader.read_entries(user_id, entry_numbers)
