@@ -18,7 +18,6 @@ from dataclasses import replace
 from datetime import datetime
 from functools import update_wrapper
 from typing import Any, Protocol, TypeVar, cast
-from urllib.parse import quote, urlencode
 
 import orjson
 from django.http import HttpRequest
@@ -28,7 +27,7 @@ from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
 
 from config import errors
-from config.api import pagination, problem_details, throttling
+from config.api import links, pagination, problem_details, throttling
 from config.api.fields import StrictQuery, StrictSerializer
 from config.api.headers import add_vary
 from config.api.messages import OperationRequest, Response
@@ -247,7 +246,7 @@ class OperationViewSet(ViewSet):
         """Add the caller's quota, links to what the body names, and the mark of a replay."""
         declared = self.declared_operation()
         response["Allow"] = self._allow
-        for name, value in _link_headers(declared, request, response).items():
+        for name, value in links.link_headers(declared, request, response).items():
             response[name] = value
         for name, value in (self.rate_limit_status.headers() if self.rate_limit_status else {}).items():
             response[name] = value
@@ -256,33 +255,6 @@ class OperationViewSet(ViewSet):
         idempotency_key = request.META.get(_KEY_OF_REQUEST)
         if idempotency_key and idempotency_key.is_replayed:
             response["Idempotent-Replayed"] = "true"
-
-
-def _link_headers(declared: Operation, request: Request, response: Any) -> dict[str, str]:
-    """Location of a created resource, Link to the next page of a list."""
-    content = getattr(response, "data", None)
-    if not isinstance(content, dict) or response.status_code >= 300:
-        return {}
-    locations = {202: declared.pending_location, declared.status: declared.location}
-    if location := locations.get(response.status_code):
-        return {"Location": _resource_path(location, content)}
-    if next_cursor := content.get("nextCursor"):
-        return {"Link": pagination.next_link(request, next_cursor)}
-    return {}
-
-
-class _QuotedMembers(dict[str, Any]):
-    """Members of a response as segments of a path."""
-
-    def __getitem__(self, name: str) -> str:
-        return quote(str(super().__getitem__(name)), safe="")
-
-
-def _resource_path(template: str, content: Mapping[str, Any]) -> str:
-    path, _, parameter = template.partition("?")
-    filled = path.format_map(_QuotedMembers(content))
-    value = content.get(parameter)
-    return f"{filled}?{urlencode({parameter: value})}" if value else filled
 
 
 def read_idempotency_key(request: Request) -> idempotency.IdempotencyKey | None:

@@ -21,7 +21,7 @@ from staffing.recurrence.details import WIRE_NAMES, Details, get_details, normal
 from staffing.recurrence.edit import EditResult, EditScope
 from staffing.recurrence.expand import Series
 from staffing.recurrence.series_update import SeriesUpdate
-from staffing.schedules import availability, save
+from staffing.schedules import access, availability, save
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,6 @@ class ScheduleDraft:
     details: Details = field(default_factory=dict)
     """Those that are missing are the template's."""
     id: str | None = None  # of an import, which creates a schedule of this id once
-
-
-class ForeignSchedule(errors.Forbidden):
-    """The schedule belongs to another customer."""
-
-    code = "foreign_schedule"
-    example_detail = "This schedule belongs to another customer."
 
 
 def create_schedule(
@@ -91,7 +84,7 @@ def create_schedule(
     try:
         return journal.retry_on_conflict(decide)
     except idempotency.DuplicateRequest as duplicate:
-        return idempotency.get_created_record(Schedule, duplicate, lambda created: _check_visible(created, actor))
+        return idempotency.get_created_record(Schedule, duplicate, lambda created: access.check_visible(created, actor))
 
 
 def fetch_records(user_ids: Iterable[str], actor: Actor, *extra_keys: dynamodb.RecordKey) -> dynamodb.BatchResult:
@@ -152,54 +145,6 @@ def _check_staff(user_id: str, records: dynamodb.BatchResult, actor: Actor) -> N
     users.check_schedulable(user, pointer="/staffId")
 
 
-# --- reading one ----------------------------------------------------------------------------------
-def get_schedule(schedule_id: str, *, actor: Actor, known: dynamodb.BatchResult = dynamodb.NOTHING_READ) -> Schedule:
-    """A schedule of the actor, or at one of their locations; it may be among the ``known`` records.
-
-    Raises `errors.NotFound`, also for another customer's schedule, and `errors.Forbidden`.
-    """
-    actor.require("schedules:read")
-    schedule = _get_target(schedule_id, actor, known=known)
-    _check_visible(schedule, actor)
-    return schedule
-
-
-def _check_visible(schedule: Schedule, actor: Actor) -> None:
-    if not can_see_schedule(actor, schedule):
-        raise errors.Forbidden("You have no access to this location.")
-
-
-def can_see_schedule(actor: Actor, schedule: Schedule) -> bool:
-    """Whether a schedule is the actor's, or at one of their locations.
-
-    Who only covers shifts of it sees those in `listing.list_shifts`, not the schedule.
-    """
-    return actor.can_access_locations([schedule.location_id]) or actor.id == schedule.staff_id
-
-
-def schedule_keys(schedule_id: str) -> list[dynamodb.RecordKey]:
-    """The key of a schedule, if this is an id of one, for a batch read."""
-    return [dynamodb.RecordKey(Schedule, schedule_id)] if dynamodb.is_id("sch", schedule_id) else []
-
-
-def _get_target(
-    schedule_id: str,
-    actor: Actor,
-    *,
-    reveals_foreign: bool = False,
-    known: dynamodb.BatchResult = dynamodb.NOTHING_READ,
-) -> Schedule:
-    schedule = dynamodb.batch_get(schedule_keys(schedule_id), known).get(Schedule, schedule_id)
-    if schedule is None:
-        raise errors.NotFound("Schedule not found.")
-    if schedule.customer_id != actor.customer_id:
-        if reveals_foreign:
-            raise ForeignSchedule("This schedule belongs to another customer.")
-        raise errors.NotFound("Schedule not found.")
-    return schedule
-
-
-# --- changing -------------------------------------------------------------------------------------
 def update_schedule(
     schedule_id: str,
     update: SeriesUpdate,
@@ -210,18 +155,20 @@ def update_schedule(
     allow_overlap: bool = False,
     actor: Actor,
     at: datetime,
+    known: dynamodb.BatchResult = dynamodb.NOTHING_READ,
     precondition: journal.Precondition = journal.NO_PRECONDITION,
 ) -> Schedule:
     """Change a single shift, one shift of a series, one and all that follow, or all of it.
 
-    With scope ``following``, the answer is the new series. Raises `edit.OccurrenceNotFound`,
-    `edit.ExceptionsLost`, `errors.PreconditionFailed`, and as `create_schedule` does.
+    It may be among the ``known`` records. With scope ``following``, the answer is the new series.
+    Raises `edit.OccurrenceNotFound`, `edit.ExceptionsLost`, `errors.PreconditionFailed`, and as
+    `create_schedule` does.
     """
     actor.require("schedules:write")
     update = replace(update, details=normalize_details(update.details))
 
-    def decide() -> Schedule:
-        before = _get_target(schedule_id, actor)
+    def decide(known: dynamodb.BatchResult = dynamodb.NOTHING_READ) -> Schedule:
+        before = access.get_target(schedule_id, actor, known=known)
         locations.check_access(actor, before.location_id)
         precondition.check(before)
         new_location_id = location_id or before.location_id
@@ -252,7 +199,7 @@ def update_schedule(
         )
         return after[-1]
 
-    return journal.retry_on_conflict(decide)
+    return journal.retry_on_conflict(decide, known)
 
 
 def _build_records(before: Schedule, edit_result: EditResult, *, location_id: str, at: datetime) -> list[Schedule]:
@@ -288,16 +235,18 @@ def delete_schedule(
     recurrence_id: datetime | None = None,
     actor: Actor,
     at: datetime,
+    known: dynamodb.BatchResult = dynamodb.NOTHING_READ,
     precondition: journal.Precondition = journal.NO_PRECONDITION,
 ) -> Schedule:
     """Delete a schedule, one of its shifts, or one and all that follow; returns it as it was.
 
-    Raises `errors.NotFound`, and `ForeignSchedule` for another customer's.
+    It may be among the ``known`` records. Raises `errors.NotFound`, and `ForeignSchedule` for
+    another customer's.
     """
     actor.require("schedules:write")
 
-    def decide() -> Schedule:
-        before = _get_target(schedule_id, actor, reveals_foreign=True)
+    def decide(known: dynamodb.BatchResult = dynamodb.NOTHING_READ) -> Schedule:
+        before = access.get_target(schedule_id, actor, reveals_foreign=True, known=known)
         locations.check_access(actor, before.location_id)
         precondition.check(before)
         edit_result = edit.remove_from_series(
@@ -308,4 +257,4 @@ def delete_schedule(
         save.save_schedules(before, after, edit_result, actor=actor, at=at, records=records)
         return before
 
-    return journal.retry_on_conflict(decide)
+    return journal.retry_on_conflict(decide, known)

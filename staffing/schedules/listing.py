@@ -14,7 +14,7 @@ from config import dynamodb, errors, local_time
 from config.dynamodb import pagination
 from staffing.models import Schedule
 from staffing.recurrence import expand
-from staffing.schedules import availability, commands, queries
+from staffing.schedules import access, availability, queries
 from staffing.schedules.queries import LATEST_INSTANT, QueryTooWide, ScheduleFilter, Shift
 
 MAX_WINDOW = timedelta(days=400)
@@ -85,7 +85,7 @@ def list_named_keys(location_id: str | None, staff_id: str | None) -> list[dynam
 
 
 def _is_visible(schedule: Schedule, schedule_filter: ScheduleFilter, actor: Actor) -> bool:
-    return commands.can_see_schedule(actor, schedule) and _has_shift(schedule, schedule_filter)
+    return access.can_see_schedule(actor, schedule) and _has_shift(schedule, schedule_filter)
 
 
 def _has_shift(schedule: Schedule, schedule_filter: ScheduleFilter) -> bool:
@@ -171,7 +171,7 @@ def list_shifts(
 
 
 def _can_see_shift(actor: Actor, shift: Shift) -> bool:
-    return shift.staff_id == actor.id or commands.can_see_schedule(actor, shift.schedule)
+    return shift.staff_id == actor.id or access.can_see_schedule(actor, shift.schedule)
 
 
 def _iter_shifts(schedule_filter: ScheduleFilter, limit: int) -> Iterator[Shift]:

@@ -16,7 +16,7 @@ from config.api.messages import Response
 from staffing.models import Schedule
 from staffing.recurrence import edit, pattern, rrule
 from staffing.recurrence.series_update import SeriesUpdate
-from staffing.schedules import availability, commands, listing, on_duty, save
+from staffing.schedules import access, availability, commands, listing, on_duty, save
 from staffing.schedules.queries import QueryTooWide, ScheduleFilter, Shift, get_shift
 from staffing.schedules.staff_names import load_staff_names
 from staffing.serializers import shift_table
@@ -56,6 +56,11 @@ def _list_named_keys(request: Request) -> list[dynamodb.RecordKey]:
         location_id if dynamodb.is_id("loc", location_id) else None,
         staff_id if dynamodb.is_id("usr", staff_id) else None,
     )
+
+
+def _list_own_key(request: Request) -> list[dynamodb.RecordKey]:
+    """Of the schedule that the path names, if it is an id of one."""
+    return access.schedule_keys(api.path_value(request, "id"))
 
 
 def _find_shown(body: type[ScheduleChange], query: Mapping[str, Any]) -> Callable[[Schedule], Schedule | Shift]:
@@ -155,11 +160,11 @@ class ScheduleDetail(api.OperationViewSet):
     tag = "Staff Schedule"
 
     @api.operation("getSchedule", "schedules:read", errors=(errors.NotFound,))
-    @api.prefetches(lambda request: commands.schedule_keys(api.path_value(request, "id")))
+    @api.prefetches(_list_own_key)
     @api.returns(ScheduleView, examples.SCHEDULE, etag=True)
     def retrieve(self, request: Request, id: str) -> Response:
         """Get a staff schedule."""
-        schedule = commands.get_schedule(id, actor=actor_of(request), known=authenticated_user(request).records)
+        schedule = access.get_schedule(id, actor=actor_of(request), known=authenticated_user(request).records)
         return api.versioned_response(request, ScheduleView(schedule, context=_context_of(request, schedule)))
 
     @api.operation(
@@ -168,6 +173,7 @@ class ScheduleDetail(api.OperationViewSet):
         rate_limit="write",
         errors=(*_SAVE_ERRORS, permissions.ForeignCustomer, edit.OccurrenceNotFound, edit.ExceptionsLost),
     )
+    @api.prefetches(_list_own_key)
     @api.accepts_query(ScopeQuery)
     @api.accepts(ScheduleChange, {"endTime": "2027-01-04T18:00:00"})
     @api.returns(SCHEDULE_OR_OCCURRENCE, examples.UPDATED_SCHEDULE, etag=True)
@@ -211,6 +217,7 @@ class ScheduleDetail(api.OperationViewSet):
                 **query,
                 actor=actor_of(request),
                 at=datetime.now(UTC),
+                known=authenticated_user(request).records,
                 precondition=api.read_precondition(request, body=body, show=_find_shown(body, query)),
             )
         if query.get("scope") == "occurrence":
@@ -223,11 +230,12 @@ class ScheduleDetail(api.OperationViewSet):
         "schedules:write",
         rate_limit="write",
         errors=(
-            *(errors.NotFound, commands.ForeignSchedule, edit.OccurrenceNotFound),
+            *(errors.NotFound, access.ForeignSchedule, edit.OccurrenceNotFound),
             availability.AssignmentLimitExceeded,
         ),
         if_match=True,
     )
+    @api.prefetches(_list_own_key)
     @api.accepts_query(ScopeQuery)
     @api.returns(DeletedSchedule, {"id": examples.SCHEDULE["id"], "status": "removed", "scope": "all"})
     def delete(self, request: Request, id: str) -> Response:
@@ -239,7 +247,12 @@ class ScheduleDetail(api.OperationViewSet):
         """
         query = ScopeQuery.parse_query(request)
         commands.delete_schedule(
-            id, **query, actor=actor_of(request), at=datetime.now(UTC), precondition=api.read_precondition(request)
+            id,
+            **query,
+            actor=actor_of(request),
+            at=datetime.now(UTC),
+            known=authenticated_user(request).records,
+            precondition=api.read_precondition(request),
         )
         deleted = {"id": id, "status": "removed", "scope": query.get("scope", "all")}
         return Response(DeletedSchedule(deleted).data)

@@ -439,17 +439,17 @@ COST_LIMITS: dict[str, tuple[str, str, Callable[[UserFixtures], Any], int, int]]
         "PUT",
         f"{SCHEDULE_PATH}/{{shift}}",
         lambda test_users: {"endTime": "2050-01-01T12:00", "startTime": "2050-01-01T09:00"},
-        5,
+        4,
         50,
     ),
     "reassign a shift": (
         "PUT",
         f"{SCHEDULE_PATH}/{{shift}}",
         lambda test_users: {"staffId": test_users.create_user().id},
-        5,
+        4,
         80,
     ),
-    "remove a shift": ("DELETE", f"{SCHEDULE_PATH}/{{shift}}", lambda test_users: None, 4, 45),
+    "remove a shift": ("DELETE", f"{SCHEDULE_PATH}/{{shift}}", lambda test_users: None, 3, 45),
     "buy a number": (
         "POST",
         "/userManagement/purchase-phone-number",
@@ -476,7 +476,7 @@ COST_LIMITS: dict[str, tuple[str, str, Callable[[UserFixtures], Any], int, int]]
         *("GET", "/location/{boston}/days?from=2026-12-01&to=2027-11-30", lambda test_users: None),
         *(5, 6),
     ),
-    "set the note of a day": ("PUT", "/location/{boston}/days/2026-12-24", lambda test_users: {"note": "Sale"}, 5, 45),
+    "set the note of a day": ("PUT", "/location/{boston}/days/2026-12-24", lambda test_users: {"note": "Sale"}, 4, 45),
     "read an audit log": ("GET", "/user/{sam}/audit-logs", lambda test_users: None, 3, 14),
 }
 

@@ -10,7 +10,7 @@ import pytest
 from config.spreadsheets import InvalidImportFile
 from staffing import rota_import
 from staffing.rota_import import ImportOptions
-from staffing.schedules import commands
+from staffing.schedules import access
 from tests.staffing.rota_import.plans import outcomes, plan, shifts_of
 from tests.support.environment import Environment
 from tests.support.users import UserFixtures, now
@@ -203,4 +203,4 @@ def test_id_of_another_customers_schedule_reveals_nothing(users: UserFixtures) -
     planned = plan(row, users)
     assert outcomes(planned) == ["line 2: create"]
     assert rota_import.import_entries(planned, actor=users.ann.actor).created == 1
-    assert commands.get_schedule(str(users.foreign_shift.id), actor=users.cleo.actor).staff_id == users.cleo.id
+    assert access.get_schedule(str(users.foreign_shift.id), actor=users.cleo.actor).staff_id == users.cleo.id

@@ -6,7 +6,7 @@ from accounts.models import Location, User
 from config import dynamodb
 from config.audit import verification
 from staffing.models import Feed, Schedule
-from staffing.schedules import availability, commands
+from staffing.schedules import access, availability
 from tests.staffing.schedules.test_commands import PATH, create_schedule, put_schedule, schedule_body
 from tests.support.environment import Environment
 from tests.support.users import UserFixtures, accept_invitation, create_shift, now, parse_problem, process_outbox
@@ -156,4 +156,4 @@ def test_shifts_created_while_location_is_removed_are_cleaned_up(test_users: Use
     assert dynamodb.get_record(Schedule, shift.id) is None
     entry = test_users.ann.get(f"/user/{test_users.sam.id}/audit-logs").json()["items"][0]
     assert (entry["action"], entry["actor"]["type"]) == ("schedule.removed", "system")
-    assert commands.get_schedule(test_users.create_shift().id, actor=test_users.ann.actor)
+    assert access.get_schedule(test_users.create_shift().id, actor=test_users.ann.actor)
