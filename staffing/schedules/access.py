@@ -51,7 +51,7 @@ def get_target(
 ) -> Schedule:
     """A schedule of the actor's customer; it may be among the ``known`` records.
 
-    Raises `errors.NotFound`, or for another customer's `ForeignSchedule` if that ``reveals_foreign``.
+    Raises `errors.NotFound`; with ``reveals_foreign``, `ForeignSchedule` for another customer's.
     """
     schedule = dynamodb.batch_get(schedule_keys(schedule_id), known).get(Schedule, schedule_id)
     if schedule is None:
