@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from config import audit, dynamodb
+from config import audit
 from config.audit import search
 from config.audit.log import format_instant
 from tests.config.journal.test_journal import temporary_audit_entries
-from tests.support.bulk import put_records
+from tests.support.bulk import delete_records, put_records
 from tests.support.environment import Environment
 from tests.support.users import UserFixtures, parse_problem
 
@@ -177,10 +177,7 @@ def test_matching_entries_are_those_of_a_full_read_whatever_clocks_say(test_user
         offset, limit = rng.randrange(len(expected) + 2), rng.randrange(1, 400)
         assert matching.slice(offset, limit) == expected[offset : offset + limit]
         assert matching.count_above(350) == sum(seq > 350 for seq in expected)
-    for number in range(0, len(entries), 25):
-        keys = [audit.AuditEntry.to_dynamodb_key(stream, int(entry.seq)) for entry in entries[number : number + 25]]
-        requests = {audit.AuditEntry.table_name(): [{"DeleteRequest": {"Key": key}} for key in keys]}
-        dynamodb.call("BatchWriteItem", RequestItems=requests)
+    delete_records(entries)
 
 
 @pytest.mark.parametrize(

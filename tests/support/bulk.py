@@ -35,9 +35,18 @@ def load_series(test_users: UserFixtures, staff_id: str, series: Sequence[Series
 
 def put_records(records: Iterable[dynamodb.Record]) -> None:
     """Store records as they are, 25 at a time."""
-    puts = [(record.table_name(), {"PutRequest": {"Item": record.serialize()}}) for record in records]
-    for start in range(0, len(puts), 25):
+    _write_batches([(record.table_name(), {"PutRequest": {"Item": record.serialize()}}) for record in records])
+
+
+def delete_records(records: Iterable[dynamodb.Record]) -> None:
+    """Remove what `put_records` stored, so that nothing else finds it."""
+    keys = ((record.table_name(), record.to_dynamodb_key(*record.key_values())) for record in records)
+    _write_batches([(table, {"DeleteRequest": {"Key": key}}) for table, key in keys])
+
+
+def _write_batches(writes: Sequence[tuple[str, object]]) -> None:
+    for start in range(0, len(writes), 25):
         requests: dict[str, list[object]] = {}
-        for table, put in puts[start : start + 25]:
-            requests.setdefault(table, []).append(put)
+        for table, write in writes[start : start + 25]:
+            requests.setdefault(table, []).append(write)
         dynamodb.call("BatchWriteItem", RequestItems=requests)

@@ -1,11 +1,13 @@
 """What grows with a customer: lists cost by the page, and much work leaves room for one shift."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from accounts.models import User
+from config import dynamodb
 from staffing.models import format_instant
 from staffing.recurrence import expand
 from staffing.recurrence.expand import Series
@@ -14,8 +16,9 @@ from staffing.schedules import availability, queries, save
 from staffing.schedules.queries import ScheduleFilter, Shift
 from tests.staffing.recurrence.test_conflicts import random_series
 from tests.staffing.schedules.test_commands import PATH, schedule_body
-from tests.support.bulk import load_series
-from tests.support.users import UserFixtures, now, parse_problem
+from tests.support.bulk import delete_records, load_series, put_records
+from tests.support.environment import IS_SCALE_RUN, Environment
+from tests.support.users import UserFixtures, create_user_fixtures, now, parse_problem
 
 SINCE = datetime(2026, 2, 20, 5, tzinfo=UTC)
 
@@ -72,3 +75,48 @@ def test_a_person_with_a_hundred_series_can_have_single_shifts(test_users: UserF
     another = {**single, "startTime": "2031-02-06T20:00:00", "endTime": "2031-02-06T22:00:00"}
     refused = test_users.ann.post(PATH, {**another, "recurrencePattern": {"frequency": "weekly"}})
     assert (refused.status_code, parse_problem(refused)["code"]) == (409, "assignment_limit_exceeded")
+
+
+def test_pages_and_checks_cost_the_same_whatever_there_is(
+    env: Environment, web: str, record_figure: Callable[[str], None]
+) -> None:
+    """A page of people, a conflict check and pages of shifts, beside a hundred and many more."""
+    test_users = create_user_fixtures(env, web)
+    assert test_users.ann.get("/userManagement").is_success, "what a process reads once is read"
+    person, records = test_users.create_user(), list[dynamodb.Record]()
+    some_user = dynamodb.get_record(User, person.id)
+    assert some_user
+    costs: list[list[tuple[int, float]]] = []
+    for day, total in enumerate((100, 10_000 if IS_SCALE_RUN else 1_000)):
+        numbers = range(len(records) // 3, total)
+        people = [some_user.with_changes(id=f"usr_{number:026d}", name=f"Person {number}") for number in numbers]
+        past = (datetime(2001, 1, 1, 9) + timedelta(hours=9 * number) for number in numbers)
+        shifts = [Series(start, start + timedelta(hours=8), "America/New_York") for start in past]
+        schedules = [
+            save.build_schedule(
+                item, person.id, at=now(), customer_id=person.customer_id, location_id=test_users.boston.id, details={}
+            )
+            for item in shifts
+        ]
+        rows = availability.plan_row_changes([], schedules)[person.id].written
+        put_records([*people, *schedules, *rows])
+        records += [*people, *schedules, *rows]
+        start, end = f"2031-02-0{day + 3}T09:00", f"2031-02-0{day + 3}T17:00"
+        queries_of_lists = {"locationId": test_users.boston.id, "from": f"{start}:00Z", "to": f"{end}:00Z"}
+        costs.append([])
+        for method, path, options in (
+            ("GET", "/userManagement", {"params": {"limit": 50}}),
+            ("POST", PATH, {"json": schedule_body(test_users, start, end, staffId=person.id)}),
+            ("GET", PATH, {"params": queries_of_lists}),
+            ("GET", PATH, {"params": {**queries_of_lists, "expand": "occurrences"}}),
+        ):
+            with env.apply_plan() as plan:
+                response = test_users.ann.request(method, path, **options)
+            assert response.is_success, response.text
+            calls = [call for call in plan.calls if call.service == "dynamodb"]
+            costs[-1].append((len(calls), sum(call.capacity for call in calls)))
+    delete_records(records)
+    record_figure(f"people, conflict check, schedules, shifts (calls, units), beside 100 and {total}: {costs}")
+    for (calls, units), (calls_beside_many, units_beside_many) in zip(*costs, strict=True):
+        assert calls == calls_beside_many
+        assert abs(units - units_beside_many) <= 2
