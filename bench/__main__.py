@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import check, latency, load, memory, report
+from bench import check, latency, load, memory, recorder, report
 from bench.operations import OPERATIONS, PEER_OPERATIONS, Data
 from bench.stack import FOLDER, ROOT, Stack
 from bench.tables import Engine
@@ -86,8 +86,13 @@ def running_stack() -> Iterator[Stack]:
             stack.stop()
 
 
-def run_checks(stack: Stack, data: Data, targets: Sequence[Target], operations: Sequence[str]) -> bool:
-    """Compare answers and calls of the targets, and write what peers need; whether all agree."""
+def run_checks(
+    stack: Stack, data: Data, targets: Sequence[Target], operations: Sequence[str]
+) -> tuple[bool, check.Checked]:
+    """Compare answers and calls of the targets, and write what peers need.
+
+    Whether all agree, and the product's answers and calls.
+    """
     compared = [name for name in PEER_OPERATIONS if name in operations or len(targets) > 1]
     ours = check.check_target(Target("dutyline", stack), data, [*dict.fromkeys([*PEER_OPERATIONS, *operations])])
     check.write_constants(ours, data, stack.folder)
@@ -101,7 +106,7 @@ def run_checks(stack: Stack, data: Data, targets: Sequence[Target], operations: 
         for difference in check.differences(ours, theirs, compared) if target.name != "floor" else []:
             agree = False
             print(f"! {target.name} differs: {difference}", flush=True)
-    return agree
+    return agree, ours
 
 
 def run_rounds(options: Options, data: Data, targets: Sequence[Target]) -> dict[str, dict[str, list[load.Sample]]]:
@@ -137,7 +142,9 @@ def main() -> None:
         targets = [Target(name, stack) for name in options.targets]
         _copy_tables(stack, targets)
         print("· comparing answers and calls …", flush=True)
-        agree = run_checks(stack, data, targets, options.operations)
+        agree, ours = run_checks(stack, data, targets, options.operations)
+        if options.rounds == 0:
+            sys.exit(0 if agree else "The peers must follow the product: see bench/README.md.")
         measured = _measure(options, stack, data, targets)
     results = {
         **asdict(options),
@@ -145,6 +152,7 @@ def main() -> None:
         "machine": report.describe_machine(),
         "commit": _commit(),
         "peersAgree": agree,
+        "calls": {name: [len(calls), recorder.count_waits(calls)] for name, calls in ours.calls.items()},
         **measured,
     }
     path = FOLDER / "results" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{options.kind}.json"

@@ -4,9 +4,13 @@ import http.client
 import json
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+LATENCY_SECONDS = 0.03
+"""By which answers are late, so that calls that are made at once overlap."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,15 @@ class Call:
     answer: bytes
     began_at: float
     ended_at: float
+
+
+def count_waits(calls: Iterable[Call]) -> int:
+    """How many calls followed each other: each began when the one before had ended."""
+    waits, last_end = 0, float("-inf")
+    for call in sorted(calls, key=lambda call: call.ended_at):
+        if call.began_at >= last_end:
+            waits, last_end = waits + 1, call.ended_at
+    return waits
 
 
 class Recorder:
@@ -51,6 +64,7 @@ class Recorder:
         connection.request("POST", "/", body, {name: handler.headers[name] for name in names if handler.headers[name]})
         response = connection.getresponse()
         answer = response.read()
+        time.sleep(LATENCY_SECONDS)
         connection.close()
         operation = handler.headers["x-amz-target"].rpartition(".")[2]
         self.calls.append(Call(operation, json.loads(body), body, answer, began_at, time.monotonic()))

@@ -48,7 +48,7 @@ def to_markdown(results: Results) -> str:
     if results["kind"] == "memory":
         return "\n".join([*lines, *_memory_table(results["memory"])]) + "\n"
     for name, samples in results["samples"].items():
-        lines += [*_operation_table(name, samples), ""]
+        lines += [*_operation_table(_title(name, results["calls"]), samples), ""]
     if results["kind"] == "cost":
         lines += _ratio_table(results)
     return "\n".join(lines).rstrip() + "\n"
@@ -62,9 +62,9 @@ def _memory_table(by_target: dict[str, dict[str, Any]]) -> list[str]:
     return lines
 
 
-def _operation_table(name: str, samples: dict[str, list[dict[str, float]]]) -> list[str]:
+def _operation_table(title: str, samples: dict[str, list[dict[str, float]]]) -> list[str]:
     lines = [
-        f"**{_title(name)}**",
+        f"**{title}**",
         "",
         "| target | CPU ms a request | requests/s | p50 ms | p99 ms | PSS MB | not 2xx |",
         "|---|---|---|---|---|---|---|",
@@ -98,10 +98,14 @@ def _ratio_table(results: Results) -> list[str]:
     return lines
 
 
-def _title(name: str) -> str:
-    if name == "voice-loaded":
-        return f"{OPERATIONS['voice'].title}, while 64 clients send GET /user"
-    return OPERATIONS[name].title
+def _title(name: str, calls: dict[str, list[int]]) -> str:
+    """The operation, and how many calls of DynamoDB the product makes in how many waits."""
+    operation, _, suffix = name.partition("-")
+    title = OPERATIONS[operation].title + (", while 64 clients send GET /user" if suffix else "")
+    if operation not in calls:
+        return title
+    count, waits = calls[operation]
+    return f"{title}: {count} calls in {waits} waits"
 
 
 def _spread(values: Sequence[float]) -> str:

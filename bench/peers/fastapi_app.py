@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Annotated, Any
 
 import aiohttp
@@ -139,11 +140,8 @@ async def list_schedules(
     answers = await _batch_get({"locations": [{"id": location_id}]})
     check_location(caller.user, _first(answers["locations"]))
     window = Window.between(start, end)
-    schedules = await _query(location_id, window.singles, limit + 1)
-    rest = limit + 1 - len(schedules)
-    for series in await asyncio.gather(*(_query(location_id, keys, rest) for keys in window[1:])):
-        schedules += series
-    page = schedules[:limit]
+    ranges = await asyncio.gather(*(_query(location_id, keys, limit + 1) for keys in window))
+    page = list(chain.from_iterable(ranges))[:limit]
     staff_ids = {schedule["staff_id"]: None for schedule in page if schedule["staff_id"] != caller.user["id"]}
     people = (await _batch_get({"users": [{"id": id} for id in staff_ids]}))["users"] if staff_ids else []
     names = {person["id"]: display_name(person) for person in [caller.user, *people]}

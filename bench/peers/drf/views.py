@@ -151,9 +151,7 @@ class ScheduleView(APIView):
         (locations,) = batch_get((Location, [{"id": location_id}]))
         _check_location(request, locations)
         window = common.Window.between(query.validated_data["start"], query.validated_data["end"])
-        schedules = _query(location_id, window.singles, limit + 1)
-        rest = limit + 1 - len(schedules)
-        schedules += _query(location_id, window.series, rest) + _query(location_id, window.ended_series, rest)
+        schedules = [schedule for keys in window for schedule in _query(location_id, keys, limit + 1)]
         page = schedules[:limit]
         staff_ids = {schedule.staff_id: None for schedule in page if schedule.staff_id != request.user.id}
         people = batch_get((User, [{"id": id} for id in staff_ids]))[0] if staff_ids else []

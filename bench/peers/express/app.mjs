@@ -182,10 +182,8 @@ app.get("/staffSchedule", requires("schedules:read"), async (request, response) 
     [`R#${keyTime(from)}`, "R#~"],
     [`P#${keyTime(from - (31 * 24 + 3) * hour)}`, `P#${keyTime(to)}`],
   ];
-  let schedules = await querySchedules(locationId, ranges[0], limit + 1);
-  const rest = limit + 1 - schedules.length;
-  schedules = schedules.concat(...(await Promise.all(ranges.slice(1).map((range) => querySchedules(locationId, range, rest)))));
-  const page = schedules.slice(0, limit);
+  const schedules = await Promise.all(ranges.map((range) => querySchedules(locationId, range, limit + 1)));
+  const page = schedules.flat().slice(0, limit);
   const ids = [...new Set(page.map((schedule) => schedule.staff_id))].filter((id) => id !== request.user.id);
   const { users } = ids.length ? await batchGet({ users: ids.map((id) => ({ id })) }) : { users: [] };
   const names = new Map([request.user, ...users].map((user) => [user.id, displayName(user)]));
