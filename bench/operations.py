@@ -94,7 +94,8 @@ def _update_user(data: Data, number: int) -> Request:
 
 def _list_audit_entries(data: Data, number: int) -> Request:
     path = f"/user/{quote(data['people'][0])}/audit-logs?limit=50"
-    return Request("GET", path, {"authorization": f"Bearer {data['ownerToken']}"})
+    token = data["adminTokens"][number % len(data["adminTokens"])]
+    return Request("GET", path, {"authorization": f"Bearer {token}"})
 
 
 def _on_duty(data: Data, number: int) -> Request:

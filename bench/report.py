@@ -105,7 +105,11 @@ def _title(name: str, calls: dict[str, list[int]]) -> str:
     if operation not in calls:
         return title
     count, waits = calls[operation]
-    return f"{title}: {count} calls in {waits} waits"
+    return f"{title}: {_count(count, "call")} in {_count(waits, "wait")}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("s" if number > 1 else "")
 
 
 def _spread(values: Sequence[float]) -> str:

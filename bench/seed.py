@@ -28,7 +28,9 @@ from telephony.numbers import inventory, purchase  # noqa: E402
 from tests.emulators.auth0.tenant import Auth0Tenant  # noqa: E402
 
 SIGNED_IN_USERS = 64
+ADMINS = 16
 OTHER_USERS = 36
+"""Those after the ones who are signed in; the first of them are admins, who are signed in too."""
 SCHEDULES = 100
 SERIES = 30
 """How many of the schedules are series."""
@@ -95,12 +97,13 @@ class Seed:
         return locations.create_location(actor=self.actor, name=name, time_zone="America/New_York", at=_now())
 
     def _create_user(self, number: int) -> User:
+        is_admin = SIGNED_IN_USERS <= number < SIGNED_IN_USERS + ADMINS
         new_user = create.NewUserData(
             customer_id=self.customer_id,
             email=f"person{number}@bench.example",
             name=f"Person Number {number}",
-            role="manager",
-            locations=[self.week.id, self.line.id, self.load.id],
+            role="admin" if is_admin else "manager",
+            locations=None if is_admin else [self.week.id, self.line.id, self.load.id],
             skills=["reception", "first aid"],
         )
         return _accept(create.create_user(new_user, actor=self.actor, at=_now()))
@@ -138,7 +141,7 @@ def main() -> None:
     data = {
         "customerId": seed.customer_id,
         "tokens": [seed.token(person) for person in seed.people[:SIGNED_IN_USERS]],
-        "ownerToken": seed.token(seed.owner),
+        "adminTokens": [seed.token(person) for person in seed.people[SIGNED_IN_USERS:][:ADMINS]],
         "people": [person.id for person in seed.people],
         "weekLocation": seed.week.id,
         "lineLocation": seed.line.id,

@@ -54,6 +54,7 @@ def test_each_supported_machine_has_an_engine(system: str, machine: str, engine:
     [
         ("run", "Darwin", "arm64", None, "brew install pango"),
         ("test", "Darwin", "arm64", "pango", "The tests run on Debian 12"),
+        ("bench", "Darwin", "arm64", "pango", "runs on Linux only"),
         ("run", "Windows", "x86_64", None, "virtual machine or WSL 2"),
         ("run", "Linux", "riscv64", None, "this is riscv64"),
     ],
