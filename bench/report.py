@@ -105,7 +105,7 @@ def _title(name: str, calls: dict[str, list[int]]) -> str:
     if operation not in calls:
         return title
     count, waits = calls[operation]
-    return f"{title}: {_count(count, "call")} in {_count(waits, "wait")}"
+    return f"{title}: {_count(count, 'call')} in {_count(waits, 'wait')}"
 
 
 def _count(number: int, noun: str) -> str:
