@@ -517,7 +517,8 @@ def test_record_cannot_be_written_without_the_journal(test_users: UserFixtures) 
     platform_tables = {"outbox", "idempotency", "data-keys", "installation"}
     call_tables = {"calls", "call-people", "last-conversations", "ongoing-calls"}
     telephony_tables = {*call_tables, "phone-usage", "phone-proofs", "phone-orphans"}
-    assert {*platform_tables, "denied-attempts", "daily-counts", *telephony_tables} == set(settings.UNAUDITED_TABLES)
+    account_tables = {"denied-attempts", "daily-counts", "prepared-exports"}
+    assert {*platform_tables, *account_tables, *telephony_tables} == set(settings.UNAUDITED_TABLES)
 
 
 def test_intent_without_a_finisher_is_rejected(test_users: UserFixtures) -> None:
