@@ -15,7 +15,7 @@ _STANDARD_ATTRIBUTES = {*vars(logging.makeLogRecord({})), "asctime", "message", 
 class JSONLogFormatter(logging.Formatter):
     """``{"at", "level", "logger", "message", …}`` and the members of ``extra``, in one line.
 
-    Each request has a line: python-json-logger takes 5 times as long.
+    Each request has a line: python-json-logger takes 2.8 times as long.
     """
 
     def format(self, record: logging.LogRecord) -> str:

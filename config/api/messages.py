@@ -1,8 +1,8 @@
 """What views get and return: REST framework's request without its detours, and JSON rendered once.
 
 REST framework negotiates parser and renderer, authenticates and renders in steps that can be
-replaced one by one; here each of them has one answer. That costs a third of what it does there, and
-leaves no cycles of references for the garbage collector.
+replaced one by one; here each of them has one answer. Unlike there, a request leaves no cycles of
+references for the garbage collector.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Finds the view of an API path as Django does, but among the routes of its first segment only.
 
-Django tries one route after the other, 60 of them for the last: a fifth of what REST framework and
-all middleware cost.
+Django tries one route after the other, 60 of them for the last: a tenth of what a request cost
+besides its reads.
 """
 
 from collections import defaultdict
