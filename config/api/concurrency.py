@@ -95,7 +95,7 @@ class TokenQueue:
 
 def _identify(authorization: str) -> str:
     """What a token says of its owner: the header's case, spaces and signature can be varied."""
-    token = authorization.rpartition(" ")[2]
+    token = (authorization.split() or [""])[-1]
     return token.split(".", 2)[1] if token.count(".") == 2 else token
 
 

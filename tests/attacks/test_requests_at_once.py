@@ -97,7 +97,7 @@ def test_a_token_waits_for_its_own_requests_only() -> None:
                 order.append(name if has_place else f"{name} refused")
                 await gate.wait()
 
-        tokens = ["Bearer a.one.x", "bearer  a.one.y", "BEARER a.one.z", "Bearer a.two.x", "", "opaque"]
+        tokens = ["Bearer a.one.x", "bearer  a.one.y", "BEARER a.one.z ", "Bearer a.two.x", " ", "opaque"]
         tasks = [asyncio.create_task(request(str(number), token)) for number, token in enumerate(tokens)]
         tasks.append(asyncio.create_task(request("change", tokens[0], "POST")))
         await asyncio.sleep(0)
