@@ -187,13 +187,15 @@ def _may_have_binaries(body: bytes) -> bool:
 
 def _decode_binaries(value: Any) -> Any:
     """Make binary attribute values bytes, as botocore returns them; in place."""
-    members = value.items() if isinstance(value, dict) else enumerate(value)
-    for name, member in members:
-        if isinstance(member, str):
-            if name == "B" and len(value) == 1:
-                value["B"] = base64.b64decode(member)
-        elif isinstance(member, list) and name == "BS" and len(value) == 1:
-            value["BS"] = [base64.b64decode(text) for text in member]
+    for member in value.values() if isinstance(value, dict) else value:
+        if isinstance(member, dict) and len(member) == 1:
+            ((kind, content),) = member.items()
+            if kind == "B" and isinstance(content, str):
+                member["B"] = base64.b64decode(content)
+            elif kind == "BS" and isinstance(content, list):
+                member["BS"] = [base64.b64decode(text) for text in content]
+            elif isinstance(content, dict | list):
+                _decode_binaries(member)
         elif isinstance(member, dict | list):
             _decode_binaries(member)
     return value
