@@ -12,6 +12,7 @@ from botocore.exceptions import (
     ConnectTimeoutError,
     EndpointConnectionError,
     HTTPClientError,
+    IncompleteReadError,
     NoCredentialsError,
     ReadTimeoutError,
 )
@@ -33,6 +34,7 @@ CONNECTION_ERRORS = (
     ReadTimeoutError,
     ConnectionClosedError,
     HTTPClientError,
+    IncompleteReadError,
 )
 """A call was not answered, or not by DynamoDB."""
 
@@ -62,7 +64,7 @@ class BotocoreTransport:
             max_retry_attempts=0,
             max_pool_connections=64,
         )
-        self._connection.client.meta.events.register("before-parse.dynamodb", _check_response_json)
+        self._connection.client.meta.events.register("before-parse.dynamodb", _check_response)
 
     def call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """As `Transport`."""
@@ -78,8 +80,12 @@ class BotocoreTransport:
         self._connection.client.close()
 
 
-def _check_response_json(response_dict: Mapping[str, Any], **_: Any) -> None:
-    """botocore reads a body that is not JSON as an empty answer, so an item would seem missing."""
+def _check_response(response_dict: Mapping[str, Any], **_: Any) -> None:
+    """Check what botocore does not: it reads a body that is not JSON as an empty answer.
+
+    So an item would seem missing. Of checksums it takes notice only to retry, which `call` does.
+    """
+    wire.check_checksum(response_dict["headers"].get("x-amz-crc32", ""), response_dict["body"])
     if response_dict["status_code"] == 200:
         try:
             orjson.loads(response_dict["body"])

@@ -113,8 +113,12 @@ class DynamoDBWire:
 
 
 def _check_checksum(answer: Answer) -> None:
-    checksum = answer.headers.get(b"x-amz-crc32")
-    if checksum is not None and checksum != str(zlib.crc32(answer.body)).encode():
+    check_checksum(answer.headers.get(b"x-amz-crc32", b"").decode("latin-1"), answer.body)
+
+
+def check_checksum(checksum: str, body: bytes) -> None:
+    """Raise `ConnectionFailed` if an answer has another checksum than its header, if any, says."""
+    if checksum and checksum != str(zlib.crc32(body)):
         raise ConnectionFailed("the checksum of the answer does not match")
 
 

@@ -377,7 +377,7 @@ COST_LIMITS: dict[str, tuple[str, str, Callable[[UserFixtures], Any], int, int]]
     ),
     "list colleagues": ("GET", "/colleague?limit=10", lambda test_users: None, 3, 30),
     "read a user": ("GET", f"{USERS_PATH}/{{sam}}", lambda test_users: None, 1, 4),
-    "list locations": ("GET", "/location", lambda test_users: None, 3, 4),  # the numbers at the same time
+    "list locations": ("GET", "/location", lambda test_users: None, 2, 4),  # the numbers at the same time
     "change own profile": ("PATCH", "/user", lambda test_users: {"profileName": "Me"}, 3, 20),
     "change a user": (
         "PATCH",
