@@ -197,16 +197,16 @@ def test_an_operator_gets_an_export_audited_once(test_users: UserFixtures, perso
 
 
 def test_a_crash_at_any_write_of_a_print_leaves_one_result(
-    env: Environment, test_users: UserFixtures, record_figure: Callable[[str], None]
+    env: Environment, person: SignedInUser, record_figure: Callable[[str], None]
 ) -> None:
     """The worker is killed after each write, or its answer is lost; the next one completes it."""
     process_outbox()
     harness = CrashHarness(env)
     try:
-        golden_plan = print_with_faults(harness, env, test_users, FaultPlan())
+        golden_plan = print_with_faults(harness, person, FaultPlan())
         faults = [(call.signature, mode) for call in golden_plan.calls if is_worth_trying(call) for mode in CRASH_MODES]
         for signature, mode in faults:
-            plan = print_with_faults(harness, env, test_users, FaultPlan(faults={signature: mode}))
+            plan = print_with_faults(harness, person, FaultPlan(faults={signature: mode}))
             assert plan.fired_faults, (signature, mode)
     finally:
         harness.close()
@@ -214,9 +214,7 @@ def test_a_crash_at_any_write_of_a_print_leaves_one_result(
     record_figure(f"prepared exports: {len(faults)} crashes of a worker, each leaves one result")
 
 
-def print_with_faults(harness: CrashHarness, env: Environment, test_users: UserFixtures, plan: FaultPlan) -> FaultPlan:
-    person = accept_invitation(env, test_users.ann.web, test_users.create_user())
-    process_outbox()
+def print_with_faults(harness: CrashHarness, person: SignedInUser, plan: FaultPlan) -> FaultPlan:
     record = prepared_exports._request(person.user, person.actor, now())
     harness.process_outbox(seconds_ahead=0, plan=plan)
     process_outbox(seconds_ahead=61)  # once the lease has run out
