@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
 from functools import cached_property
@@ -61,16 +61,26 @@ class Bulkhead:
         self._slot_freed = threading.Condition()
         self._failed_at = float("-inf")
 
-    def call(self, task: Callable[[], T], *, owner: str = "") -> T:
+    def call(self, task: Callable[[], T], *, owner: str = "", deadline: float | None = None) -> T:
         """The task's result. Raises what the task raises, or `errors.Unavailable`.
 
-        While the dependency fails, the budget is that of the whole request, from its arrival on: it
-        may have waited behind others that waited for the dependency.
+        ``deadline``, on the monotonic clock, is when the caller stops waiting, at the latest after
+        the budget; what begins after it is done without its caller. Without one, while the
+        dependency fails, the budget is that of the whole request, from its arrival on: it may have
+        waited behind others that waited for the dependency.
         """
+        return self.begin(task, owner=owner, deadline=deadline)()
+
+    def begin(self, task: Callable[[], T], *, owner: str = "", deadline: float | None = None) -> Callable[[], T]:
+        """Begin a task, and return what waits for its result; both raise as `call`."""
         is_failing = time.monotonic() - self._failed_at < FAILING_SECONDS
-        budget_seconds = self._budget_seconds - (costs.seconds_since_arrival() if is_failing else 0)
-        if budget_seconds <= 0:
-            raise errors.Unavailable(f"{self.name} does not answer.")
+        budget_seconds = self._budget_seconds
+        if deadline is not None:
+            budget_seconds = max(0.0, min(budget_seconds, deadline - time.monotonic()))
+        elif is_failing:
+            budget_seconds -= costs.seconds_since_arrival()
+            if budget_seconds <= 0:
+                raise errors.Unavailable(f"{self.name} does not answer.")
         deadline = time.monotonic() + budget_seconds
         wait_seconds = WAIT_FAILING_SECONDS if is_failing else WAIT_HEALTHY_SECONDS
         with self._slot_freed:
@@ -79,8 +89,11 @@ class Bulkhead:
                 raise errors.Unavailable(f"{self.name} is busy.", retry_after=2)
             self._slots[owner] += 1
         future = self._thread_pool.submit(self._run, task, owner)
+        return lambda: self._wait_for(future, deadline)
+
+    def _wait_for(self, future: Future[T], deadline: float) -> T:
         try:
-            return future.result(timeout=deadline - time.monotonic())
+            return future.result(timeout=max(0.0, deadline - time.monotonic()))
         except FutureTimeout as error:
             if self._on_timeout:
                 self._on_timeout()

@@ -1,6 +1,6 @@
 """Callers whose calls are rejected, at a location or at all of a customer's.
 
-A call costs no further read: `lines.resolve_line` reads what blocks its caller with the rest.
+A call costs no further read: `line_lookup.resolve_line` reads what blocks its caller with the rest.
 """
 
 from collections.abc import Sequence

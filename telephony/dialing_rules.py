@@ -3,6 +3,8 @@
 Number types are libphonenumber's; the country of a time zone is that of `config.zone_names`.
 """
 
+from functools import lru_cache
+
 import phonenumbers
 from phonenumbers import PhoneNumberType
 
@@ -23,6 +25,7 @@ NUMBER_TYPES = {
 }
 
 
+@lru_cache(maxsize=phone_numbers.MAX_REMEMBERED)
 def country_of_number(number: str) -> str | None:
     """The country (ISO 3166, two letters) of a number in E.164; None if it has none."""
     parsed_number = phone_numbers.parse_number(number)
@@ -34,6 +37,7 @@ def country_of_location(time_zone: str, number: str | None = None) -> str | None
     return zone_names.country_of_zone(time_zone) or (country_of_number(number) if number else None)
 
 
+@lru_cache(maxsize=phone_numbers.MAX_REMEMBERED)
 def rejection_reason(number: str, country: str | None) -> str:
     """Why a number may not be called from a country; empty if it may.
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
-from accounts import customers, locations, users
+from accounts import locations, users
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal
-from telephony import callers, dialing_rules, ivr
-from telephony.models import BlockedCaller, Call, Line, PhoneNumber, blocked_caller_id
+from telephony import dialing_rules, ivr
+from telephony.models import Line, PhoneNumber
 
 if TYPE_CHECKING:
     from accounts.models import Location
@@ -42,51 +42,6 @@ class ResolvedLine:
 def allowed_country(country: str | None) -> str | None:
     """The country if `settings.CALL_COUNTRIES` allows calls to it."""
     return country if country in settings.CALL_COUNTRIES else None
-
-
-def resolve_line(number: str, caller: str = "") -> ResolvedLine | None:
-    """The line that answers a number, or None; two round trips."""
-    lookup_numbers = [candidate for candidate in (number, caller) if 0 < len(candidate) < 32]
-    own_numbers = dynamodb.batch_get(dynamodb.RecordKey(PhoneNumber, candidate) for candidate in lookup_numbers)
-    phone_number = own_numbers.get(PhoneNumber, number)
-    if phone_number is None or phone_number.status != "active":
-        return None
-    block_keys = list_block_keys(phone_number, caller)
-    records = dynamodb.batch_get(
-        [
-            dynamodb.RecordKey(Line, phone_number.location_id),
-            locations.location_key(phone_number.location_id),
-            customers.customer_key(phone_number.customer_id),
-            *block_keys,
-        ]
-    )
-    line = records.get(Line, phone_number.location_id)
-    if line is None or line.number != number or not line.configuration:
-        return None
-    location = locations.find_location_in(records, phone_number.location_id, phone_number.customer_id)
-    return replace(
-        to_resolved_line(line, location),
-        is_suspended=not customers.is_active_in(records, line.customer_id),
-        is_called_by_own_number=own_numbers.get(PhoneNumber, caller) is not None,
-        is_caller_blocked=any(records.get(BlockedCaller, key.hash) for key in block_keys),
-    )
-
-
-def list_block_keys(called: PhoneNumber | Call, caller: str) -> list[dynamodb.RecordKey]:
-    """The keys of what blocks a caller of a number, at its location or at all."""
-    identities = callers.list_identities(caller, dialing_rules.country_of_number(called.number))
-    return [
-        dynamodb.RecordKey(BlockedCaller, blocked_caller_id(str(called.customer_id), location_id, identity))
-        for identity in identities
-        for location_id in (called.location_id, None)
-    ]
-
-
-def is_caller_blocked(call: Call) -> bool:
-    """Whether the caller of a call is blocked by now; one round trip."""
-    keys = list_block_keys(call, str(call.caller or ""))
-    records = dynamodb.batch_get(keys)
-    return any(records.get(BlockedCaller, key.hash) for key in keys)
 
 
 def find_active_line(location_id: str, customer_id: str, caller: str = "") -> ResolvedLine | None:

@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 
 from pynamodb.exceptions import CancellationReason
@@ -79,7 +79,7 @@ def write_audit_event(
 
 def _commit(pending_write: Write, prefetched: dynamodb.BatchResult | None) -> None:
     deadline = time.monotonic() + BUDGET_SECONDS
-    with _author_lock(pending_write.author.stream):
+    with _author_lock(pending_write.author.stream) if pending_write.events else nullcontext():
         for attempt in range(MAX_ATTEMPTS):
             batch = prefetched or dynamodb.batch_get(stream_keys(pending_write.streams))
             prefetched = None

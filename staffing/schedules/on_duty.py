@@ -68,7 +68,7 @@ def list_on_duty(location_id: str, at: datetime, *, customer_id: str, grace: tim
     """
     shifts = queries.list_current_shifts(location_id, at, grace=grace)
     staff = users.load_users(dict.fromkeys(shift.staff_id for shift in shifts), customer_id)
-    return _build_entries(shifts, staff, at)
+    return build_entries(shifts, staff, at)
 
 
 def list_on_duty_at(graces: Mapping[str, timedelta], at: datetime, *, customer_id: str) -> dict[str, list[OnDuty]]:
@@ -77,19 +77,19 @@ def list_on_duty_at(graces: Mapping[str, timedelta], at: datetime, *, customer_i
     ``graces``: the grace by location, in order. Two round trips, however many there are; locations
     that were removed or are not the customer's are left out.
     """
-    shifts = _list_current_shifts(graces, at)
+    shifts = list_current_shifts(graces, at)
     staff_ids = dict.fromkeys(shift.staff_id for shift in chain.from_iterable(shifts.values()))
     records = dynamodb.batch_get([*map(users.user_key, staff_ids), *map(locations.location_key, graces)])
     staff = users.find_users_in(records, staff_ids, customer_id)
     return {
-        id: _build_entries(shifts_there, staff, at)
+        id: build_entries(shifts_there, staff, at)
         for id, shifts_there in shifts.items()
         if locations.find_location_in(records, id, customer_id)
     }
 
 
-def _list_current_shifts(graces: Mapping[str, timedelta], at: datetime) -> dict[str, list[Shift]]:
-    """The current and just ended shifts by location, by start: read in the time of one."""
+def list_current_shifts(graces: Mapping[str, timedelta], at: datetime) -> dict[str, list[Shift]]:
+    """The current and just ended shifts by location, by start. One round trip, if none is long."""
     until = at + timedelta(microseconds=1)
     filters = {
         id: queries.ScheduleFilter(location_id=id, since=at - grace, until=until) for id, grace in graces.items()
@@ -98,9 +98,16 @@ def _list_current_shifts(graces: Mapping[str, timedelta], at: datetime) -> dict[
     return {id: list(queries.iter_series_shifts(schedules[id], filters[id])) for id in filters}
 
 
-def _build_entries(shifts: Sequence[Shift], staff: "Mapping[str, User]", at: datetime) -> list[OnDuty]:
-    """Who is on duty, by start; then those whose shift has just ended, the latest first."""
-    known_shifts = [entry for entry in shifts if entry.staff_id in staff]
+def build_entries(
+    shifts: Sequence[Shift], staff: "Mapping[str, User]", at: datetime, *, grace: timedelta | None = None
+) -> list[OnDuty]:
+    """Who is on duty, by start; then those whose shift has just ended, the latest first.
+
+    ``grace``: how long ago it may have ended, if ``shifts`` has others too.
+    """
+    known_shifts = [
+        entry for entry in shifts if entry.staff_id in staff and (grace is None or entry.occurrence.end > at - grace)
+    ]
     entries = [
         OnDuty(staff[entry.staff_id], entry, is_over=entry.occurrence.end <= at)
         for entry in known_shifts

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from config import audit, dynamodb, errors
 from config.journal import write_set
-from telephony.calls.state import call_record
+from telephony.calls.state import call_creation
 from telephony.models import Call, Callback, CallbackOutcome, OpenCallback, caller_key, queue_key
 
 KEPT_AFTER_DUE = timedelta(days=7)
@@ -76,7 +76,7 @@ def expiry_of(call: Call, due_at: datetime) -> int:
 
     Not before there was time to keep a promise.
     """
-    return int(max(call_record.expiry_time(call.started_at), due_at + KEPT_AFTER_DUE).timestamp())
+    return int(max(call_creation.expiry_time(call.started_at), due_at + KEPT_AFTER_DUE).timestamp())
 
 
 def is_expired(callback: Callback, at: datetime) -> bool:

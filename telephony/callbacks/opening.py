@@ -9,7 +9,7 @@ from config import audit, dynamodb, errors, journal, outbox
 from config.dynamodb import idempotency, pagination
 from config.journal import write_set
 from config.journal.write_set import StaleRecord
-from telephony import lines
+from telephony import line_lookup
 from telephony.callbacks import callback_record
 from telephony.calls.state import call_record, call_steps, continuity
 from telephony.calls.state.call_record import CallRecord
@@ -112,7 +112,7 @@ def _is_excluded(call: CallRecord, wish: Wish) -> bool:
     caller = str(call.row.caller or "")
     if not caller:
         return False
-    block_keys, colleagues = lines.list_block_keys(call.row, caller), []
+    block_keys, colleagues = line_lookup.list_block_keys(call.row, caller), []
     if not wish.is_promised and not wish.is_announced:
         colleagues = users.find_users_by_phone(caller, str(call.row.customer_id), limit=MAX_COLLEAGUES)
     verification_keys = [dynamodb.RecordKey(PhoneVerification, user.id) for user in colleagues]

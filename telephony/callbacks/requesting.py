@@ -9,7 +9,7 @@ from config.dynamodb import idempotency
 from telephony.callbacks import callback_record, opening, queries, rights
 from telephony.callbacks.queries import CallbackEntry
 from telephony.calls.history import queries as call_queries
-from telephony.calls.state import call_record
+from telephony.calls.state import call_creation
 
 CLOCK_SKEW = timedelta(minutes=5)
 """By how much the clock of a client may be late: a due time so little past is now."""
@@ -44,7 +44,7 @@ def open_for_call(
         if not call.row.caller:
             raise callback_record.CallerWithheld("The number of this caller is withheld or erased.", pointer="/callId")
         due = local_time.resolve_instant(due_at, location.time_zone, pointer="/dueAt") if due_at else at
-        if not at - CLOCK_SKEW <= due < call_record.expiry_time(call.row.started_at):
+        if not at - CLOCK_SKEW <= due < call_creation.expiry_time(call.row.started_at):
             raise errors.InvalidRequest("Must not be past, and before the call is deleted.", pointer="/dueAt")
         due = max(due, at)
         marker, current = callback_record.load_open(call.row, at)

@@ -234,5 +234,5 @@ def _find_counters(numbers: Iterable[str], customer_id: str, at: datetime) -> It
 
 
 def _retention_time() -> timedelta:
-    """How long calls may be stored: a week longer than promised, see `call_record.new_call`."""
+    """How long calls may be stored: a week longer than promised, see `call_creation.new_call`."""
     return timedelta(days=settings.TELEPHONY["kept_days"] + 8)

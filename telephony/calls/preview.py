@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from functools import cache
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from accounts.permissions import Actor
 from config import dynamodb, errors, local_time
-from staffing.schedules import on_duty
 from telephony import callers, ivr, lines
 from telephony.calls.rota import routing
+from telephony.calls.rota.duty import DutyReader
 from telephony.calls.rota.next_opening import find_next_opening
 from telephony.calls.rota.routing import RingCandidate
 from telephony.calls.speech import Speech
@@ -59,22 +58,19 @@ def preview_call(location_id: str, *, actor: Actor, at: datetime, caller: str = 
     configuration = line.configuration
     follows_rota = ivr.follows_rota(configuration)
 
-    @cache
-    def find_staff(grace: timedelta) -> list[on_duty.OnDuty]:
-        return routing.staff_on_duty(line, at, grace)
-
+    known_caller = _parse_caller(caller, line) if caller else ""
+    duty = DutyReader(line, at, known_caller)
     next_opening, staff = dynamodb.gather(
         lambda: find_next_opening(line, at),
-        lambda: find_staff(ivr.grace_period(configuration)) if follows_rota else None,
+        lambda: duty.list_staff(ivr.grace_period(configuration)) if follows_rota else None,
     )
     entrance = routing.find_entrance(line, at, staff)
     texts = _Texts(line, at, {_opening_key(line, ""): next_opening})
-    known_caller = _parse_caller(caller, line) if caller else ""
     steps = [PreviewStep("greeting", "say", texts.prompt_text("", configuration["greeting"]))]
     if ivr.is_recording_enabled(configuration):
         consent = texts.prompt_text("", configuration["recording"]["consentPrompt"])
         steps.append(PreviewStep("recording", "say", consent))
-    steps += _build_steps(line, entrance.name, texts, known_caller, find_staff)
+    steps += _build_steps(line, entrance.name, texts, duty)
     next_opening = next_opening.astimezone(at.tzinfo) if next_opening else None
     return CallPreview(location_id, line_record.number, at, entrance, steps, next_opening)
 
@@ -111,9 +107,7 @@ def _parse_caller(text: str, line: lines.ResolvedLine) -> str:
         raise errors.InvalidRequest("Must be the number or address of a caller.", pointer="?caller") from error
 
 
-def _build_steps(
-    line: lines.ResolvedLine, path: str, texts: _Texts, caller: str, find_staff: routing.StaffFinder
-) -> list[PreviewStep]:
+def _build_steps(line: lines.ResolvedLine, path: str, texts: _Texts, duty: DutyReader) -> list[PreviewStep]:
     """The steps from an action on, if the caller presses no key and nobody answers."""
     steps = []
     while action := ivr.action_at(line.configuration, path):
@@ -125,7 +119,7 @@ def _build_steps(
         keys = {key: f"{path}/keys/{key}" for key in sorted(action.get("keys", {}))}
         step = PreviewStep(path, kind, text, keys)
         if kind == "ring":
-            people = routing.list_candidates(line, action["target"], texts.at, caller, find_staff=find_staff)
+            people = routing.list_candidates(line, action["target"], texts.at, duty.caller, duty=duty)
             step = _add_ringing(step, line, action, people)
         steps.append(step)
         if kind in ("voicemail", "callback", "hangup"):

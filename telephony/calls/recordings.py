@@ -9,10 +9,10 @@ from accounts.permissions import Actor
 from accounts.users import side_effects
 from config import audit, errors, journal, outbox, storage
 from staffing.schedules import on_duty
-from telephony import lines
+from telephony import line_lookup
 from telephony.calls.history import own_calls, queries
 from telephony.calls.rota import neighbours
-from telephony.calls.state import call_record, unstored_calls
+from telephony.calls.state import call_creation, call_messages, call_record, unstored_calls
 from telephony.calls.state.call_record import CallRecord
 from telephony.calls.state.call_steps import CallEvent, CallRecording, CallStep, step_updates
 from telephony.models import Call
@@ -55,7 +55,7 @@ def receive(webhook: CallWebhook, *, kind: RecordingKind) -> None:
             write.update(call.row, updates, only_if=is_new)
             write.enqueue("telephony.keep_recording", id=f"recording-{sid}", call_id=call.id, recording_sid=sid)
             if kind == "voicemail":  # the recording may be fetched days later
-                call_record.enqueue_follow_up(write, call)
+                call_messages.enqueue_follow_up(write, call)
     except errors.Conflict:  # the webhook was sent before, or the caller was erased meanwhile
         _forget_if_erased(call_record.load(call.id), sid, at)
 
@@ -91,7 +91,7 @@ def store_recording(call_id: str, recording_sid: str, *, job: outbox.TaskContext
     with audio:
         stored_file = storage.save_file(file_name, audio)
     with suppress(errors.Unavailable):  # it opens the call-back that people are told of
-        outbox.run_message_now(call_record.follow_up_id(call_id), clock=lambda: job.at)
+        outbox.run_message_now(call_messages.follow_up_id(call_id), clock=lambda: job.at)
     call = call_record.load(call_id) or call
     recipient_ids = _voicemail_recipients(call, recording)
     step = CallStep("kept", sid=recording_sid)
@@ -108,7 +108,7 @@ def store_recording(call_id: str, recording_sid: str, *, job: outbox.TaskContext
         write.enqueue(
             "telephony.forget_call",
             id=f"forget-{call_id}-{recording_sid}",
-            due=call_record.expiry_time(call.row.started_at),
+            due=call_creation.expiry_time(call.row.started_at),
             call_id=call_id,
             file=stored_file,
         )
@@ -131,7 +131,7 @@ def _voicemail_recipients(call: CallRecord, recording: CallRecording) -> list[st
     Nobody of a caller who was blocked since. Those on duty are listed with the call first, as
     they may see what they are told of.
     """
-    if recording.kind != "voicemail" or lines.is_caller_blocked(call.row):
+    if recording.kind != "voicemail" or line_lookup.is_caller_blocked(call.row):
         return []
     notify = (call.action(recording.path) or {}).get("notify", {})
     location_id, customer_id = call.row.location_id, call.row.customer_id

@@ -11,6 +11,7 @@ from telephony.ivr import placeholders
 from telephony.ivr.instructions import UNSPEAKABLE, GatherKey, Instruction, Prompt, get_language
 from telephony.ivr.spoken_time import say_when
 from telephony.lines import ResolvedLine
+from telephony.twilio.voice import CallWebhook
 
 
 @dataclass
@@ -22,9 +23,9 @@ class Speech:
     find_opening: Callable[[], datetime | None]
 
     @classmethod
-    def of_call(cls, line: ResolvedLine, at: datetime, path: str = "") -> "Speech":
+    def of_call(cls, line: ResolvedLine, webhook: CallWebhook, path: str = "") -> "Speech":
         """For a caller who waits at a path: if the rota cannot be read in time, no time is said."""
-        return cls(line, at, lambda: look_up_rota(line, find_next_opening, line, at, path))
+        return cls(line, webhook.at, lambda: look_up_rota(webhook, line, find_next_opening, line, webhook.at, path))
 
     @cached_property
     def next_opening(self) -> datetime | None:

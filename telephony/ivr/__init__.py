@@ -1,4 +1,4 @@
-from telephony.ivr.answering import list_answering_targets
+from telephony.ivr.answering import first_ring_target, list_answering_targets
 from telephony.ivr.configuration import (
     InvalidConfiguration,
     IvrAction,
@@ -13,6 +13,7 @@ from telephony.ivr.configuration import (
     list_location_references,
     list_number_references,
     list_user_references,
+    longest_grace_period,
     max_ring_seconds,
     parse_configuration,
     resolve_key,

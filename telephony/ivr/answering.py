@@ -20,6 +20,14 @@ def list_answering_targets(configuration: IvrConfiguration, path: str = "") -> l
     return [action["target"] for action in actions if action["type"] == "ring"]
 
 
+def first_ring_target(configuration: IvrConfiguration, path: str) -> Mapping[str, Any] | None:
+    """Whom a caller is put through to who enters at a path and is asked nothing before."""
+    action = action_at(configuration, path)
+    while action and action["type"] == "say":
+        action = action.get("then")
+    return action["target"] if action and action["type"] == "ring" else None
+
+
 def _iter_before(configuration: IvrConfiguration, path: str) -> Iterator[IvrAction]:
     """The ring actions of the open branch on the way to a path."""
     segments = path.split("/")

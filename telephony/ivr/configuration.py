@@ -286,6 +286,12 @@ def grace_period(configuration: IvrConfiguration) -> timedelta:
     return timedelta(0)
 
 
+def longest_grace_period(configuration: IvrConfiguration) -> timedelta:
+    """How long after their shift a person opens the line, or is rung by any of its actions."""
+    duty_targets = [action.get("target", {}).get("onDuty") for _, action in iter_actions(configuration)]
+    return max((duty_grace_period(target) for target in duty_targets if target is not None), default=timedelta(0))
+
+
 def duty_grace_period(duty_target: Mapping[str, Any]) -> timedelta:
     """How long after their shift calls still ring a person."""
     return timedelta(minutes=int(duty_target.get("graceMinutes", GRACE_MINUTES)))

@@ -12,7 +12,7 @@ from django.conf import settings
 
 from config import dynamodb, errors, outbox
 from config.outbox import worker
-from telephony import lines
+from telephony import line_lookup
 from telephony.models import Callback, OpenCallback, caller_key
 
 TIMEOUT_SECONDS, POLL_SECONDS = 60, 0.2
@@ -33,7 +33,7 @@ def resolve_time(number: str, text: str | None) -> datetime:
     now = outbox.utc_now()
     if text is None:
         return now
-    line = lines.resolve_line(number)
+    line = line_lookup.resolve_line(number)
     zone = ZoneInfo(line.time_zone if line else "UTC")
     if re.fullmatch(r"\d\d:\d\d", text):
         text = f"{now.astimezone(zone):%Y-%m-%d}T{text}"
@@ -58,7 +58,7 @@ def set_phones(behaviors: dict[str, str]) -> None:
 
 def find_callback(number: str, caller: str, at: datetime) -> str:
     """The id of the call-back of a caller of this number. Raises `errors.NotFound`."""
-    line = lines.resolve_line(number)
+    line = line_lookup.resolve_line(number)
     deadline = time.monotonic() + CALLBACK_SECONDS
     while line and time.monotonic() < deadline:
         marker = dynamodb.get_record(OpenCallback, caller_key(line.location_id, caller))

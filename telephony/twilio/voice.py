@@ -5,7 +5,8 @@ Docs: https://www.twilio.com/docs/usage/webhooks/webhooks-security and /docs/voi
 
 import hmac
 import re
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE = "text/xml; charset=utf-8"
 KEYS = "0123456789*#"
+ANSWER_SECONDS = 2.0
+"""What all lookups of one webhook may take together: a caller hears nothing meanwhile."""
 _SURROGATE = re.compile(r"&#\d{5};")
 """How the library writes what UTF-8 cannot hold."""
 _FINAL_STATUSES = ("completed", "busy", "failed", "no-answer", "canceled")
@@ -64,6 +67,8 @@ class CallWebhook:
     """The time for the rota and the record; a simulated call may take place at another."""
     now: datetime
     """The real time, for work in the background."""
+    deadline: float
+    """When whoever waits for the answer must get it, on the monotonic clock."""
 
 
 def parse_webhook(query: Mapping[str, str], form: Mapping[str, str], *, at: datetime, now: datetime) -> CallWebhook:
@@ -88,6 +93,7 @@ def parse_webhook(query: Mapping[str, str], form: Mapping[str, str], *, at: date
         since=_to_instant(query.get("t")),
         at=at,
         now=now,
+        deadline=time.monotonic() + ANSWER_SECONDS,
     )
 
 
@@ -119,24 +125,27 @@ def is_signed_by_twilio(path: str, query: Any, form: Any, signature: str | None)
     """
     if not signature or not signature.isascii():
         return False
+    base_urls = _base_urls(settings.PUBLIC_BASE_URL)
     paths = [path]
     if query:
         pairs = ((name, value) for name, values in query.lists() for value in values)
         paths.append(f"{path.partition('?')[0]}?{webhook_paths.encode_query(pairs)}")
     matches = [  # all are compared, so that the time does not tell which
-        hmac.compare_digest(validator.compute_signature(url, form), signature)
+        hmac.compare_digest(validator.compute_signature(base_url + path, form), signature)
         for validator in _validators()
-        for url in _with_and_without_port(settings.PUBLIC_BASE_URL + path for path in paths)
+        for base_url in base_urls
+        for path in dict.fromkeys(paths)
     ]
     return any(matches)
 
 
-def _with_and_without_port(urls: Iterable[str]) -> list[str]:
+@cache
+def _base_urls(public_base_url: str) -> list[str]:
     """Twilio signs URLs with or without the port."""
     from twilio.request_validator import add_port, remove_port
 
-    parsed_urls = [urlparse(url) for url in urls]
-    return list(dict.fromkeys(change(url) for url in parsed_urls for change in (add_port, remove_port)))
+    parsed_url = urlparse(public_base_url)
+    return list(dict.fromkeys(change(parsed_url) for change in (add_port, remove_port)))
 
 
 def read_form(form: Any) -> dict[str, str]:

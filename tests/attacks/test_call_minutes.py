@@ -16,14 +16,14 @@ from django.conf import settings
 
 from config import dynamodb
 from config.dynamodb import unaudited
-from telephony import lines
+from telephony import line_lookup
 from telephony.calls.limits import concurrency, minutes
 from telephony.calls.limits import usage as days
 from telephony.calls.limits.concurrency import Admission
 from telephony.calls.limits.minutes import MIN_CONVERSATION
 from telephony.calls.limits.usage import CALLER_MINUTES, LEASE_GRACE, UNREPORTED_MINUTES
 from telephony.calls.rota.routing import RingCandidate, RingPlan
-from telephony.calls.state import call_record
+from telephony.calls.state import call_creation, call_record
 from telephony.calls.state.call_record import CallRecord
 from telephony.calls.state.call_steps import CallStep
 from telephony.calls.webhooks import ring_all
@@ -77,9 +77,9 @@ class MeteredLine:
 
     def create_call(self, caller: str = "", location: str = "") -> CallRecord:
         """A stored call that is counted."""
-        resolved = lines.resolve_line(self.line.number)
+        resolved = line_lookup.resolve_line(self.line.number)
         assert resolved
-        call = call_record.new_call(new_sid(), resolved, caller="", entrance="open", at=self.at)
+        call = call_creation.new_call(new_sid(), resolved, caller="", entrance="open", at=self.at)
         caller = caller or f"+1617{next(_callers):07}"
         concurrency.begin(self.customer_id, call.id, self.at, caller=caller, location_id=location)
         call.row.steps = {"counted"}
@@ -282,16 +282,16 @@ def test_legs_are_freed_when_they_end(metered: MeteredLine) -> None:
 
 def test_no_phone_rings_for_a_caller_who_has_hung_up(metered: MeteredLine, env: Environment) -> None:
     """What was reserved for the phones is free again by then."""
-    resolved = lines.resolve_line(metered.line.number)
+    resolved = line_lookup.resolve_line(metered.line.number)
     assert resolved
     call, ended = (
-        call_record.new_call(f"CA{'9' * 32}", resolved, caller="", entrance="open", at=metered.at) for _ in range(2)
+        call_creation.new_call(f"CA{'9' * 32}", resolved, caller="", entrance="open", at=metered.at) for _ in range(2)
     )
     call.save()
     assert ended.record(CallStep("ended"), updates=[Call.ended_at.set(metered.at)])
     plan = RingPlan([RingCandidate(PHONES[0], "", "named", phone=PHONES[0])], minutes=60)
     with env.apply_plan() as faults:
-        ring_all.call_phones(call, "open", plan, metered.at)
+        ring_all.call_phones(call, "open", plan, metered.at, is_recorded=False)
     assert not [request for request in faults.calls if request.service == "twilio"]
 
 
@@ -512,10 +512,12 @@ def test_an_unreported_message_counts_as_a_message(metered: MeteredLine) -> None
 
 def test_calls_that_could_not_be_counted_keep_their_caller(metered: MeteredLine) -> None:
     """They became those of callers who withhold their number."""
-    resolved = lines.resolve_line(metered.line.number)
+    resolved = line_lookup.resolve_line(metered.line.number)
     assert resolved
     caller, plan = "+16175550188", RingPlan([RingCandidate(PHONES[0], "", "named", phone=PHONES[0])])
-    calls = [call_record.new_call(new_sid(), resolved, caller=caller, entrance="open", at=metered.at) for _ in range(2)]
+    calls = [
+        call_creation.new_call(new_sid(), resolved, caller=caller, entrance="open", at=metered.at) for _ in range(2)
+    ]
     expected = days.new_lease(metered.at, metered.line.location.id, caller)
     minutes.reserve(calls[0], "open", plan, is_sequence=True, at=metered.at)
     lease = days.Lease.parse(metered.usage.calls[calls[0].id])

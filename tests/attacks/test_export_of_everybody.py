@@ -12,7 +12,7 @@ from config import dynamodb
 from config.journal import two_phase
 from telephony.calls.history import queries
 from telephony.calls.rota.routing import RingCandidate, RingPlan
-from telephony.calls.state import call_record
+from telephony.calls.state import call_creation, call_record
 from telephony.calls.state.call_steps import CallStep
 from telephony.lines import ResolvedLine
 from telephony.models import Call, CallOfUser
@@ -57,7 +57,7 @@ def make_call(fixtures: UserFixtures, number: int, user_id: str, *, is_listed: b
         is_suspended=False,
     )
     at = now() - timedelta(days=89) + timedelta(days=88) * (number % CALL_COUNT / CALL_COUNT)
-    call = call_record.new_call(f"CA{number:032x}", line, caller="+16175550100", entrance="open", at=at)
+    call = call_creation.new_call(f"CA{number:032x}", line, caller="+16175550100", entrance="open", at=at)
     plan = RingPlan([RingCandidate(user_id, "", "scheduled", phone="+16175550101")])
     call.row.plans = [call.encode_plan(plan, "open")]
     call.row.has_people = True if is_listed else None

@@ -26,9 +26,9 @@ from config.outbox import worker
 from staffing import shift_templates
 from staffing.models import Schedule, Template
 from staffing.schedules import commands, days
-from telephony import lines, phone_verification
+from telephony import line_lookup, phone_verification
 from telephony.callbacks import opening
-from telephony.calls.state import call_record
+from telephony.calls.state import call_creation, call_record
 from telephony.models import OngoingCall
 from telephony.numbers import address_registration, adoption, profiles, purchase
 from telephony.numbers.reservation import NumberWithLine
@@ -298,10 +298,10 @@ def store_missed_call(
     held: NumberWithLine, *, caller: str = "", outcome: str = "missed", started_at: datetime | None = None
 ) -> call_record.CallRecord:
     """Store a call, by default of a new caller, of which nothing has followed yet."""
-    line = lines.resolve_line(held.number.number)
+    line = line_lookup.resolve_line(held.number.number)
     assert line
     number, at = caller or f"+1617{next(_callers)}", started_at or now()
-    call = call_record.new_call(f"CA{uuid.uuid4().hex}", line, caller=number, entrance="open", at=at)
+    call = call_creation.new_call(f"CA{uuid.uuid4().hex}", line, caller=number, entrance="open", at=at)
     call.row.outcome, call.row.ended_at, call.row.seconds = outcome, at + timedelta(seconds=20), 20
     call.save()
     return call

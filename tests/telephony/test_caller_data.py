@@ -18,7 +18,7 @@ from telephony import lines
 from telephony.callbacks.bridge import outbound_call
 from telephony.caller_data import erasure, export, search
 from telephony.calls.rota.routing import RingCandidate
-from telephony.calls.state import call_record
+from telephony.calls.state import call_creation
 from telephony.models import BlockedCaller, Call, Callback, LastConversation, OpenCallback, caller_key
 from tests.attacks.test_restore import read_tables, restore_tables
 from tests.support.callbacks import put_callback, put_record
@@ -319,7 +319,7 @@ def test_erasure_among_many_calls(test_users: UserFixtures, line: LineFixture) -
     resolved = lines.find_active_line(str(line.location.id), str(test_users.customer.id))
     assert resolved
     rows = [
-        call_record.new_call(
+        call_creation.new_call(
             f"CA{number:031x}e",
             resolved,
             caller=caller if number % 100 == 0 else "+16175557116",

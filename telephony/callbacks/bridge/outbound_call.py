@@ -14,7 +14,7 @@ import orjson
 
 from config import dynamodb
 from telephony.calls.rota.routing import RingCandidate, RingPlan
-from telephony.calls.state import call_record, call_steps
+from telephony.calls.state import call_creation, call_record, call_steps
 from telephony.calls.state.call_record import CallRecord
 from telephony.calls.state.call_steps import CallStep
 from telephony.lines import ResolvedLine
@@ -32,7 +32,7 @@ ACCEPTED, REACHED, DIALLED = (CallStep(kind, PATH, 0) for kind in ("accept", "re
 def new_call(callback: Callback, line: ResolvedLine, user: RingCandidate, at: datetime) -> CallRecord:
     """The call in which a user calls a caller back; not stored yet, and without a plan."""
     call_id = f"CA{secrets.token_hex(16)}"
-    call = call_record.new_call(call_id, line, caller=str(callback.caller), entrance="open", at=at)
+    call = call_creation.new_call(call_id, line, caller=str(callback.caller), entrance="open", at=at)
     call.row.events = [orjson.dumps(call_steps.ringing_event(user, at)).decode()]
     call.row.direction, call.row.callback_id, call.row.steps = "out", callback.id, {"counted"}
     call.row.pinned = {**(call.row.pinned or {}), "called_at": callback.last_call_at.isoformat()}

@@ -24,7 +24,7 @@ from telephony.twilio.voice import CallWebhook
 
 def handle_pick_up(webhook: CallWebhook) -> VoiceReply:
     """The user, or their mailbox, picked up: whom they call back, and that 1 calls."""
-    call = within_budget(outbound_call.load_ongoing, webhook.call_id)
+    call = within_budget(webhook, outbound_call.load_ongoing, webhook.call_id)
     if call is None or outbound_call.has(call, ACCEPTED):
         return _refuse(call)
     language = instructions.get_language(call.configuration)
@@ -42,15 +42,15 @@ def handle_key(webhook: CallWebhook) -> VoiceReply:
     """The user pressed a key: 1 calls the caller, once."""
     if webhook.digit != "1":
         return VoiceReply([Hangup()])
-    call = within_budget(outbound_call.load_ongoing, webhook.call_id)
+    call = within_budget(webhook, outbound_call.load_ongoing, webhook.call_id)
     if call is None:
         return _refuse(None)
     user_id = outbound_call.user_id(call)
     event = CallEvent(kind="called_back", at=webhook.at.isoformat(), who=user_id)
-    if not within_budget(call.record, ACCEPTED, event, unless=(ENDED,)):
+    if not within_budget(webhook, call.record, ACCEPTED, event, unless=(ENDED,)):
         return _refuse(call)
     longest = outbound_call.longest_conversation(call)
-    within_budget(ongoing.extend, user_id, call.id, until=webhook.at + outbound_call.longest_time(call))
+    within_budget(webhook, ongoing.extend, user_id, call.id, until=webhook.at + outbound_call.longest_time(call))
     return call.reply([_dial_caller(call, int(longest.total_seconds()))])
 
 
@@ -72,22 +72,22 @@ def handle_caller_reached(webhook: CallWebhook) -> VoiceReply:
 
     Without the configuration nobody is recorded who has not heard so: then the call ends.
     """
-    call, is_recorded = within_budget(outbound_call.load_ongoing, webhook.call_id), webhook.number == 1
+    call, is_recorded = within_budget(webhook, outbound_call.load_ongoing, webhook.call_id), webhook.number == 1
     if call is None:
         return VoiceReply([Hangup() if is_recorded else ConnectCall()])
     _record_reached(call, webhook)
     consent = [instructions.to_prompt(call.configuration["recording"]["consentPrompt"])] if is_recorded else []
-    return call.reply([*Speech.of_call(call.line, webhook.at).fill_in_all(consent), ConnectCall()])
+    return call.reply([*Speech.of_call(call.line, webhook).fill_in_all(consent), ConnectCall()])
 
 
 def _record_reached(call: CallRecord, webhook: CallWebhook) -> None:
     event = CallEvent(kind="accepted", at=webhook.at.isoformat(), who=outbound_call.user_id(call))
-    within_budget(call.record_answer, REACHED, event)
+    within_budget(webhook, call.record_answer, REACHED, event)
 
 
 def handle_dial_ended(webhook: CallWebhook) -> VoiceReply:
     """The caller's side is over: they have talked, or could not be reached."""
-    call = within_budget(outbound_call.load_ongoing, webhook.call_id)
+    call = within_budget(webhook, outbound_call.load_ongoing, webhook.call_id)
     if call is None:
         return VoiceReply([Hangup()])
     if webhook.is_bridged:
@@ -96,7 +96,7 @@ def handle_dial_ended(webhook: CallWebhook) -> VoiceReply:
     how = "failed" if webhook.end_reason == "not_pressed" else webhook.end_reason
     events = [] if is_reached else [CallEvent(kind="not_reached", at=webhook.at.isoformat(), how=how)]
     used = Call.leg_minutes.add(minutes.to_minutes(webhook.call_seconds))
-    within_budget(call.record, DIALLED, *events, updates=[used])
+    within_budget(webhook, call.record, DIALLED, *events, updates=[used])
     language = instructions.get_language(call.configuration)
     return call.reply([*([] if is_reached else [Prompt(get_phrase("not_reached", language))]), Hangup()])
 
@@ -109,7 +109,7 @@ def handle_ended(webhook: CallWebhook) -> None:
 
 def handle_failure(webhook: CallWebhook) -> VoiceReply:
     """Another webhook failed; whether the caller was called is unknown, so nobody is called."""
-    return _refuse(within_budget(outbound_call.load_ongoing, webhook.call_id))
+    return _refuse(within_budget(webhook, outbound_call.load_ongoing, webhook.call_id))
 
 
 def _refuse(call: CallRecord | None) -> VoiceReply:

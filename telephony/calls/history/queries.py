@@ -10,7 +10,7 @@ from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal
 from config.dynamodb import unaudited
 from telephony.calls.history import listing, own_calls
-from telephony.calls.state import call_record
+from telephony.calls.state import call_creation, call_record
 from telephony.calls.state.call_record import CallRecord
 from telephony.models import Call, CallOfUser
 from telephony.twilio import voice
@@ -72,7 +72,7 @@ def get_visible_call(call_id: str, actor: Actor, at: datetime) -> CallRecord:
     """
     actor.require("calls:handle")
     call = call_record.load(call_id) if voice.is_call_sid(call_id) else None
-    if call is None or call.row.customer_id != actor.customer_id or call_record.expiry_time(call.row.started_at) < at:
+    if call is None or call.row.customer_id != actor.customer_id or call_creation.expiry_time(call.row.started_at) < at:
         raise errors.NotFound("Call not found.")
     if not actor.can_access_locations([call.row.location_id]):
         if not own_calls.can_access(actor, call.row, own_calls.find_row(actor.id, call)):

@@ -27,8 +27,12 @@ SHARE = 4
 """Caller and phone take at most a fourth of what is left together, so that others get some."""
 
 
-def reserve(call: CallRecord, path: str, plan: RingPlan, *, is_sequence: bool, at: datetime) -> RingPlan:
+def reserve(
+    call: CallRecord, path: str, plan: RingPlan, *, is_sequence: bool, at: datetime, known_usage: Usage | None = None
+) -> RingPlan:
     """The plan with the minutes a conversation may take; without phones if too few are left.
+
+    One round trip if ``known_usage`` is the row of the day and nobody changes the lease meanwhile.
 
     One phone talks for as long as the caller. Another costs a minute if a mailbox picks up. The
     caller's minutes while phones ring in turn are those of `maxRingSeconds`.
@@ -41,9 +45,10 @@ def reserve(call: CallRecord, path: str, plan: RingPlan, *, is_sequence: bool, a
     leg_ringing = 0 if is_sequence else phones
     max_committed = daily + daily // 2
     customer_id, day = call.row.customer_id, call.row.started_at
+    known_rows = [known_usage] if known_usage else []
 
     def attempt() -> RingPlan | None:
-        row = usage.load(customer_id, day)
+        row = known_rows.pop() if known_rows else usage.load(customer_id, day)
         if usage.count_expired(row, customer_id, day=day, at=at):
             return None
         text = row.calls.get(call.id)

@@ -1,8 +1,8 @@
 """Who is called: the people on duty or those that an action names, and why others are skipped."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from accounts import preferences, users
@@ -10,8 +10,9 @@ from config import dynamodb
 from staffing.schedules import on_duty
 from telephony import dialing_rules, ivr
 from telephony.calls.rota import ongoing
+from telephony.calls.rota.duty import DutyReader
 from telephony.lines import ResolvedLine
-from telephony.models import LastConversation, OngoingCall, PhonePause, PhoneVerification, caller_key
+from telephony.models import LastConversation, OngoingCall, PhonePause, PhoneVerification
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -109,11 +110,6 @@ class _Match:
     location_id: str | None = None
 
 
-def staff_on_duty(line: ResolvedLine, at: datetime, grace: timedelta) -> list[on_duty.OnDuty]:
-    """The people on duty at the line's location, then those with a shift that just ended."""
-    return on_duty.list_on_duty(line.location_id, at, customer_id=line.customer_id, grace=grace)
-
-
 def find_entrance(line: ResolvedLine, at: datetime, staff: Sequence[on_duty.OnDuty] | None) -> ivr.Entrance:
     """Where a call enters, with the people on duty; None: they are not known, so one may be.
 
@@ -129,50 +125,30 @@ def find_entrance(line: ResolvedLine, at: datetime, staff: Sequence[on_duty.OnDu
     )
 
 
-StaffFinder = Callable[[timedelta], list[on_duty.OnDuty]]
-"""`staff_on_duty` of one line at one instant, by the grace period."""
-
-
 def list_candidates(
-    line: ResolvedLine,
-    target: Mapping[str, Any],
-    at: datetime,
-    caller: str = "",
-    *,
-    find_staff: StaffFinder | None = None,
+    line: ResolvedLine, target: Mapping[str, Any], at: datetime, caller: str = "", *, duty: DutyReader | None = None
 ) -> list[RingCandidate]:
-    """The candidates of a ring action in order, with those who are skipped. Three round trips.
+    """The candidates of a ring action in order, with those who are skipped. Two round trips.
 
     A call rings users with a verified phone in the line's country who enabled ringing, have no
     break and are not in another call. ``caller``: the number of the caller, for an action that
-    rings first who talked with them last. ``find_staff``: who is on duty, if it was read before.
+    rings first who talked with them last. ``duty``: what was read of the rota before.
     Another round trip if somebody talks in a call.
     """
     if "numbers" in target:
         return [_number_candidate(number, line.country) for number in target["numbers"]]
+    duty = duty or DutyReader(line, at, caller)
     if "users" in target:
         matches = _match_named(line, target["users"])
     else:
-        matches = _match_on_duty(line, target["onDuty"], _list_on_duty(line, target["onDuty"], at, find_staff))
-    conversation_keys = _list_conversation_keys(line, target, caller)
-    user_keys = (
-        dynamodb.RecordKey(record_class, match.user.id)
-        for match in matches
-        for record_class in (PhoneVerification, OngoingCall, PhonePause)
-    )
-    records = dynamodb.batch_get([*user_keys, *conversation_keys])
+        matches = _match_on_duty(line, target["onDuty"], duty.list_staff_of(target))
+    duty.read_phones((match.user.id for match in matches), target)
+    records = duty.records
     talking = ongoing.find_talking((records.get(OngoingCall, match.user.id) for match in matches), at)
     candidates = [_to_candidate(match, records, line, at, is_talking=match.user.id in talking) for match in matches]
     candidates = _without_phones(candidates, _list_taken_phones(matches, records, talking, at))
-    conversations = (records.get(LastConversation, key.hash) for key in conversation_keys)
+    conversations = (records.get(LastConversation, key.hash) for key in duty.conversation_keys(target))
     return _limit(_put_first(candidates, {conversation.user_id for conversation in conversations if conversation}))
-
-
-def _list_conversation_keys(line: ResolvedLine, target: Mapping[str, Any], caller: str) -> list[dynamodb.RecordKey]:
-    """The key of who talked last with a caller, if an action rings them first."""
-    if not caller or target.get("onDuty", {}).get("first") != "last_spoken":
-        return []
-    return [dynamodb.RecordKey(LastConversation, caller_key(line.location_id, caller))]
 
 
 def _list_taken_phones(
@@ -258,21 +234,6 @@ def _match_on_duty(
             match = _Match(entry.user, why, why_not, entry.until, location_id if is_neighbour else None)
             matches.setdefault(entry.user.id, match)
     return list(matches.values())
-
-
-def _list_on_duty(
-    line: ResolvedLine, duty_target: Mapping[str, Any], at: datetime, find_staff: StaffFinder | None
-) -> dict[str, list[on_duty.OnDuty]]:
-    """The people on duty at the line's location, then at the others that an action names.
-
-    Who has just gone home is rung for their own location only.
-    """
-    grace = ivr.duty_grace_period(duty_target)
-    neighbours = duty_target.get("locations", ())
-    if not neighbours:
-        return {line.location_id: find_staff(grace) if find_staff else staff_on_duty(line, at, grace)}
-    graces = {line.location_id: grace} | dict.fromkeys(neighbours, timedelta(0))
-    return on_duty.list_on_duty_at(graces, at, customer_id=line.customer_id)
 
 
 def filter_reason(user: "User", duty_target: Mapping[str, Any]) -> str:

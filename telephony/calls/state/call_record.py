@@ -6,7 +6,7 @@ recorded only once; a ring plan is stored with the call, so a repeated webhook g
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -17,27 +17,31 @@ from pynamodb.expressions.update import Action
 from accounts import permissions
 from config import dynamodb, errors, journal
 from config.dynamodb import encryption, unaudited
-from config.journal.write_set import Write
 from telephony import ivr
 from telephony.calls.rota.routing import RingCandidate, RingPlan
 from telephony.calls.state import call_messages
 from telephony.calls.state.call_steps import CallEvent, CallRecording, CallStep, step_updates
 from telephony.ivr.instructions import Instruction, VoiceReply, get_language, get_voice
 from telephony.lines import ResolvedLine
-from telephony.models import Call
+from telephony.models import Call, CallOfUser
 
 ENCRYPTION_KEY_NAME = "calls"
+MAX_PEOPLE_OF_WRITE = 50
+"""People who are listed in the write that stores a call: a transaction has at most 100 actions."""
 
 
 class CallRecord:
     """A call as stored, with typed access to what the row holds as text."""
 
-    def __init__(self, row: Call) -> None:
+    def __init__(self, row: Call, *, is_new: bool = False) -> None:
         self.row = row
+        self.is_new = is_new
+        """Whether nobody has tried to store it yet."""
+        self.deferred: list[tuple[CallStep, CallEvent]] = []
+        """Steps of `defer` that are not recorded."""
 
     @property
     def id(self) -> str:
-        """Twilio's call sid."""
         return self.row.id
 
     @cached_property
@@ -132,23 +136,41 @@ class CallRecord:
         return next((event for event in self.events if event["kind"] == "callback"), None)
 
     # --- writing ----------------------------------------------------------------------------------
-    def save(self, now: datetime | None = None) -> None:
+    def save(self, now: datetime | None = None, *, people: Sequence[CallOfUser] = ()) -> bool:
         """Store a new call, or load it if another webhook stored it first. One round trip.
 
-        ``now`` is the real time, if the call began at another.
+        ``now`` is the real time, if the call began at another. ``people``: who finds the call, in
+        the same transaction. False if it was stored before.
         """
+        self.is_new = False
         if self.row.outcome != "ringing":
-            if not unaudited.create(self.row):
-                self._reload()
-            return
+            if unaudited.create(self.row):
+                return True
+            self._reload()
+            return False
         actor = permissions.system_actor(self.row.customer_id)
-        nothing = dynamodb.BatchResult({})  # is to be read: the write is not audited
+        at = now or self.row.started_at
         try:
-            with journal.write_intent(actor, now or self.row.started_at, prefetched=nothing) as write:
+            with journal.write_intent(actor, at, prefetched=call_messages.UNAUDITED) as write:
                 write.put(self.row, only_if=Call.id.does_not_exist())
+                for person in people:
+                    write.put(person)
                 call_messages.enqueue_end(write, self.id, write.at)
         except errors.Conflict:
             self._reload()
+            return False
+        return True
+
+    def defer(self, step: CallStep, event: CallEvent) -> None:
+        """Have the next `record` record this step too, in the same write, or `record_deferred`."""
+        if step not in self.steps:
+            self.deferred.append((step, event))
+
+    def record_deferred(self) -> None:
+        """Record the steps of `defer` that no other step has come after."""
+        while self.deferred:
+            step, event = self.deferred.pop()
+            self._update(step, [event])
 
     def record(
         self,
@@ -158,21 +180,69 @@ class CallRecord:
         updates: Sequence[Action] = (),
         also: Sequence[CallStep] = (),
         unless: Sequence[CallStep] = (),
+        now: datetime | None = None,
     ) -> bool:
         """Record a step and its events; False if it, or a step of ``unless``, was done before.
 
-        A call that could not be stored when it began is stored with the step. Either way the record
-        then shows the latest state of the call. The steps ``also`` are recorded with it. The people
-        of a plan are listed before it is stored, so that a plan never names somebody who does not
-        find the call.
+        A call that could not be stored when it began is stored with the step, as is a new one with
+        its first plan, ``now``. Either way the record then shows the latest state of the call. The
+        steps ``also`` are recorded with it. The people of a plan are listed before it is stored, or
+        in the same write, so that a plan never names somebody who does not find the call.
         """
         if plan and self.row.started_at:
-            ids = [candidate.id for candidate in plan.candidates]
-            duty_locations = {item.id: item.location_id for item in plan.ringable if item.location_id}
-            unaudited.write_all(puts=self.row.list_users(ids, duty_locations))
-        actions = [*step_updates(step, *events, also=also), *updates]
+            people = self._list_people(plan)
+            if self.is_new and not updates and len(people) <= MAX_PEOPLE_OF_WRITE:
+                if self._save_with(step, events, plan, also, people, now):
+                    return True
+            else:
+                unaudited.write_all(puts=people)
+        actions = list(updates)
         if plan:
             actions.append(Call.plans.set(Call.plans.append([self.encode_plan(plan, step.path)])))
+        if self.deferred:
+            (first_step, first_event), self.deferred = self.deferred[0], self.deferred[1:]
+            first_steps = {"also": [*also, first_step], "unless": [*unless, first_step]}
+            if self._update(step, [first_event, *events], actions, **first_steps):
+                return True
+            self._update(first_step, [first_event])
+        return self._update(step, events, actions, also=also, unless=unless)
+
+    def _list_people(self, plan: RingPlan) -> list[CallOfUser]:
+        """The records by which the people of a plan find the call."""
+        duty_locations = {item.id: item.location_id for item in plan.ringable if item.location_id}
+        return self.row.list_users([candidate.id for candidate in plan.candidates], duty_locations)
+
+    def _save_with(
+        self,
+        step: CallStep,
+        events: Sequence[CallEvent],
+        plan: RingPlan,
+        also: Sequence[CallStep],
+        people: Sequence[CallOfUser],
+        now: datetime | None,
+    ) -> bool:
+        """Store a new call with its first step; False if it was stored before."""
+        row = self.row
+        before = row.steps, row.events, row.plans
+        row.steps = {*(row.steps or ()), str(step), *map(str, also)}
+        row.events = [*row.events, *(orjson.dumps(event).decode() for event in events)]
+        row.plans = [*row.plans, self.encode_plan(plan, step.path)]
+        try:
+            return self.save(now, people=people)
+        except errors.Unavailable:
+            row.steps, row.events, row.plans = before
+            raise
+
+    def _update(
+        self,
+        step: CallStep,
+        events: Sequence[CallEvent],
+        updates: Sequence[Action] = (),
+        *,
+        also: Sequence[CallStep] = (),
+        unless: Sequence[CallStep] = (),
+    ) -> bool:
+        actions = [*step_updates(step, *events, also=also), *updates]
         condition = Call.id.exists() & ~Call.steps.contains(str(step))
         for other in unless:
             condition = condition & ~Call.steps.contains(str(other))
@@ -210,19 +280,6 @@ class CallRecord:
         return stored_row is not None
 
 
-def enqueue_follow_up(write: Write, call: CallRecord, *, due: datetime | None = None) -> None:
-    """Have `telephony.callbacks` decide what follows from a call: once, however often it is asked.
-
-    The id makes requests one message while none has been processed.
-    """
-    write.enqueue("telephony.follow_up_call", id=follow_up_id(call.id), due=due, call_id=call.id)
-
-
-def follow_up_id(call_id: str) -> str:
-    """The id of the message of `enqueue_follow_up`."""
-    return f"follow-up-{call_id}"
-
-
 def _read_candidate(person: Sequence[str], plan_body: Mapping[str, Any], *, phone: str = "") -> RingCandidate:
     """A candidate of a stored plan; plans of the release before do not tell the last members."""
     id, why, why_not = person
@@ -242,58 +299,3 @@ def load(call_id: str) -> CallRecord | None:
     """A call that has not expired."""
     row = dynamodb.get_record(Call, call_id)
     return CallRecord(row) if row else None
-
-
-def new_call(
-    call_id: str,
-    line: ResolvedLine,
-    *,
-    caller: str,
-    entrance: str,
-    at: datetime,
-    holiday: str | None = None,
-    is_rota_unknown: bool = False,
-) -> CallRecord:
-    """A call that begins at ``entrance`` (open, closed or holiday); not stored yet.
-
-    With ``is_rota_unknown`` its events say that the rota decides where, but could not be read.
-    """
-    events = [CallEvent(kind="entered", at=at.isoformat(), where=entrance)]
-    if holiday:
-        events[0]["holiday"] = holiday
-    if is_rota_unknown:
-        events.append(CallEvent(kind="lookup_failed", at=at.isoformat()))
-    return CallRecord(
-        Call(
-            id=call_id,
-            customer_id=line.customer_id,
-            location_id=line.location_id,
-            number=line.number,
-            caller=caller,
-            started_at=at,
-            pinned={
-                "configuration": line.configuration,
-                "location": line.location_name,
-                "zone": line.time_zone,
-                "entrance": entrance,
-            },
-            events=[orjson.dumps(event).decode() for event in events],
-            has_people=True,
-            # after the outbox deletes the recordings and the call with them
-            expires_at=int((expiry_time(at) + timedelta(days=7)).timestamp()),
-        )
-    )
-
-
-def blocked_call(call_id: str, line: ResolvedLine, *, caller: str, at: datetime) -> CallRecord:
-    """The call of a blocked caller, not stored yet: it is rejected, and does not count."""
-    call = new_call(call_id, line, caller=caller, entrance="open", at=at)
-    call.row.pinned = {**call.row.pinned, "configuration": {}}
-    call.row.outcome, call.row.steps = "blocked", {str(CallStep("refused"))}
-    call.row.events = [orjson.dumps(CallEvent(kind="blocked", at=at.isoformat())).decode()]
-    return call
-
-
-def expiry_time(started_at: datetime) -> datetime:
-    """When a call and its recordings are deleted."""
-    return started_at + timedelta(days=settings.TELEPHONY["kept_days"])

@@ -3,9 +3,10 @@
 from datetime import datetime, timedelta
 
 from config import errors
-from telephony import ivr, lines
+from telephony import ivr, line_lookup
 from telephony.calls.rota import routing
-from telephony.calls.state import call_record
+from telephony.calls.rota.duty import DutyReader
+from telephony.calls.state import call_creation, call_record
 from telephony.calls.state.call_record import CallRecord
 from telephony.lines import ResolvedLine
 from telephony.twilio.voice import CallWebhook
@@ -19,16 +20,16 @@ def load_or_store(webhook: CallWebhook) -> CallRecord | None:
     """
     if call := call_record.load(webhook.call_id):
         return call
-    line = lines.resolve_line(webhook.called_number, webhook.caller)
+    line = line_lookup.resolve_line(webhook.called_number, webhook.caller)
     if line is None or line.is_suspended or line.is_called_by_own_number:
         return None
     started_at = webhook.at - timedelta(seconds=webhook.recording_seconds or webhook.call_seconds)
     if line.is_caller_blocked:
-        call = call_record.blocked_call(webhook.call_id, line, caller=webhook.caller, at=started_at)
+        call = call_creation.blocked_call(webhook.call_id, line, caller=webhook.caller, at=started_at)
         call.save(webhook.now)
         return call
     entrance = _find_entrance(line, started_at)
-    call = call_record.new_call(
+    call = call_creation.new_call(
         webhook.call_id,
         line,
         caller=webhook.caller,
@@ -46,7 +47,7 @@ def _find_entrance(line: ResolvedLine, at: datetime) -> ivr.Entrance:
     staff = None
     if ivr.follows_rota(line.configuration):
         try:
-            staff = routing.staff_on_duty(line, at, ivr.grace_period(line.configuration))
+            staff = DutyReader(line, at).list_staff(ivr.grace_period(line.configuration))
         except errors.Unavailable:
             staff = None
     return routing.find_entrance(line, at, staff)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pynamodb.expressions.update import Action
 
 from accounts import permissions
-from config import errors, journal, outbox
+from config import dynamodb, errors, journal, outbox
 from config.journal.write_set import StaleRecord
 from telephony.calls.limits import minutes, usage
 from telephony.calls.rota import ongoing
@@ -70,7 +70,10 @@ def end_unreported_call(call_id: str, *, job: outbox.TaskContext) -> None:
 
 def _free(call: CallRecord, *, is_first: bool) -> None:
     """Free who talked in a call that has ended, and the minutes that it reserved."""
-    ongoing.end(_answerer(call), call.id)
+    dynamodb.gather(lambda: _free_minutes(call, is_first=is_first), lambda: ongoing.end(_answerer(call), call.id))
+
+
+def _free_minutes(call: CallRecord, *, is_first: bool) -> None:
     if call.has_step("counted"):
         minutes.settle(call)
     elif is_first and not minutes.settle(call) and not call.has_step("refused"):
@@ -100,9 +103,11 @@ def _store_end(call: CallRecord, at: datetime, seconds: int, now: datetime) -> b
     ]
     steps = call.row.steps
     is_unchanged = Call.id.exists() & (Call.steps == steps if steps else Call.steps.does_not_exist())
-    with journal.write_intent(permissions.system_actor(call.row.customer_id), now) as write:
+    with journal.write_intent(
+        permissions.system_actor(call.row.customer_id), now, prefetched=call_messages.UNAUDITED
+    ) as write:
         write.update(call.row, updates, only_if=is_unchanged, error=StaleRecord())
-        call_record.enqueue_follow_up(write, call, due=now + FOLLOW_UP_DELAY if was_not_met else None)
+        call_messages.enqueue_follow_up(write, call, due=now + FOLLOW_UP_DELAY if was_not_met else None)
         call_messages.complete_end(write, call.id)
         if any(done.kind in ("place", "leg") for done in call.steps):  # a phone may be called at this moment
             write.enqueue("telephony.hang_up", call_id=call.id)
@@ -114,8 +119,10 @@ def _follow_up_again(call: CallRecord, now: datetime) -> None:
     """Follow up a call that a process of 0.2.0 has ended, which followed up none."""
     if call.has_step("followed") or call.row.outcome not in ("missed", "closed", "voicemail"):
         return
-    with journal.write_intent(permissions.system_actor(call.row.customer_id), now) as write:
-        call_record.enqueue_follow_up(write, call)
+    with journal.write_intent(
+        permissions.system_actor(call.row.customer_id), now, prefetched=call_messages.UNAUDITED
+    ) as write:
+        call_messages.enqueue_follow_up(write, call)
 
 
 def _unanswered_outcome(call: CallRecord) -> str:
@@ -146,6 +153,9 @@ def record_unconnected(
     updates = [*step_updates(step, event), *updates, *not_answered(_unanswered_outcome(call))]
     is_first = Call.steps.contains(str(ENDED)) & ~Call.steps.contains(str(step))
     actor = permissions.system_actor(call.row.customer_id)
-    with suppress(errors.Conflict), journal.write_intent(actor, now) as write:  # a repeated webhook
+    with (
+        suppress(errors.Conflict),
+        journal.write_intent(actor, now, prefetched=call_messages.UNAUDITED) as write,
+    ):  # a repeated webhook
         write.update(call.row, updates, only_if=is_first)
-        call_record.enqueue_follow_up(write, call)
+        call_messages.enqueue_follow_up(write, call)

@@ -6,53 +6,53 @@ or the rota fails, the call goes to voicemail or on to the next step, never to s
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 
-from config import dynamodb
-from telephony import callers, ivr, lines
+from telephony import ivr
 from telephony.calls import recordings
-from telephony.calls.limits import concurrency, minutes
-from telephony.calls.limits.concurrency import Admission
-from telephony.calls.rota import ongoing, routing
+from telephony.calls.limits import minutes
+from telephony.calls.rota import ongoing
 from telephony.calls.speech import Speech
-from telephony.calls.state import call_record
+from telephony.calls.state import call_creation
 from telephony.calls.state.call_record import CallRecord
 from telephony.calls.state.call_steps import CallEvent, CallStep
-from telephony.calls.state.lookups import load_call_of_caller, look_up_rota, within_budget
-from telephony.calls.webhooks import promises, ring_all, ringing
+from telephony.calls.state.lookups import load_call_of_caller, within_budget
+from telephony.calls.webhooks import arrival, promises, ring_all, ringing
+from telephony.calls.webhooks.arrival import Arrival
+from telephony.calls.webhooks.ringing import NOTHING, Known
 from telephony.ivr import instructions
 from telephony.ivr.instructions import Hangup, Instruction, Prompt, Reject, VoiceReply
 from telephony.ivr.phrases import get_phrase
-from telephony.lines import ResolvedLine
 from telephony.twilio.voice import CallWebhook
-
-STEPS_BY_ADMISSION = {
-    Admission.RING: {"counted"},
-    Admission.MESSAGE: {"counted", "refused"},
-    Admission.NONE: {"refused"},
-}
-"""The steps of a call that begins."""
 
 
 # --- a new call -----------------------------------------------------------------------------------
 def handle_incoming(webhook: CallWebhook) -> VoiceReply:
     """Answer a call to a number: greet, then follow the actions from its entrance on."""
-    lookup = within_budget(_look_up, webhook)
+    lookup = within_budget(webhook, arrival.look_up, webhook)
     if lookup is None:
         return handle_failure()
     call, line = lookup
+    known = Known()
     if call is None:
         if line is None:
             return VoiceReply([Prompt(get_phrase("not_in_service", "en")), Hangup()])
         if line.is_suspended or line.is_called_by_own_number:
             language = instructions.get_language(line.configuration)
             return VoiceReply([Prompt(get_phrase("calls_refused", language)), Hangup()], language)
-        call = (
-            call_record.blocked_call(webhook.call_id, line, caller=webhook.caller, at=webhook.at)
-            if line.is_caller_blocked
-            else _create_call(webhook, line)
-        )
-        within_budget(call.save, webhook.now)
+        if line.is_caller_blocked:
+            call = call_creation.blocked_call(webhook.call_id, line, caller=webhook.caller, at=webhook.at)
+        else:
+            arriving = Arrival(webhook, line)
+            call = arriving.decide()
+            known = Known(arriving.duty, arriving.usage)
+    entrance, reply = call.entrance, _answer(call, webhook, known)
+    if call.is_new:
+        within_budget(webhook, call.save, webhook.now)
+    return reply if call.entrance == entrance else _answer(call, webhook)
+
+
+def _answer(call: CallRecord, webhook: CallWebhook, known: Known = NOTHING) -> VoiceReply:
+    """The first reply of a call."""
     if call.row.outcome == "blocked":
         return call.reply([Reject()])
     if call.has_step("refused") and not call.has_step("counted"):
@@ -61,45 +61,7 @@ def handle_incoming(webhook: CallWebhook) -> VoiceReply:
     greeting = instructions.greeting(call.configuration)
     if call.has_step("refused"):
         return _reply(call, [*greeting, *instructions.fallback(call.configuration, call.entrance)], webhook)
-    return _continue_at(call, call.entrance, webhook, greeting)
-
-
-def _look_up(webhook: CallWebhook) -> tuple[CallRecord | None, ResolvedLine | None]:
-    call, line = dynamodb.gather(
-        lambda: call_record.load(webhook.call_id), lambda: lines.resolve_line(webhook.called_number, webhook.caller)
-    )
-    return call, line
-
-
-def _create_call(webhook: CallWebhook, line: ResolvedLine) -> CallRecord:
-    """A call that begins, not stored yet; it rings nobody if there are too many at once.
-
-    While calls cannot be counted, they are taken.
-    """
-    caller = webhook.caller if callers.is_phone_number(webhook.caller) else ""
-    identity = {"location_id": line.location_id, "caller": caller}
-    admission = within_budget(concurrency.begin, line.customer_id, webhook.call_id, webhook.at, **identity)
-    is_ringing = admission in (Admission.RING, None)
-    entrance = _find_entrance(line, webhook.at) if is_ringing else ivr.Entrance("open", "")
-    call = call_record.new_call(
-        webhook.call_id,
-        line,
-        caller=webhook.caller,
-        entrance=entrance.name,
-        at=webhook.at,
-        holiday=entrance.holiday,
-        is_rota_unknown=entrance.is_rota_unknown,
-    )
-    call.row.steps = STEPS_BY_ADMISSION[admission] if admission else None
-    return call
-
-
-def _find_entrance(line: ResolvedLine, at: datetime) -> ivr.Entrance:
-    """Where a call enters. While the rota cannot be read, the line is open, on holidays too."""
-    staff = None
-    if ivr.follows_rota(line.configuration):
-        staff = look_up_rota(line, routing.staff_on_duty, line, at, ivr.grace_period(line.configuration))
-    return routing.find_entrance(line, at, staff)
+    return _continue_at(call, call.entrance, webhook, greeting, known)
 
 
 def handle_failure() -> VoiceReply:
@@ -109,11 +71,13 @@ def handle_failure() -> VoiceReply:
 
 def _reply(call: CallRecord, reply_instructions: list[Instruction], webhook: CallWebhook, path: str = "") -> VoiceReply:
     """A reply with texts of the configuration, as they are spoken at this moment at a path."""
-    return call.reply(Speech.of_call(call.line, webhook.at, path).fill_in_all(reply_instructions))
+    return call.reply(Speech.of_call(call.line, webhook, path).fill_in_all(reply_instructions))
 
 
 # --- following the configuration ------------------------------------------------------------------
-def _continue_at(call: CallRecord, path: str, webhook: CallWebhook, greeting: Sequence[Instruction] = ()) -> VoiceReply:
+def _continue_at(
+    call: CallRecord, path: str, webhook: CallWebhook, greeting: Sequence[Instruction] = (), known: Known = NOTHING
+) -> VoiceReply:
     """The reply from an action on, up to one that waits for the caller or a phone."""
     spoken = [*greeting]
     while action := call.action(path):
@@ -122,14 +86,16 @@ def _continue_at(call: CallRecord, path: str, webhook: CallWebhook, greeting: Se
             if "then" not in action:
                 return _reply(call, [*spoken, Hangup()], webhook, path)
             path = f"{path}/then"
-        elif next_instructions := _start_action(call, path, action, webhook):
+        elif next_instructions := _start_action(call, path, action, webhook, known):
             return _reply(call, [*spoken, *next_instructions], webhook, path)
         else:
             path = f"{path}/otherwise"
     return _reply(call, [*spoken, *instructions.fallback(call.configuration, path)], webhook, path)
 
 
-def _start_action(call: CallRecord, path: str, action: ivr.IvrAction, webhook: CallWebhook) -> list[Instruction]:
+def _start_action(
+    call: CallRecord, path: str, action: ivr.IvrAction, webhook: CallWebhook, known: Known
+) -> list[Instruction]:
     """The instructions of an action; none if there is nobody to ring, or to call back.
 
     Nobody is rung for a caller who has gone, who is promised nothing either.
@@ -138,8 +104,12 @@ def _start_action(call: CallRecord, path: str, action: ivr.IvrAction, webhook: C
     if is_gone and action["type"] in ("ring", "callback") and not (call.plan(path) or call.promise):
         return [Hangup()]
     if action["type"] == "ring":
-        return ringing.start(call, path, action, webhook.at)
+        return ringing.start(call, path, action, webhook, known)
     if action["type"] == "callback":
+        if call.is_new:
+            within_budget(webhook, call.save, webhook.now)
+        if call.deferred:
+            within_budget(webhook, call.record_deferred)
         return promises.promise(call, path, action, webhook)
     if action["type"] == "menu":
         return instructions.menu(action, path, 0)
@@ -156,11 +126,15 @@ def handle_key(webhook: CallWebhook) -> VoiceReply:
     if action is None or action["type"] != "menu":
         return _reply(call, instructions.fallback(call.configuration, path), webhook)
     event = CallEvent(kind="key", at=webhook.at.isoformat(), key=webhook.digit or None)
-    within_budget(call.record, CallStep("key", path, attempt), event)
+    call.defer(CallStep("key", path, attempt), event)
     next_target = ivr.resolve_key(action, path, webhook.digit, attempt)
     if isinstance(next_target, int):
-        return _reply(call, instructions.menu(action, path, next_target), webhook, path)
-    return _continue_at(call, next_target, webhook)
+        reply = _reply(call, instructions.menu(action, path, next_target), webhook, path)
+    else:
+        reply = _continue_at(call, next_target, webhook)
+    if call.deferred:
+        within_budget(webhook, call.record_deferred)
+    return reply
 
 
 def handle_dial_ended(webhook: CallWebhook) -> VoiceReply:
@@ -170,18 +144,19 @@ def handle_dial_ended(webhook: CallWebhook) -> VoiceReply:
     """
     call, path, number = load_call_of_caller(webhook), webhook.path, webhook.number
     was_accepted = call.has_step("accept", path, number)
-    if (was_accepted or webhook.is_bridged) and (candidate := call.ringing_candidate(path, number)):
-        within_budget(ongoing.end, candidate.id, call.id)
+    candidate = call.ringing_candidate(path, number) if was_accepted or webhook.is_bridged else None
     if webhook.is_bridged or (was_accepted and not webhook.is_unbridged):
-        within_budget(ringing.record_conversation, call, webhook)
+        within_budget(webhook, ringing.end_conversation, call, candidate, webhook)
         return VoiceReply([Hangup()])
+    if candidate:
+        within_budget(webhook, ongoing.end, candidate.id, call.id)
     next_instructions = [] if _is_late(call, path, number) else ringing.continue_sequence(call, webhook)
     if _is_late(call, path, number):
-        within_budget(ringing.record_last_phone, call, webhook)
+        within_budget(webhook, ringing.record_last_phone, call, webhook)
         next_instructions = [Hangup()]
     if next_instructions:
         return _reply(call, next_instructions, webhook)
-    within_budget(minutes.settle, call)
+    within_budget(webhook, minutes.settle, call)
     return _continue_at(call, f"{path}/otherwise", webhook)
 
 
@@ -196,12 +171,12 @@ def handle_wait(webhook: CallWebhook) -> VoiceReply:
     if call.action(path) is None:
         return _reply(call, instructions.fallback(call.configuration, path), webhook)
     if ring_all.is_ringing_over(call, webhook):
-        within_budget(ring_all.close_ringing, call, path, webhook.now)
+        within_budget(webhook, ring_all.close_ringing, call, path, webhook.now)
     if ring_all.is_answered(call, path):
         return call.reply([ring_all.conference_instruction(call, path)])
     if ring_all.is_ringing_closed(call, path):
-        within_budget(ring_all.take_back_answer, call, path)
-        within_budget(minutes.settle, call)
+        within_budget(webhook, ring_all.take_back_answer, call, path)
+        within_budget(webhook, minutes.settle, call)
         return _continue_at(call, f"{path}/otherwise", webhook)
     return call.reply(ring_all.waiting_instructions(path, webhook.number + 1, since=webhook.since))
 
@@ -209,5 +184,5 @@ def handle_wait(webhook: CallWebhook) -> VoiceReply:
 def handle_bye(webhook: CallWebhook) -> VoiceReply:
     """The caller finished a voicemail, or a conference ended."""
     if webhook.path and webhook.recording_sid:
-        within_budget(recordings.receive, webhook, kind="voicemail")
+        within_budget(webhook, recordings.receive, webhook, kind="voicemail")
     return VoiceReply([Hangup()])

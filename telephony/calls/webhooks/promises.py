@@ -10,7 +10,7 @@ from telephony import dialing_rules, ivr
 from telephony.calls.limits import minutes
 from telephony.calls.rota.next_opening import find_next_opening
 from telephony.calls.speech import Speech
-from telephony.calls.state import call_record
+from telephony.calls.state import call_messages, call_record
 from telephony.calls.state.call_record import CallRecord
 from telephony.calls.state.call_steps import CallEvent, CallStep, promised_time, step_updates
 from telephony.calls.state.lookups import look_up_rota, within_budget
@@ -45,9 +45,9 @@ def _store(call: CallRecord, path: str, webhook: CallWebhook) -> CallEvent | Non
     If no time is found, there is none: the follow-up of the call chooses it.
     """
     event = CallEvent(kind="callback", at=webhook.at.isoformat(), path=path)
-    if due := look_up_rota(call.line, find_due, call, webhook.at, path):
+    if due := look_up_rota(webhook, call.line, find_due, call, webhook.at, path):
         event["due"] = due.isoformat()
-    return within_budget(_write, call, CallStep("asked", path), event, webhook.now)
+    return within_budget(webhook, _write, call, CallStep("asked", path), event, webhook.now)
 
 
 def find_due(call: CallRecord, at: datetime, path: str = "") -> datetime | None:
@@ -100,9 +100,11 @@ def _write(call: CallRecord, step: CallStep, event: CallEvent, now: datetime) ->
     """
     is_first = Call.id.exists() & ~Call.steps.contains(str(step))
     try:
-        with journal.write_intent(permissions.system_actor(call.row.customer_id), now) as write:
+        with journal.write_intent(
+            permissions.system_actor(call.row.customer_id), now, prefetched=call_messages.UNAUDITED
+        ) as write:
             write.update(call.row, step_updates(step, event), only_if=is_first)
-            call_record.enqueue_follow_up(write, call)
+            call_messages.enqueue_follow_up(write, call)
     except errors.Conflict:  # a repeated webhook was faster
         stored_call = call_record.load(call.id)
         return stored_call.promise if stored_call else None

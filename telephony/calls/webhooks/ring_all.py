@@ -12,15 +12,15 @@ from datetime import datetime
 from django.conf import settings
 
 from accounts import permissions
-from config import errors, journal, outbox
+from config import dynamodb, errors, journal, outbox
 from telephony import ivr
 from telephony.calls.limits import minutes
 from telephony.calls.rota import ongoing
 from telephony.calls.rota.routing import RingCandidate, RingPlan
-from telephony.calls.state import call_record, call_steps
+from telephony.calls.state import call_messages, call_record, call_steps
 from telephony.calls.state.call_record import CallRecord
 from telephony.calls.state.call_steps import ENDED, CallEvent, CallStep
-from telephony.calls.state.lookups import load_call, within_budget
+from telephony.calls.state.lookups import attempt, load_call, within_budget
 from telephony.calls.webhooks.screening import ANSWER_KEY, PAUSE_KEY, ask_for_key, end_reason, pause_candidate
 from telephony.ivr import instructions
 from telephony.ivr.instructions import Hangup, Instruction, JoinConference, Prompt, Redirect, VoiceReply
@@ -37,10 +37,13 @@ EXTRA_WAIT_SECONDS = 18
 """Wait beyond the ringing: Twilio adds some, and who has just picked up hears the screening."""
 
 
-def call_phones(call: CallRecord, path: str, plan: RingPlan, at: datetime) -> None:
-    """Call every phone of a plan, unless a repeated webhook already did or the caller hung up."""
+def call_phones(call: CallRecord, path: str, plan: RingPlan, at: datetime, *, is_recorded: bool) -> None:
+    """Call every phone of a plan, unless another webhook already did or the caller hung up.
+
+    ``is_recorded``: whether this webhook has stored with the plan that it calls them.
+    """
     ringing_events = [call_steps.ringing_event(candidate, at) for candidate in plan.ringable]
-    if not call.record(CallStep("place", path), *ringing_events, unless=(ENDED,)):
+    if not is_recorded and not call.record(CallStep("place", path), *ringing_events, unless=(ENDED,)):
         return
     action = call.action(path) or {}
     base_url = f"{settings.PUBLIC_BASE_URL}/telephony/voice/"
@@ -144,7 +147,7 @@ def handle_leg_pick_up(webhook: CallWebhook) -> VoiceReply:
         if candidate.answers_without_key:
             notice = instructions.connection_notice(call.configuration)
             return _join(call, candidate, webhook, notice=notice)
-        within_budget(call.record, CallStep("picked_up", webhook.path, webhook.number))
+        within_budget(webhook, call.record, CallStep("picked_up", webhook.path, webhook.number))
     return ask_for_key(call, webhook, next_webhook="joined")
 
 
@@ -180,11 +183,13 @@ def _join(
         phrase = "gone" if answering_leg is None else "taken"
         return call.reply([Prompt(get_phrase(phrase, language)), Hangup()])
     if is_first:
-        with suppress(errors.Unavailable):  # otherwise the other legs end by themselves after their ringing time
-            enqueue_leg_hangup(call, webhook.now)
-        with suppress(errors.Unavailable):  # otherwise other calls ring them meanwhile
-            longest = (call.plan(path) or RingPlan()).minutes
-            ongoing.begin(candidate.id, call.id, minutes=longest, at=webhook.at)
+        longest = (call.plan(path) or RingPlan()).minutes
+        dynamodb.gather(
+            # otherwise the other legs end by themselves after their ringing time
+            lambda: attempt(enqueue_leg_hangup, call, webhook.now),
+            # otherwise other calls ring them meanwhile
+            lambda: attempt(ongoing.begin, candidate.id, call.id, minutes=longest, at=webhook.at),
+        )
     return call.reply([*notice, conference_instruction(call, path)])
 
 
@@ -192,8 +197,11 @@ def handle_leg_ended(webhook: CallWebhook) -> None:
     """A leg ended. Raises `errors.Unavailable`."""
     if call := call_record.load(webhook.call_id):
         reason = end_reason(call, webhook)
+        has_answered = _answering_leg(call, webhook.path) == webhook.number
         _record_leg_end(call, webhook.path, webhook.number, reason, webhook.at, webhook.call_seconds)
-        minutes.settle(call)
+        candidate = call.ringing_candidate(webhook.path, webhook.number) if has_answered else None
+        user_id = candidate.id if candidate else None
+        dynamodb.gather(lambda: minutes.settle(call), lambda: ongoing.end(user_id, call.id))
 
 
 def _record_leg_end(call: CallRecord, path: str, number: int, reason: str, at: datetime, seconds: int = 0) -> None:
@@ -203,14 +211,14 @@ def _record_leg_end(call: CallRecord, path: str, number: int, reason: str, at: d
         new_events = [] if has_answered else [call_steps.not_taken_event(candidate, reason, at)]
         used = [Call.leg_minutes.add(minutes.to_minutes(seconds))]
         call.record(CallStep("left", path, number), *new_events, updates=used)
-        if has_answered:
-            ongoing.end(candidate.id, call.id)
 
 
 def enqueue_leg_hangup(call: CallRecord, at: datetime) -> None:
     """End the legs that nobody needs any more, in the background."""
     if any(step.kind == "leg" for step in call.steps):
-        with journal.write_intent(permissions.system_actor(call.row.customer_id), at) as write:
+        with journal.write_intent(
+            permissions.system_actor(call.row.customer_id), at, prefetched=call_messages.UNAUDITED
+        ) as write:
             write.enqueue("telephony.hang_up", call_id=call.id)
 
 

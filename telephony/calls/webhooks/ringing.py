@@ -4,14 +4,18 @@ Ringing in turn ends after the action's `maxRingSeconds` by the clock of the cal
 declines at once leaves their time to the others. The query of each webhook says when it began.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from pynamodb.expressions.update import Action
 
+from config import dynamodb
 from telephony import callers, ivr
 from telephony.calls.limits import minutes
-from telephony.calls.rota import routing
-from telephony.calls.rota.routing import RingPlan
+from telephony.calls.rota import ongoing, routing
+from telephony.calls.rota.duty import DutyReader
+from telephony.calls.rota.routing import RingCandidate, RingPlan
 from telephony.calls.state import call_steps
 from telephony.calls.state.call_record import CallRecord
 from telephony.calls.state.call_steps import ENDED, CallEvent, CallStep
@@ -20,46 +24,75 @@ from telephony.calls.webhooks import ending, ring_all, screening
 from telephony.ivr import instructions
 from telephony.ivr.instructions import DialNumber, Instruction
 from telephony.ivr.webhook_paths import instant_parameter, webhook_path
-from telephony.models import Call, EventKind
+from telephony.models import Call, EventKind, Usage
 from telephony.twilio.voice import CallWebhook
 
 MIN_RING_SECONDS = 5
 """What a phone rings at least, or not at all."""
 
 
-def start(call: CallRecord, path: str, action: ivr.IvrAction, at: datetime) -> list[Instruction]:
+@dataclass(frozen=True)
+class Known:
+    """What a webhook knows already when it comes to a ring action."""
+
+    duty: DutyReader | None = None
+    """Set if the rota was read: it is not asked any more."""
+    usage: Usage | None = None
+    """The row of the day in which the call is counted."""
+
+
+NOTHING = Known()
+
+
+def start(call: CallRecord, path: str, action: ivr.IvrAction, webhook: CallWebhook, known: Known) -> list[Instruction]:
     """Ring the target of an action; no instructions if there is no phone to ring."""
     is_sequence = action.get("strategy", "sequence") == "sequence"
-    plan = call.plan(path) or _create_plan(call, path, action, at, is_sequence=is_sequence)
+    plan, is_first = call.plan(path), False
+    if plan is None:
+        plan, is_first = _create_plan(call, path, action, webhook, known, is_sequence=is_sequence)
     if plan.lookup_failed:
         return instructions.fallback(call.configuration, path)
     if not plan.ringable:
         return []
     if is_sequence:
-        return [_dial(call, path, plan, 0, since=at, seconds=ivr.ring_seconds(action))]
-    within_budget(ring_all.call_phones, call, path, plan, at)
-    return ring_all.waiting_instructions(path, 0, since=at)
+        return [_dial(call, path, plan, 0, since=webhook.at, seconds=ivr.ring_seconds(action))]
+    within_budget(webhook, ring_all.call_phones, call, path, plan, webhook.at, is_recorded=is_first)
+    return ring_all.waiting_instructions(path, 0, since=webhook.at)
 
 
-def _create_plan(call: CallRecord, path: str, action: ivr.IvrAction, at: datetime, *, is_sequence: bool) -> RingPlan:
-    """Create and store the ring plan of an action; a repeated webhook uses the stored one."""
-    plan = look_up_rota(call.line, _plan_ringing, call, path, action, at, is_sequence=is_sequence) or RingPlan(
-        lookup_failed=True
-    )
+def _create_plan(
+    call: CallRecord, path: str, action: ivr.IvrAction, webhook: CallWebhook, known: Known, *, is_sequence: bool
+) -> tuple[RingPlan, bool]:
+    """Create and store the ring plan of an action; a repeated webhook uses the stored one.
+
+    Whether this webhook has stored it, and with it that all its phones are called.
+    """
+    at = webhook.at
+    plan_ringing = partial(_plan_ringing, call, path, action, at, known, is_sequence=is_sequence)
+    needs_rota = known.duty is None and "onDuty" in action["target"]
+    plan = look_up_rota(webhook, call.line, plan_ringing) if needs_rota else within_budget(webhook, plan_ringing)
+    plan = plan or RingPlan(lookup_failed=True)
     outcome: EventKind = "planned" if plan.ringable else "nobody_to_ring"
     new_events = [CallEvent(kind="lookup_failed" if plan.lookup_failed else outcome, at=at.isoformat())]
-    if is_sequence and plan.ringable:
-        new_events.append(call_steps.ringing_event(plan.ringable[0], at))
-    within_budget(call.record, CallStep("plan", path), *new_events, plan=plan)
-    return call.plan(path) or plan
+    ringing_now = plan.ringable[:1] if is_sequence else plan.ringable
+    new_events += [call_steps.ringing_event(candidate, at) for candidate in ringing_now]
+    placed = [] if is_sequence or not plan.ringable else [CallStep("place", path)]
+    step, unless = CallStep("plan", path), [ENDED, *placed] if placed else []
+    is_first = within_budget(
+        webhook, call.record, step, *new_events, plan=plan, also=placed, unless=unless, now=webhook.now
+    )
+    return call.plan(path) or plan, bool(is_first)
 
 
-def _plan_ringing(call: CallRecord, path: str, action: ivr.IvrAction, at: datetime, *, is_sequence: bool) -> RingPlan:
+def _plan_ringing(
+    call: CallRecord, path: str, action: ivr.IvrAction, at: datetime, known: Known, *, is_sequence: bool
+) -> RingPlan:
     """Whom a ring action rings: nobody if too few of the customer's call minutes are left."""
-    plan = RingPlan(routing.list_candidates(call.line, action["target"], at, str(call.row.caller or "")))
+    caller = str(call.row.caller or "")
+    plan = RingPlan(routing.list_candidates(call.line, action["target"], at, caller, duty=known.duty))
     if not plan.ringable:
         return plan
-    return minutes.reserve(call, path, plan, is_sequence=is_sequence, at=at)
+    return minutes.reserve(call, path, plan, is_sequence=is_sequence, at=at, known_usage=known.usage)
 
 
 def _dial(call: CallRecord, path: str, plan: RingPlan, number: int, *, since: datetime, seconds: int) -> Instruction:
@@ -103,14 +136,20 @@ def continue_sequence(call: CallRecord, webhook: CallWebhook) -> list[Instructio
         new_events.append(call_steps.ringing_event(plan.ringable[number + 1], webhook.at))
     updates = [_used_minutes(webhook), *(call_steps.not_answered("ringing") if was_accepted else [])]
     also = [CallStep("closed", path)] if is_time_over else []
-    within_budget(call.record, step, *new_events, updates=updates, also=also, unless=(ENDED,))
+    within_budget(webhook, call.record, step, *new_events, updates=updates, also=also, unless=(ENDED,))
     if not has_next or is_time_over:
         return []
     seconds = min(ivr.ring_seconds(action), seconds_left)
     return [_dial(call, path, plan, number + 1, since=since, seconds=seconds)]
 
 
-def record_conversation(call: CallRecord, webhook: CallWebhook) -> None:
+def end_conversation(call: CallRecord, candidate: RingCandidate | None, webhook: CallWebhook) -> None:
+    """Store that a phone in turn is over, whose owner talked with the caller; free the owner."""
+    user_id = candidate.id if candidate else None
+    dynamodb.gather(lambda: _record_conversation(call, webhook), lambda: ongoing.end(user_id, call.id))
+
+
+def _record_conversation(call: CallRecord, webhook: CallWebhook) -> None:
     """Record that a phone in turn, whose owner talked with the caller, is over.
 
     They answered, also if that could not be stored, or the caller seemed to have gone before.

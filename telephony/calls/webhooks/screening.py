@@ -14,7 +14,7 @@ from telephony.calls.rota import ongoing
 from telephony.calls.rota.routing import RingCandidate, RingPlan
 from telephony.calls.state.call_record import CallRecord
 from telephony.calls.state.call_steps import ENDED, CallEvent, CallStep, step_updates
-from telephony.calls.state.lookups import load_call, within_budget
+from telephony.calls.state.lookups import attempt, load_call, within_budget
 from telephony.ivr import instructions
 from telephony.ivr.instructions import ConnectCall, Hangup, Prompt, VoiceReply
 from telephony.ivr.phrases import get_phrase
@@ -74,11 +74,23 @@ def _accept(call: CallRecord, candidate: RingCandidate, webhook: CallWebhook) ->
     """
     event = CallEvent(kind="accepted", at=webhook.at.isoformat(), who=candidate.id)
     step, dialled = (CallStep(kind, webhook.path, webhook.number) for kind in ("accept", "dialled"))
-    if within_budget(call.record_answer, step, event, unless=(ENDED, dialled)):
-        longest = (call.plan(webhook.path) or RingPlan()).minutes
-        within_budget(ongoing.begin, candidate.id, call.id, minutes=longest, at=webhook.at)
-        return True
-    return ENDED not in call.steps and dialled not in call.steps
+    longest = (call.plan(webhook.path) or RingPlan()).minutes
+
+    def store() -> bool:
+        is_first, _ = dynamodb.gather(
+            lambda: call.record_answer(step, event, unless=(ENDED, dialled)),
+            lambda: attempt(ongoing.begin, candidate.id, call.id, minutes=longest, at=webhook.at),
+        )
+        if not is_first and _is_over(call, dialled):
+            ongoing.end(candidate.id, call.id)
+        return bool(is_first)
+
+    return bool(within_budget(webhook, store)) or not _is_over(call, dialled)
+
+
+def _is_over(call: CallRecord, dialled: CallStep) -> bool:
+    """Whether the caller, or who picked up, has hung up."""
+    return ENDED in call.steps or dialled in call.steps
 
 
 def _say_caller_is_gone(call: CallRecord) -> VoiceReply:
@@ -91,7 +103,7 @@ def pause_candidate(call: CallRecord, candidate: RingCandidate | None, webhook: 
     if candidate is None or not _is_user(candidate):
         return VoiceReply([Hangup()])
     step = CallStep("paused", webhook.path, webhook.number)
-    is_paused = step in call.steps or within_budget(_pause, call, candidate, step, webhook.at)
+    is_paused = step in call.steps or within_budget(webhook, _pause, call, candidate, step, webhook.at)
     phrase = get_phrase("paused" if is_paused else "not_paused", instructions.get_language(call.configuration))
     return call.reply([Prompt(phrase.format(minutes=phone_pauses.KEY_MINUTES)), Hangup()])
 

@@ -14,7 +14,7 @@ import pytest
 from config import dynamodb, outbox
 from config.audit import reader, verification
 from config.journal import write_intent
-from telephony.calls.state import call_record
+from telephony.calls.state import call_messages
 from telephony.models import Call, Callback, OpenCallback, caller_key
 from tests.support.crash_harness import CRASH_MODES, CrashHarness, is_worth_trying
 from tests.support.proxy import FaultPlan
@@ -58,7 +58,7 @@ def miss_call(test_users: UserFixtures) -> CallbackCase:
     """A missed call whose follow-up waits in the outbox."""
     call = store_missed_call(test_users.boston_number)
     with write_intent(outbox_job(test_users.customer.id).author, now()) as write:
-        call_record.enqueue_follow_up(write, call)
+        call_messages.enqueue_follow_up(write, call)
     return CallbackCase(call.id)
 
 

@@ -14,7 +14,7 @@ from config import costs, dynamodb, journal, outbox
 from config.audit import reader
 from config.dynamodb import unaudited
 from telephony.callbacks import opening
-from telephony.calls.state import call_record
+from telephony.calls.state import call_messages, call_record
 from telephony.calls.webhooks import ending
 from telephony.models import Call, OpenCallback, caller_key
 from telephony.twilio import voice
@@ -133,7 +133,7 @@ def enqueue_again(call: PlayedCall) -> None:
     record = call_record.load(call.id)
     assert record
     with journal.write_intent(permissions.system_actor(record.row.customer_id), now()) as write:
-        call_record.enqueue_follow_up(write, record)
+        call_messages.enqueue_follow_up(write, record)
 
 
 @pytest.mark.parametrize("parameters", [{"hangUpAfter": 2}, {"from": ""}], ids=["too short", "withheld"])

@@ -16,6 +16,7 @@ from staffing.recurrence.rules import RecurrenceRule
 from staffing.schedules import save
 from telephony import ivr, lines
 from telephony.calls.rota import next_opening, routing
+from telephony.calls.rota.duty import DutyReader
 from telephony.lines import ResolvedLine
 from telephony.models import PhonePause
 from tests.support.bulk import put_records
@@ -67,7 +68,7 @@ def _is_answered(line: ResolvedLine, at: datetime) -> bool:
     configuration = line.configuration
     staff = None
     if ivr.follows_rota(configuration):
-        staff = routing.staff_on_duty(line, at, ivr.grace_period(configuration))
+        staff = DutyReader(line, at).list_staff(ivr.grace_period(configuration))
     if routing.find_entrance(line, at, staff).name != "open":
         return False
     actions = [action for _, action in ivr.iter_actions({"open": configuration["open"]}) if action["type"] == "ring"]
@@ -208,7 +209,7 @@ def test_looking_ahead_costs_about_what_looking_up_costs(
     ):
         resolved = _resolve(line, **changes)
         with costs.measure() as looking_up:
-            routing.staff_on_duty(resolved, at, timedelta(0))
+            DutyReader(resolved, at).list_staff(timedelta(0))
         with costs.measure() as looking_ahead:
             assert next_opening.find_next_opening(resolved, at) == expected
         figures.append((looking_up.cpu_seconds, looking_ahead.cpu_seconds, looking_ahead.round_trips))
@@ -244,7 +245,7 @@ def test_what_looking_ahead_costs_grows_with_those_who_can_be_called(
     look_up_seconds, look_ahead_seconds = [], []
     for _ in range(3):  # the least of three: a collection of garbage takes longer than either
         with costs.measure() as looking_up:
-            routing.staff_on_duty(resolved, at, timedelta(0))
+            DutyReader(resolved, at).list_staff(timedelta(0))
         with costs.measure() as looking_ahead:
             assert next_opening.find_next_opening(resolved, at) == datetime(2031, 7, 3, 5, tzinfo=UTC)
         look_up_seconds.append(looking_up.cpu_seconds)

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from accounts.models import User
 from config import dynamodb
-from telephony import lines
+from telephony import line_lookup
 from telephony.calls.rota import ongoing, routing
 from telephony.models import OngoingCall
 from tests.emulators.twilio.phones import sign_webhook
@@ -52,7 +52,7 @@ def replay(call: PlayedCall, sid: str, *names: str) -> None:
 
 def reason_now(line: LineFixture, user: User, minutes: float = 5) -> str:
     """Why a call some minutes after noon would not ring a user; empty if it would."""
-    resolved = lines.resolve_line(line.number)
+    resolved = line_lookup.resolve_line(line.number)
     assert resolved
     candidates = routing.list_candidates(resolved, {"onDuty": {}}, WEDNESDAY_NOON + timedelta(minutes=minutes))
     return next(candidate.why_not for candidate in candidates if candidate.id == user.id)

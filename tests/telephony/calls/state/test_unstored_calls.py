@@ -8,9 +8,9 @@ import httpx
 import pytest
 from django.conf import settings
 
-from telephony import lines
+from telephony import line_lookup
 from telephony.calls.rota.routing import RingCandidate, RingPlan
-from telephony.calls.state import call_record
+from telephony.calls.state import call_creation, call_record
 from telephony.calls.state.call_steps import CallEvent, CallStep
 from telephony.models import Call
 from tests.emulators.twilio.phones import sign_webhook
@@ -105,9 +105,9 @@ def test_a_caller_who_hangs_up_is_seen(
 def test_the_next_step_stores_the_call(line: LineFixture, sid: str, test_users: UserFixtures) -> None:
     """A plan that could not be stored rang people who did not find the call."""
     user, phone = line.put_on_duty(*local_times_around(WEDNESDAY_NOON))
-    resolved = lines.resolve_line(line.number)
+    resolved = line_lookup.resolve_line(line.number)
     assert resolved
-    call = call_record.new_call(sid, resolved, caller=PHONE, entrance="open", at=WEDNESDAY_NOON)
+    call = call_creation.new_call(sid, resolved, caller=PHONE, entrance="open", at=WEDNESDAY_NOON)
     plan = RingPlan([RingCandidate(user.id, user.name, "on_duty", phone=phone)])
     event = CallEvent(kind="planned", at=WEDNESDAY_NOON.isoformat())
 
