@@ -1,5 +1,6 @@
 """What webhooks of calls cost: reads and writes, and how many of them follow each other."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -138,3 +139,17 @@ def test_a_blocked_caller(call: Callable[..., WatchedCall]) -> None:
     assert watched.line.test_users.ann.post("/blockedCaller", body).status_code == 201
 
     watched.assert_cost("a blocked caller", trips=2, calls=2, says="<Reject")
+
+
+def test_a_caller_waits_once_for_a_rota_that_does_not_answer(call: Callable[..., WatchedCall]) -> None:
+    """It was asked for the entrance and for the ring plan, for two seconds each."""
+    watched = call()
+
+    with watched.env.apply_plan(FaultPlan(always={"dynamodb Query": "hang"})):
+        began_at = time.monotonic()
+        answer = watched.post()
+        seconds = time.monotonic() - began_at
+
+    assert "<Record" in answer.text
+    assert seconds < 3
+    assert [event["kind"] for event in watched.line.get_call(watched.sid)["events"]].count("lookup_failed") == 2
