@@ -153,7 +153,7 @@ def get_location_duty(
     breaks: CallBreaks = import_string(settings.CALL_BREAKS)
     staff_ids = list(dict.fromkeys(shift.staff_id for shift in shifts))
     records = dynamodb.batch_get([*map(users.user_key, staff_ids), *map(breaks.record_key, staff_ids)])
-    entries = _build_entries(shifts, users.find_users_in(records, staff_ids, actor.customer_id), instant)
+    entries = build_entries(shifts, users.find_users_in(records, staff_ids, actor.customer_id), instant)
     ends, zone = breaks.find_ends(records, staff_ids, instant), location.time_zone
     return LocationDuty(location_id, expand.to_zoned_time(instant, zone), _add_breaks(entries, ends, zone))
 

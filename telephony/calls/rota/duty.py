@@ -22,9 +22,8 @@ class DutyReader:
     at: datetime
     caller: str = ""
     """The number of the caller, for actions that ring first who talked with them last."""
-    records: dynamodb.BatchResult = field(default_factory=lambda: dynamodb.BatchResult({}))
+    records: dynamodb.BatchResult = dynamodb.NOTHING_READ
     """What was read of people and locations."""
-    _keys: set[dynamodb.RecordKey] = field(default_factory=set)
     _shifts: dict[str, list[Shift]] = field(default_factory=dict)
 
     def prepare(self, target: Mapping[str, Any]) -> None:
@@ -76,10 +75,7 @@ class DutyReader:
 
     def read(self, keys: Iterable[dynamodb.RecordKey]) -> None:
         """Read records that were not read before; at most one round trip per 100."""
-        new_keys = [key for key in dict.fromkeys(keys) if key not in self._keys]
-        if new_keys:
-            self.records |= dynamodb.batch_get(new_keys)
-            self._keys.update(new_keys)
+        self.records = dynamodb.batch_get(keys, self.records)
 
     def _read_shifts(self, location_ids: Iterable[str]) -> None:
         """Read the shifts at locations, of which those of the line's may have ended meanwhile."""

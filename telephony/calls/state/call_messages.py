@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from config import dynamodb
 from config.journal.write_set import Write
 
 if TYPE_CHECKING:
     from telephony.calls.state.call_record import CallRecord
 
-UNAUDITED = dynamodb.BatchResult({})
-"""What a write without audit entries has to read before: nothing."""
 OTHER_TIME = timedelta(minutes=30)
 """What a call may take besides a conversation: menus, ringing, and a voicemail."""
 

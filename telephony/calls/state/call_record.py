@@ -151,7 +151,7 @@ class CallRecord:
         actor = permissions.system_actor(self.row.customer_id)
         at = now or self.row.started_at
         try:
-            with journal.write_intent(actor, at, prefetched=call_messages.UNAUDITED) as write:
+            with journal.write_intent(actor, at, prefetched=dynamodb.NOTHING_READ) as write:
                 write.put(self.row, only_if=Call.id.does_not_exist())
                 for person in people:
                     write.put(person)

@@ -104,7 +104,7 @@ def _store_end(call: CallRecord, at: datetime, seconds: int, now: datetime) -> b
     steps = call.row.steps
     is_unchanged = Call.id.exists() & (Call.steps == steps if steps else Call.steps.does_not_exist())
     with journal.write_intent(
-        permissions.system_actor(call.row.customer_id), now, prefetched=call_messages.UNAUDITED
+        permissions.system_actor(call.row.customer_id), now, prefetched=dynamodb.NOTHING_READ
     ) as write:
         write.update(call.row, updates, only_if=is_unchanged, error=StaleRecord())
         call_messages.enqueue_follow_up(write, call, due=now + FOLLOW_UP_DELAY if was_not_met else None)
@@ -120,7 +120,7 @@ def _follow_up_again(call: CallRecord, now: datetime) -> None:
     if call.has_step("followed") or call.row.outcome not in ("missed", "closed", "voicemail"):
         return
     with journal.write_intent(
-        permissions.system_actor(call.row.customer_id), now, prefetched=call_messages.UNAUDITED
+        permissions.system_actor(call.row.customer_id), now, prefetched=dynamodb.NOTHING_READ
     ) as write:
         call_messages.enqueue_follow_up(write, call)
 
@@ -155,7 +155,7 @@ def record_unconnected(
     actor = permissions.system_actor(call.row.customer_id)
     with (
         suppress(errors.Conflict),
-        journal.write_intent(actor, now, prefetched=call_messages.UNAUDITED) as write,
+        journal.write_intent(actor, now, prefetched=dynamodb.NOTHING_READ) as write,
     ):  # a repeated webhook
         write.update(call.row, updates, only_if=is_first)
         call_messages.enqueue_follow_up(write, call)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, time, timedelta
 
 from accounts import permissions
-from config import errors, journal
+from config import dynamodb, errors, journal
 from staffing.recurrence import expand
 from staffing.schedules.queries import QueryTooWide
 from telephony import dialing_rules, ivr
@@ -101,7 +101,7 @@ def _write(call: CallRecord, step: CallStep, event: CallEvent, now: datetime) ->
     is_first = Call.id.exists() & ~Call.steps.contains(str(step))
     try:
         with journal.write_intent(
-            permissions.system_actor(call.row.customer_id), now, prefetched=call_messages.UNAUDITED
+            permissions.system_actor(call.row.customer_id), now, prefetched=dynamodb.NOTHING_READ
         ) as write:
             write.update(call.row, step_updates(step, event), only_if=is_first)
             call_messages.enqueue_follow_up(write, call)

@@ -17,7 +17,7 @@ from telephony import ivr
 from telephony.calls.limits import minutes
 from telephony.calls.rota import ongoing
 from telephony.calls.rota.routing import RingCandidate, RingPlan
-from telephony.calls.state import call_messages, call_record, call_steps
+from telephony.calls.state import call_record, call_steps
 from telephony.calls.state.call_record import CallRecord
 from telephony.calls.state.call_steps import ENDED, CallEvent, CallStep
 from telephony.calls.state.lookups import attempt, load_call, within_budget
@@ -217,7 +217,7 @@ def enqueue_leg_hangup(call: CallRecord, at: datetime) -> None:
     """End the legs that nobody needs any more, in the background."""
     if any(step.kind == "leg" for step in call.steps):
         with journal.write_intent(
-            permissions.system_actor(call.row.customer_id), at, prefetched=call_messages.UNAUDITED
+            permissions.system_actor(call.row.customer_id), at, prefetched=dynamodb.NOTHING_READ
         ) as write:
             write.enqueue("telephony.hang_up", call_id=call.id)
 
