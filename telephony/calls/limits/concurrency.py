@@ -32,14 +32,7 @@ class Admission(Enum):
 
 
 def begin(customer_id: str, call_id: str, at: datetime, *, location_id: str = "", caller: str = "") -> Admission:
-    """Count a call that begins; what it may do. Raises `errors.Unavailable`."""
-    return admit(customer_id, call_id, at, location_id=location_id, caller=caller)[0]
-
-
-def admit(
-    customer_id: str, call_id: str, at: datetime, *, location_id: str = "", caller: str = ""
-) -> tuple[Admission, Usage]:
-    """As `begin`, with the row of the day in which the call is counted.
+    """Count a call that begins; what it may do. Raises `errors.Unavailable`.
 
     The lease is written first, and the row that the write returns decides: of two calls at the same
     time the later one sees the earlier one, however many processes there are.
@@ -50,7 +43,7 @@ def admit(
     if row is None:
         row = usage.load(customer_id, at)
         if text := row.calls.get(call_id):
-            return (Admission.RING if Lease.parse(text).can_ring else Admission.MESSAGE), row
+            return Admission.RING if Lease.parse(text).can_ring else Admission.MESSAGE
         row = usage.update(customer_id, at, actions, Usage.calls[call_id].does_not_exist()) or usage.load(
             customer_id, at
         )
@@ -60,7 +53,7 @@ def admit(
     if admission is not Admission.RING:
         _give_back(customer_id, call_id, lease, admission, at)
         usage.notify_operators(row, customer_id, event, at)
-    return admission, row
+    return admission
 
 
 def _admit(row: Usage, call_id: str, lease: Lease) -> tuple[Admission, str]:

@@ -1,6 +1,6 @@
 """The people on duty for the calls of a line at an instant; no part of the rota is read twice."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +22,8 @@ class DutyReader:
     at: datetime
     caller: str = ""
     """The number of the caller, for actions that ring first who talked with them last."""
+    other_keys: Sequence[dynamodb.RecordKey] = ()
+    """Of records to read with the phones of the people."""
     records: dynamodb.BatchResult = dynamodb.NOTHING_READ
     """What was read of people and locations."""
     _shifts: dict[str, list[Shift]] = field(default_factory=dict)
@@ -89,8 +91,9 @@ class DutyReader:
     def _read_people(self, target: Mapping[str, Any]) -> None:
         """Read the people on duty with what decides whether their phones ring, at once."""
         staff_ids = self._list_staff_ids()
-        keys = [*map(users.user_key, staff_ids), *self._neighbour_keys(self._shifts)]
-        self.read([*keys, *phone_keys(staff_ids), *self.conversation_keys(target)])
+        if staff_ids:
+            keys = [*map(users.user_key, staff_ids), *self._neighbour_keys(self._shifts), *self.other_keys]
+            self.read([*keys, *phone_keys(staff_ids), *self.conversation_keys(target)])
 
     def _neighbour_keys(self, location_ids: Iterable[str]) -> list[dynamodb.RecordKey]:
         return [locations.location_key(id) for id in location_ids if id != self.line.location_id]

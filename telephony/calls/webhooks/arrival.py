@@ -12,7 +12,7 @@ from typing import Any
 from config import dynamodb
 from staffing.schedules.on_duty import OnDuty
 from telephony import callers, ivr, line_lookup
-from telephony.calls.limits import concurrency
+from telephony.calls.limits import concurrency, usage
 from telephony.calls.limits.concurrency import Admission
 from telephony.calls.rota import routing
 from telephony.calls.rota.duty import DutyReader
@@ -47,7 +47,6 @@ class Arrival:
     line: ResolvedLine
     admission: Admission | None = None
     """None: the call cannot be counted, and is taken."""
-    usage: Usage | None = None
     staff: list[OnDuty] | None = None
     """Who is on duty, if that decides whether the line is open; None: it is not known."""
     duty: DutyReader | None = None
@@ -81,9 +80,17 @@ class Arrival:
         call.row.steps = STEPS_BY_ADMISSION[self.admission] if self.admission else None
         return call
 
+    @property
+    def usage(self) -> Usage | None:
+        """The row of the day, if it was read after the call was counted in it."""
+        if self.duty is None:
+            return None
+        row = self.duty.records.get(Usage, usage.key(self.line.customer_id, self.webhook.at))
+        return row if row and self.webhook.call_id in row.calls else None
+
     def _admit(self) -> None:
         """Count the call."""
-        self.admission, self.usage = concurrency.admit(
+        self.admission = concurrency.begin(
             self.line.customer_id,
             self.webhook.call_id,
             self.webhook.at,
@@ -92,7 +99,9 @@ class Arrival:
         )
 
     def _read_rota(self) -> DutyReader:
-        duty, configuration = DutyReader(self.line, self.webhook.at, self.caller), self.line.configuration
+        configuration = self.line.configuration
+        usage_key = dynamodb.RecordKey(Usage, usage.key(self.line.customer_id, self.webhook.at))
+        duty = DutyReader(self.line, self.webhook.at, self.caller, [usage_key])
         duty.prepare(self._expected_target or {})
         if ivr.follows_rota(configuration):
             self.staff = duty.list_staff(ivr.grace_period(configuration))
