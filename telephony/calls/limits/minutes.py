@@ -76,6 +76,9 @@ def reserve(
         actions = [Usage.calls[call.id].set(new_lease.text), Usage.committed.add(added)]
         has_minutes = Usage.used < daily if has_own_place else Usage.committed <= max_committed - added
         only_if = usage.is_unchanged(call.id, text) & has_minutes
+        if minutes > MIN_CONVERSATION:  # calls at the same time leave a share to each other
+            most = daily + lease.own - own_ringing - leg_ringing - minutes * 2 * SHARE
+            only_if &= Usage.committed <= most
         return replace(plan, minutes=minutes) if usage.update(customer_id, day, actions, only_if) else None
 
     return usage.repeat(attempt)
