@@ -38,7 +38,6 @@ class CallRecord:
         self.is_new = is_new
         """Whether nobody has tried to store it yet."""
         self.deferred: list[tuple[CallStep, CallEvent]] = []
-        """Steps of `defer` that are not recorded."""
 
     @property
     def id(self) -> str:
@@ -201,8 +200,8 @@ class CallRecord:
             actions.append(Call.plans.set(Call.plans.append([self.encode_plan(plan, step.path)])))
         if self.deferred:
             (first_step, first_event), self.deferred = self.deferred[0], self.deferred[1:]
-            first_steps = {"also": [*also, first_step], "unless": [*unless, first_step]}
-            if self._update(step, [first_event, *events], actions, **first_steps):
+            both = {"also": [*also, first_step], "unless": [*unless, first_step]}
+            if self._update(step, [first_event, *events], actions, **both):
                 return True
             self._update(first_step, [first_event])
         return self._update(step, events, actions, also=also, unless=unless)
