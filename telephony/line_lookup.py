@@ -11,7 +11,7 @@ from telephony.lines import ResolvedLine, to_resolved_line
 from telephony.models import BlockedCaller, Call, Line, PhoneNumber, blocked_caller_id
 
 
-class _Place(NamedTuple):
+class _Destination(NamedTuple):
     """Where the calls to a number go."""
 
     number: str
@@ -19,10 +19,10 @@ class _Place(NamedTuple):
     location_id: str
 
 
-_known_places: dict[str, _Place] = {}
+_known_destinations: dict[str, _Destination] = {}
 """Where the calls to numbers went last, so that all is read in one batch. The batch tells whether
 that is still so; if not, the rest is read anew."""
-MAX_KNOWN_PLACES = 10_000
+MAX_KNOWN_DESTINATIONS = 10_000
 
 
 def resolve_line(number: str, caller: str = "") -> ResolvedLine | None:
@@ -39,20 +39,20 @@ def read_line(
     """
     lookup_numbers = [candidate for candidate in (number, caller) if 0 < len(candidate) < 32]
     number_keys = [dynamodb.RecordKey(PhoneNumber, candidate) for candidate in lookup_numbers]
-    place = _known_places.get(number)
-    place_keys = _list_place_keys(place, caller) if place else []
-    records = dynamodb.batch_get([*other_keys, *number_keys, *place_keys])
+    destination = _known_destinations.get(number)
+    destination_keys = _list_destination_keys(destination, caller) if destination else []
+    records = dynamodb.batch_get([*other_keys, *number_keys, *destination_keys])
     phone_number = records.get(PhoneNumber, number)
     if phone_number is None or phone_number.status != "active":
         return None, records
-    current_place = _Place(number, phone_number.customer_id, phone_number.location_id)
-    if place != current_place:
-        place_keys = _list_place_keys(current_place, caller)
-        records |= dynamodb.batch_get(place_keys)
-        if len(_known_places) >= MAX_KNOWN_PLACES:
-            _known_places.clear()
-        _known_places[number] = current_place
-    line = records.get(Line, current_place.location_id)
+    current = _Destination(number, phone_number.customer_id, phone_number.location_id)
+    if destination != current:
+        destination_keys = _list_destination_keys(current, caller)
+        records |= dynamodb.batch_get(destination_keys)
+        if len(_known_destinations) >= MAX_KNOWN_DESTINATIONS:
+            _known_destinations.clear()
+        _known_destinations[number] = current
+    line = records.get(Line, current.location_id)
     if line is None or line.number != number or not line.configuration:
         return None, records
     location = locations.find_location_in(records, line.location_id, phone_number.customer_id)
@@ -61,23 +61,23 @@ def read_line(
         is_suspended=not customers.is_active_in(records, line.customer_id),
         is_called_by_own_number=records.get(PhoneNumber, caller) is not None,
         is_caller_blocked=any(
-            records.get(BlockedCaller, key.hash) for key in place_keys if key.record_class is BlockedCaller
+            records.get(BlockedCaller, key.hash) for key in destination_keys if key.record_class is BlockedCaller
         ),
     )
     return resolved, records
 
 
-def _list_place_keys(place: _Place, caller: str) -> list[dynamodb.RecordKey]:
+def _list_destination_keys(destination: _Destination, caller: str) -> list[dynamodb.RecordKey]:
     """The keys of a line, its location and customer, and of what blocks a caller there."""
     return [
-        dynamodb.RecordKey(Line, place.location_id),
-        locations.location_key(place.location_id),
-        customers.customer_key(place.customer_id),
-        *list_block_keys(place, caller),
+        dynamodb.RecordKey(Line, destination.location_id),
+        locations.location_key(destination.location_id),
+        customers.customer_key(destination.customer_id),
+        *list_block_keys(destination, caller),
     ]
 
 
-def list_block_keys(called: _Place | Call, caller: str) -> list[dynamodb.RecordKey]:
+def list_block_keys(called: _Destination | Call, caller: str) -> list[dynamodb.RecordKey]:
     """The keys of what blocks a caller of a number, at its location or at all."""
     identities = callers.list_identities(caller, dialing_rules.country_of_number(called.number))
     return [

@@ -58,11 +58,11 @@ class WatchedCall:
         """Post a webhook that makes at most so many calls of DynamoDB, so many after each other."""
         with self.env.apply_plan(FaultPlan(latency=ROUND_TRIP_SECONDS)) as plan:
             response = self.post(path, **form)
-        made = [call for call in plan.calls if call.service == "dynamodb"]
-        self.record_figure(f"{title}: {count_sequential_trips(made)} waits, {len(made)} reads and writes")
+        db_calls = [call for call in plan.calls if call.service == "dynamodb"]
+        self.record_figure(f"{title}: {count_sequential_trips(db_calls)} waits, {len(db_calls)} reads and writes")
         assert says in response.text
-        assert count_sequential_trips(made) <= trips, [call.operation for call in made]
-        assert len(made) <= calls, [call.operation for call in made]
+        assert count_sequential_trips(db_calls) <= trips, [call.operation for call in db_calls]
+        assert len(db_calls) <= calls, [call.operation for call in db_calls]
 
 
 @pytest.fixture
