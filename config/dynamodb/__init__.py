@@ -8,6 +8,7 @@ from config.dynamodb.client import (
     call_together,
     expression_names,
     get_record,
+    iter_items_together,
     iter_pages,
     iter_records,
     iter_records_together,

@@ -218,16 +218,22 @@ class RecordQuery(NamedTuple):
 
 def iter_records_together(queries: Sequence[RecordQuery]) -> list[Iterator[Any]]:
     """The records of several queries, whose first pages are read in the time of one."""
+    items_by_query = iter_items_together(queries)
+    return [map(query.record_class.from_item, items) for query, items in zip(queries, items_by_query, strict=True)]
+
+
+def iter_items_together(queries: Sequence[RecordQuery]) -> list[Iterator[dict[str, Any]]]:
+    """The same in DynamoDB's notation."""
     responses = call_together([("Query", query.arguments) for query in queries])
     return [_iter_from(query, response) for query, response in zip(queries, responses, strict=True)]
 
 
-def _iter_from(query: RecordQuery, response: Mapping[str, Any]) -> Iterator[Any]:
-    """The records of a query whose first page was read."""
-    yield from map(query.record_class.from_item, response["Items"])
+def _iter_from(query: RecordQuery, response: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The items of a query whose first page was read."""
+    yield from response["Items"]
     if last_key := response.get("LastEvaluatedKey"):
         for items in iter_pages("Query", **{**query.arguments, "ExclusiveStartKey": last_key}):
-            yield from map(query.record_class.from_item, items)
+            yield from items
 
 
 def expression_names(expression: str) -> dict[str, str]:

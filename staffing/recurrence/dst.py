@@ -8,7 +8,27 @@ from zoneinfo import ZoneInfo
 HORIZON = timedelta(days=28 * 365 + 7)
 """28 years: weekdays and the rules of clock changes repeat after it, within a century."""
 
-_MINUTE = timedelta(minutes=1)
+LARGEST_CLOCK_CHANGE = timedelta(hours=26)
+"""An upper bound of every clock change, those included by which a zone moves across the date line.
+The changes of a zone are days apart, so the same offset at both ends of three days means no change
+between them; a test looks at those of every zone since 1970."""
+_MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
+
+
+@lru_cache(maxsize=16_384)
+def find_plain_midnight(zone: str, day: int) -> datetime | None:
+    """The instant at which a day of a zone begins, given as ordinal, if the day is plain.
+
+    The clock does not change on a plain day, nor so shortly before that it concerns wall times of
+    the day. So an instant is the midnight and the time of day, and the only one of that wall time.
+    """
+    midnight = datetime.fromordinal(day).replace(tzinfo=UTC)
+    zone_info = ZoneInfo(zone)
+    offset = midnight.astimezone(zone_info).utcoffset() or timedelta()
+    for at in (midnight - offset - LARGEST_CLOCK_CHANGE, midnight - offset + _DAY):
+        if at.astimezone(zone_info).utcoffset() != offset:
+            return None
+    return midnight - offset
 
 
 @lru_cache(maxsize=256)

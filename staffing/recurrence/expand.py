@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from staffing.recurrence import rules
+from staffing.recurrence import dst, rules
 from staffing.recurrence.rules import RecurrenceRule
 
 MAX_SHIFT_DAYS = 31
@@ -27,11 +27,6 @@ MAX_CLOCK_JUMP = timedelta(hours=3)
 """An upper bound of clock changes, except where the calendar skips a day: `is_missing_day`."""
 MAX_ZONE_DIFFERENCE = timedelta(days=2)
 """An upper bound of the difference between the wall times of two zones, UTC included."""
-LARGEST_CLOCK_CHANGE = timedelta(hours=26)
-"""An upper bound of every clock change, those included by which a zone moves across the date line.
-The changes of a zone are days apart, so the same offset at both ends of three days means no change
-between them; a test looks at those of every zone since 1970."""
-_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -67,6 +62,12 @@ class Series:
         """The time of day at which the first shift starts, and its length in wall time."""
         start = count_seconds(self.start)
         return start % SECONDS_PER_DAY, count_seconds(self.end) - start
+
+    @cached_property
+    def day_cycle(self) -> rules.DayCycle | None:
+        """The days of a rule that counts days."""
+        counts_days = self.rule and self.rule.counts_days
+        return rules.DayCycle.of(self.rule, self.start.toordinal()) if self.rule and counts_days else None
 
     @cached_property
     def moved_shifts(self) -> "list[Occurrence]":
@@ -156,22 +157,6 @@ def is_missing_day(wall_time: datetime, zone: str) -> bool:
     return to_wall_time(to_instant(wall_time, zone), zone) - wall_time >= timedelta(days=1)
 
 
-@lru_cache(maxsize=16_384)
-def find_plain_midnight(zone: str, day: int) -> datetime | None:
-    """The instant at which a day of a zone begins, given as ordinal, if the day is plain.
-
-    The clock does not change on a plain day, nor so shortly before that it concerns wall times of
-    the day. So an instant is the midnight and the time of day, and the only one of that wall time.
-    """
-    midnight = datetime.fromordinal(day).replace(tzinfo=UTC)
-    zone_info = _get_zone_info(zone)
-    offset = midnight.astimezone(zone_info).utcoffset() or timedelta()
-    for at in (midnight - offset - LARGEST_CLOCK_CHANGE, midnight - offset + _DAY):
-        if at.astimezone(zone_info).utcoffset() != offset:
-            return None
-    return midnight - offset
-
-
 @lru_cache(maxsize=1024)
 def _to_wall_window(since: datetime, until: datetime, zone: str) -> tuple[datetime, datetime]:
     """Wall times such that what ends after ``since`` and starts before ``until`` is between them.
@@ -180,8 +165,8 @@ def _to_wall_window(since: datetime, until: datetime, zone: str) -> tuple[dateti
     """
     low, high = to_wall_time(since, zone), to_wall_time(until, zone)
     return (
-        low if find_plain_midnight(zone, low.toordinal()) else low - MAX_ZONE_DIFFERENCE,
-        high if find_plain_midnight(zone, high.toordinal()) else high + MAX_ZONE_DIFFERENCE,
+        low if dst.find_plain_midnight(zone, low.toordinal()) else low - MAX_ZONE_DIFFERENCE,
+        high if dst.find_plain_midnight(zone, high.toordinal()) else high + MAX_ZONE_DIFFERENCE,
     )
 
 
@@ -197,6 +182,9 @@ def iter_occurrences(series: Series, since: datetime, until: datetime) -> Iterat
     since, until = since.astimezone(UTC), until.astimezone(UTC)
     low, high = _to_wall_window(since, until, series.zone)
     duration = series.end - series.start
+    cycle = series.day_cycle
+    if cycle and not series.exceptions and not cycle.has_day((low - duration).toordinal(), high.toordinal() + 1):
+        return iter(())  # a location has many series, most of which have no shift in a short window
     starts = rules.iter_starts(series.rule, series.start, low - duration, high) if series.rule else (series.start,)
     occurrences = [
         occurrence
@@ -220,7 +208,7 @@ def _iter_regular_occurrences(series: Series, starts: Iterable[datetime]) -> Ite
         if exceptions and start in exceptions:
             continue
         day = start.toordinal()
-        midnight, end_midnight = find_plain_midnight(zone, day), find_plain_midnight(zone, day + end_days)
+        midnight, end_midnight = dst.find_plain_midnight(zone, day), dst.find_plain_midnight(zone, day + end_days)
         if midnight and end_midnight:
             yield Occurrence(start, midnight + start_time, end_midnight + end_time)
         elif occurrence := build_regular_occurrence(series, start):

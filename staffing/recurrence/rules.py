@@ -100,6 +100,11 @@ class DayCycle(NamedTuple):
                     yield first_of_period + offset
             first_of_period += self.period
 
+    def has_day(self, low: int, high: int) -> bool:
+        """Whether there is a day from ``low`` until before ``high``."""
+        phase, span = (low - self.anchor) % self.period, high - low
+        return any((offset - phase) % self.period < span for offset in self.offsets)
+
     def find_nth_day(self, nth: int, first_day: int) -> int | None:
         """The ``nth`` day, counted from ``first_day`` in the first period; None: there is none."""
         if not self.offsets:

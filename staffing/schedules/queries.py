@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from config import dynamodb, errors, zone_rules
 from config.dynamodb import pagination
@@ -27,7 +27,9 @@ from staffing.models import (
 from staffing.recurrence import expand, local_time
 from staffing.recurrence.details import get_details
 from staffing.recurrence.expand import MAX_SHIFT_DURATION, Occurrence
+from staffing.schedules.stored_series import StoredSeries
 
+T = TypeVar("T")
 MAX_SINGLE_SHIFTS = 5_000
 """Single shifts, and long ones, that one look ahead reads: the earliest."""
 MAX_SERIES = 5_000
@@ -175,9 +177,9 @@ def _query_pages(
     return pagination.query_pages(queries, limit=limit, cursors=cursors)
 
 
-def _take_series(schedules: Iterator[Schedule]) -> list[Schedule]:
+def _take_series(series: Iterator[T]) -> list[T]:
     """The series alive in a window. Raises `QueryTooWide`."""
-    taken = list(islice(schedules, MAX_SERIES + 1))
+    taken = list(islice(series, MAX_SERIES + 1))
     if len(taken) > MAX_SERIES:
         raise QueryTooWide("Too many series for one list; filter by `locationId`.")
     return taken
@@ -206,16 +208,16 @@ def has_more_series(location_id: str, at: datetime, limit: int) -> bool:
 def iter_shifts(schedule_filter: ScheduleFilter, read_limit: int) -> Iterator[Shift]:
     """The shifts of a location or customer in a window, by start; single ones are read as taken."""
     page_sizes = (read_limit, read_limit, MAX_SERIES + 1)
-    singles, long_ones, series = dynamodb.iter_records_together(
+    singles, long_ones, series = dynamodb.iter_items_together(
         [
             build_query(schedule_filter, key_range, page_size)
             for key_range, page_size in zip(schedule_filter.key_ranges(), page_sizes, strict=True)
         ]
     )
     return heapq.merge(
-        _iter_single_shifts(singles, schedule_filter),
-        _iter_single_shifts(long_ones, schedule_filter),
-        iter_series_shifts(_take_series(series), schedule_filter),
+        _iter_single_shifts(map(Schedule.from_item, singles), schedule_filter),
+        _iter_single_shifts(map(Schedule.from_item, long_ones), schedule_filter),
+        iter_series_shifts(map(StoredSeries, _take_series(series)), schedule_filter),
         key=lambda shift: shift.sort_key,
     )
 
@@ -236,7 +238,9 @@ def _iter_single_shifts(schedules: Iterable[Schedule], schedule_filter: Schedule
         yield heapq.heappop(pending)[1]
 
 
-def iter_series_shifts(schedules: Iterable[Schedule], schedule_filter: ScheduleFilter) -> Iterator[Shift]:
+def iter_series_shifts(
+    schedules: Iterable[Schedule | StoredSeries], schedule_filter: ScheduleFilter
+) -> Iterator[Shift]:
     """The shifts of schedules by start, expanded lazily, window by window."""
     since, until = schedule_filter.window
     schedule_series = [(schedule, schedule.series((since, until))) for schedule in schedules]
@@ -250,7 +254,7 @@ def iter_series_shifts(schedules: Iterable[Schedule], schedule_filter: ScheduleF
         ]
         shifts.sort(key=_BY_SORT_KEY)
         for _, _, _, schedule, occurrence in shifts:
-            shift = Shift(schedule, occurrence)
+            shift = Shift(schedule.load() if isinstance(schedule, StoredSeries) else schedule, occurrence)
             if schedule_filter.staff_id in (None, shift.staff_id):
                 yield shift
 
