@@ -96,7 +96,7 @@ def test_a_person_has_a_budget_of_computing_time(strict_web: str, test_users: Us
     assert refused.headers["RateLimit-Policy"] == '"cost";q=300;w=60'
     assert 1 <= int(refused.headers["Retry-After"]) <= 60
     assert "computing time" in parse_problem(refused)["detail"]
-    assert len(responses) < 120, "300 units: a request costs some milliseconds and one round trip at least"
+    assert len(responses) <= 301, "300 units: a request costs one round trip at least"
     assert ann.get("/user").status_code == 200
 
 
