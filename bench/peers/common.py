@@ -46,14 +46,15 @@ def permissions_of(user: Item) -> list[str]:
     return sorted(granted.difference(user["denied"]))
 
 
-def check_access(user: Item | None, customer: Item | None, permission: str) -> None:
-    """Check the account's status and a permission. Raises `Refused`."""
+def check_access(user: Item | None, customer: Item | None, permission: str) -> Item:
+    """The user, whose status and permission are checked. Raises `Refused`."""
     if user is None or customer is None:
         raise Refused(401, "No user account belongs to this token.")
     if user["status"] != "active" or customer["status"] != "active":
         raise Refused(401, "This account cannot sign in.")
     if permission not in permissions_of(user):
         raise Refused(403, "You may not do this.")
+    return user
 
 
 def check_location(user: Item, location: Item | None) -> Item:

@@ -61,10 +61,10 @@ async def _answer_refused(request: Request, refused: Refused) -> Response:
 
 
 class Caller:
-    """The user of a verified token, and their customer."""
+    """The user of a verified token, and the location that was read with them, if any."""
 
-    def __init__(self, user: Item, customer: Item) -> None:
-        self.user, self.customer = user, customer
+    def __init__(self, user: Item, location: Item | None) -> None:
+        self.user, self.location = user, location
 
 
 def _verify(authorization: str) -> str:
@@ -78,16 +78,16 @@ def _verify(authorization: str) -> str:
     return str(claims["sub"]).removeprefix("auth0|")
 
 
-async def _load_caller(authorization: str, permission: str) -> Caller:
+async def _load_caller(authorization: str, permission: str, location_id: str | None = None) -> Caller:
     user_id = _verify(authorization)
     customer_id = _customer_ids.get(user_id)
     if customer_id is None:
         user = await _client().get_item(table("users"), {"id": user_id}, consistent_read=True)
         customer_id = _customer_ids[user_id] = user["customer_id"]
-    answers = await _batch_get({"users": [{"id": user_id}], "customers": [{"id": customer_id}]})
-    user, customer = _first(answers["users"]), _first(answers["customers"])
-    check_access(user, customer, permission)
-    return Caller(user, customer)  # type: ignore[arg-type]
+    keys = {"users": [{"id": user_id}], "customers": [{"id": customer_id}]}
+    answers = await _batch_get({**keys, "locations": [{"id": location_id}]} if location_id else keys)
+    user = check_access(_first(answers["users"]), _first(answers["customers"]), permission)
+    return Caller(user, _first(answers.get("locations", [])))
 
 
 def _client() -> Client:
@@ -114,8 +114,10 @@ async def _self_reader(authorization: Annotated[str, Header()]) -> Caller:
     return await _load_caller(authorization, "self:read")
 
 
-async def _schedule_reader(authorization: Annotated[str, Header()]) -> Caller:
-    return await _load_caller(authorization, "schedules:read")
+async def _schedule_reader(
+    authorization: Annotated[str, Header()], location_id: Annotated[str, Query(alias="locationId")]
+) -> Caller:
+    return await _load_caller(authorization, "schedules:read", location_id)
 
 
 async def _schedule_writer(authorization: Annotated[str, Header()]) -> Caller:
@@ -137,8 +139,7 @@ async def list_schedules(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
     """Schedules of a location in a window, with the names of their people."""
-    answers = await _batch_get({"locations": [{"id": location_id}]})
-    check_location(caller.user, _first(answers["locations"]))
+    check_location(caller.user, caller.location)
     window = Window.between(start, end)
     ranges = await asyncio.gather(*(_query(location_id, keys, limit + 1) for keys in window))
     page = list(chain.from_iterable(ranges))[:limit]

@@ -8,7 +8,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from bench.peers import common
-from bench.peers.drf.models import Customer, User, batch_get
+from bench.peers.drf.models import Customer, Location, User, batch_get
 
 _jwks = jwt.PyJWKClient(common.JWKS_URL)
 _customer_ids: dict[str, str] = {}
@@ -18,7 +18,7 @@ class TokenAuthentication(BaseAuthentication):
     """A bearer token of Auth0, and the record of its user."""
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
-        """The user's record. Raises `common.Refused`."""
+        """The user's record, and that of the location of the query. Raises `common.Refused`."""
         header = request.headers.get("Authorization", "")
         if not header.startswith("Bearer "):
             return None
@@ -28,22 +28,26 @@ class TokenAuthentication(BaseAuthentication):
             claims = jwt.decode(token, key, algorithms=["RS256"], audience=common.AUDIENCE, issuer=common.ISSUER)
         except jwt.PyJWTError as error:
             raise common.Refused(401, "The access token is not valid.") from error
-        return _load_user(claims["sub"].removeprefix("auth0|")), claims
+        user, locations = _load_user(claims["sub"].removeprefix("auth0|"), request.query_params.get("locationId"))
+        return user, locations
 
     def authenticate_header(self, request: Request) -> str:
         """The challenge of answers with 401."""
         return "Bearer"
 
 
-def _load_user(user_id: str) -> User:
+def _load_user(user_id: str, location_id: str | None) -> tuple[User, list[Any]]:
+    """A user, read in one call with their customer and a location."""
     customer_id = _customer_ids.get(user_id)
     if customer_id is None:
         customer_id = _customer_ids[user_id] = User.get(user_id, consistent_read=True).customer_id
-    (users, customers) = batch_get((User, [{"id": user_id}]), (Customer, [{"id": customer_id}]))
+    queries: list[tuple[Any, list[dict[str, Any]]]] = [(User, [{"id": user_id}]), (Customer, [{"id": customer_id}])]
+    if location_id:
+        queries.append((Location, [{"id": location_id}]))
+    users, customers, *locations = batch_get(*queries)
     if not users or not customers or users[0].status != "active" or customers[0].status != "active":
         raise common.Refused(401, "This account cannot sign in.")
-    user: User = users[0]
-    return user
+    return users[0], locations[0] if locations else []
 
 
 class HasPermission(BasePermission):

@@ -35,7 +35,7 @@ const permissionsOf = (user) => {
 
 const customerIds = new Map();
 
-/** The middleware that loads the caller, and checks the account's status and a permission. */
+/** The middleware that loads the caller and the location of the query, and checks the account's status and a permission. */
 const requires = (permission) => async (request, response, next) => {
   const id = request.auth.payload.sub.replace(/^auth0\|/, "");
   let customerId = customerIds.get(id);
@@ -44,11 +44,14 @@ const requires = (permission) => async (request, response, next) => {
     if (!Item) throw new Refused(401, "No user account belongs to this token.");
     customerIds.set(id, (customerId = Item.customer_id));
   }
-  const { users, customers } = await batchGet({ users: [{ id }], customers: [{ id: customerId }] });
+  const { locationId } = request.query;
+  const keys = { users: [{ id }], customers: [{ id: customerId }] };
+  const { users, customers, locations } = await batchGet(locationId ? { ...keys, locations: [{ id: locationId }] } : keys);
   const [user] = users;
   if (user?.status !== "active" || customers[0]?.status !== "active") throw new Refused(401, "This account cannot sign in.");
   if (!permissionsOf(user).includes(permission)) throw new Refused(403, "You may not do this.");
   request.user = user;
+  request.location = locations?.[0];
   next();
 };
 
@@ -175,8 +178,7 @@ app.get("/staffSchedule", requires("schedules:read"), async (request, response) 
   if (!locationId || Number.isNaN(from) || Number.isNaN(to) || !(limit >= 1 && limit <= 1000)) {
     throw new Refused(400, "locationId, from, to and limit are needed.");
   }
-  const { locations } = await batchGet({ locations: [{ id: locationId }] });
-  checkLocation(request.user, locations[0]);
+  checkLocation(request.user, request.location);
   const ranges = [
     [`O#${keyTime(from - 51 * hour)}`, `O#${keyTime(to)}`],
     [`R#${keyTime(from)}`, "R#~"],
