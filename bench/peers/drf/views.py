@@ -148,7 +148,8 @@ class ScheduleView(APIView):
         query = ScheduleQuerySerializer(data=data)
         query.is_valid(raise_exception=True)
         location_id, limit = query.validated_data["locationId"], query.validated_data["limit"]
-        _check_location(request, request.auth)
+        read_locations: Any = request.auth
+        _check_location(request, read_locations)
         window = common.Window.between(query.validated_data["start"], query.validated_data["end"])
         schedules = [schedule for keys in window for schedule in _query(location_id, keys, limit + 1)]
         page = schedules[:limit]
