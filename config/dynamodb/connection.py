@@ -81,16 +81,18 @@ class BotocoreTransport:
 
 
 def _check_response(response_dict: Mapping[str, Any], **_: Any) -> None:
-    """Check what botocore does not: it reads a body that is not JSON as an empty answer.
+    """Raise `ConnectionFailed` for an answer that is not whole.
 
-    So an item would seem missing. Of checksums it takes notice only to retry, which `call` does.
+    botocore reads a body that is not JSON as an empty answer, so an item would seem missing, and
+    looks at checksums only to retry. Below it, `http.client` takes a head that is cut for a whole
+    one, and the body, whose length is not known then, for empty.
     """
     wire.check_checksum(response_dict["headers"].get("x-amz-crc32", ""), response_dict["body"])
     if response_dict["status_code"] == 200:
         try:
             orjson.loads(response_dict["body"])
         except orjson.JSONDecodeError as error:
-            raise wire.InvalidResponse from error
+            raise ConnectionFailed("the answer is not JSON, or cut") from error
 
 
 @cache
