@@ -98,7 +98,7 @@ class StrictSerializer(serializers.Serializer[Any]):
 def _shared_instance(serializer: type[StrictSerializer]) -> StrictSerializer:
     """One for all requests and threads: validating keeps nothing in a serializer or its fields.
 
-    REST framework makes new fields for each; that takes three times as long as validating them.
+    REST framework makes new fields for each; that takes five times as long as validating them.
     """
     shared = serializer()
     shared.fields  # noqa: B018 - made before threads share it

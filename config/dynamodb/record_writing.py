@@ -1,6 +1,6 @@
 """Items and arguments of writes, generated from the declared attributes of a record.
 
-They are those that PynamoDB builds, without its way through the metadata of tables: a fifth of the
+They are those that PynamoDB builds, without its way through the metadata of tables: a third of the
 CPU time. ``tests/config/dynamodb/test_record_writing.py`` compares both for every record class.
 """
 
