@@ -121,13 +121,13 @@ def _build_first_shift(start: str, end: str, zone: str) -> Occurrence:
 
 def to_attributes(series: Series) -> dict[str, Any]:
     """The attributes of a `Schedule` that say when."""
-    return {
-        "start": series.start.isoformat(),
-        "end": series.end.isoformat(),
-        "zone": series.zone,
-        "pattern": pattern.to_stored_pattern(series),
-        **derive_attributes(series),
-    }
+    start, end, zone, stored_pattern = to_row_values(series)
+    return {"start": start, "end": end, "zone": zone, "pattern": stored_pattern, **derive_attributes(series)}
+
+
+def to_row_values(series: Series) -> list[Any]:
+    """An element of `StaffAvailability.shifts`."""
+    return [series.start.isoformat(), series.end.isoformat(), series.zone, pattern.to_stored_pattern(series)]
 
 
 def derive_attributes(series: Series) -> dict[str, str]:

@@ -97,6 +97,8 @@ def _check_break(break_minutes: int | None, duration: timedelta, pointer: str = 
 
 def strip_details(series: Series) -> Series:
     """The same shifts without details; exceptions that change nothing else become regular."""
+    if not series.exceptions:
+        return series
     duration = series.end - series.start
     exceptions = {
         recurrence_id: RecurrenceException(exception.start, exception.end, exception.staff_id)

@@ -270,6 +270,8 @@ def list_assignments(series: Series, staff_id: str) -> tuple[tuple[str, Series],
 
 def assign_series(series: Series, staff_id: str) -> Series:
     """A series assigned to a person; their covers in it become regular shifts."""
+    if not series.exceptions:
+        return series
     exceptions = {
         recurrence_id: replace(exception, staff_id=None) if exception.staff_id == staff_id else exception
         for recurrence_id, exception in series.exceptions.items()

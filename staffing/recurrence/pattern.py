@@ -166,9 +166,9 @@ def from_stored_pattern(
 
     With a ``window``, its exceptions are complete only for occurrences that overlap these instants.
     """
-    first_start, first_end = datetime.fromisoformat(start), datetime.fromisoformat(end)
     if pattern is None:
-        return Series(first_start, first_end, zone)
+        return _load_single_shift(start, end, zone)
+    first_start, first_end = datetime.fromisoformat(start), datetime.fromisoformat(end)
     exceptions = {
         datetime.fromisoformat(recurrence_id): _exception_from_json(fields)
         for recurrence_id, fields in _exceptions_within(pattern, window, first_end - first_start)
@@ -176,6 +176,12 @@ def from_stored_pattern(
     rule_fields = {name: value for name, value in pattern.items() if name not in _NOT_OF_RULE}
     rule = _load_rule(orjson.dumps(rule_fields))
     return Series(first_start, first_end, zone, rule, exceptions, pattern.get("gap", "shift"))
+
+
+@lru_cache(maxsize=4096)
+def _load_single_shift(start: str, end: str, zone: str) -> Series:
+    """Kept with the instants that it knows of itself: a write asks for its shift seven times."""
+    return Series(datetime.fromisoformat(start), datetime.fromisoformat(end), zone)
 
 
 @lru_cache(maxsize=4096)

@@ -15,10 +15,10 @@ from zoneinfo import ZoneInfo
 
 from config import dynamodb, errors, journal, zone_rules
 from config.journal import write_set
-from staffing.models import VERSION_RECORD_KEY, Schedule, StaffAvailability, format_instant
-from staffing.recurrence import conflicts
+from staffing.models import VERSION_RECORD_KEY, Schedule, StaffAvailability
+from staffing.recurrence import conflicts, expand
 from staffing.recurrence.expand import Series
-from staffing.schedules.availability_rows import build_rows, read_stored_rows
+from staffing.schedules.availability_rows import StoredRow, build_rows, query_rows, read_stored_rows
 from staffing.schedules.workloads import NO_WORKLOADS, Workload
 
 MAX_SERIES_PER_PERSON = 100
@@ -115,7 +115,7 @@ def check_available(
         if not own_assignments and not changes.grows:
             continue
         since = min([at, *(assignment.series.earliest_start for assignment in own_assignments)])
-        rows = fetch_rows(staff_id, since, records)
+        rows = _fetch_stored_rows(staff_id, since, records)
         _check_limits(rows, changes, planned_workloads.get(staff_id, Workload()))
         if own_assignments and not allow_overlap:
             other_rows = [row for row in rows if row.schedule_id != excluded_schedule_id]
@@ -123,12 +123,11 @@ def check_available(
 
 
 def _check_conflicts(
-    own_assignments: Sequence[ShiftAssignment],
-    other_rows: Iterable[StaffAvailability],
-    existing: Iterable[ShiftAssignment],
+    own_assignments: Sequence[ShiftAssignment], other_rows: Iterable[StoredRow], existing: Iterable[ShiftAssignment]
 ) -> None:
     staff_id = own_assignments[0].staff_id
-    existing_series = [(str(row.schedule_id), series) for row in other_rows for series in row.series()]
+    low, high = (at.isoformat() for at in _widen_to_wall_times(own_assignments))
+    existing_series = [(row.schedule_id, series) for row in other_rows for series in row.list_series_within(low, high)]
     existing_series += [(entry.schedule_id, entry.series) for entry in existing if entry.staff_id == staff_id]
     first_conflict = conflicts.find_first_conflict(
         [(entry.schedule_id, entry.series) for entry in own_assignments], existing_series
@@ -138,13 +137,19 @@ def _check_conflicts(
         raise ScheduleConflict(staff_id, schedule_id, conflict.at, own_assignments[0].series.zone)
 
 
-def _check_limits(rows: Iterable[StaffAvailability], changes: "RowChanges", planned: Workload) -> None:
+def _widen_to_wall_times(assignments: Sequence[ShiftAssignment]) -> tuple[datetime, datetime]:
+    """Wall times of any zone between which all these shifts take place."""
+    all_series = [assignment.series for assignment in assignments]
+    since = min(series.earliest_start for series in all_series)
+    return expand.widen_to_wall_times(since, max(series.latest_end for series in all_series))
+
+
+def _check_limits(rows: Iterable[StoredRow], changes: "RowChanges", planned: Workload) -> None:
     """Raise `AssignmentLimitExceeded` if a change exceeds a limit; what exceeds one may shrink."""
-    rows_before = {row.end: row for row in rows}
-    rows_after = {**rows_before, **{row.end: row for row in changes.written}}
-    for row in changes.removed:
-        rows_after.pop(row.end, None)
-    before, after = Workload.of(rows_before.values()) + planned, Workload.of(rows_after.values()) + planned
+    rows = list(rows)
+    changed_ends = {row.end for row in (*changes.removed, *changes.written)}
+    before = Workload.of(rows) + planned
+    after = before - Workload.of(row for row in rows if row.end in changed_ends) + Workload.of(changes.written)
     if after.series > max(MAX_SERIES_PER_PERSON, before.series):
         raise AssignmentLimitExceeded(
             f"A person can have at most {MAX_SERIES_PER_PERSON} series at a time; "
@@ -173,21 +178,13 @@ def fetch_rows(
 
     Raises `journal.StaleRecord` if they lack what the version record in ``records`` lists.
     """
-    tolerance = zone_rules.tolerance()
-    lower_bound = format_instant(since - tolerance) if since else "0"
-    values = {":staff": {"S": staff_id}, ":low": {"S": lower_bound}}
-    condition = "#staff_id = :staff AND #end > :low"
     options = {"ProjectionExpression": projection} if projection else {}
-    rows = list(dynamodb.iter_records(StaffAvailability, condition, values, ConsistentRead=consistent, **options))
-    version_record = records.get(StaffAvailability, staff_id, VERSION_RECORD_KEY) if records else None
-    seen_versions = {row.end: int(row.version) for row in rows}
-    for end, version in (version_record.wrote if version_record else {}).items():
-        if end > lower_bound and not (seen_versions.get(end, 0) >= version if version else end not in seen_versions):
-            raise journal.StaleRecord()
-    if since is None or not tolerance:
-        return rows
-    certain_bound = format_instant(since + tolerance)
-    return [row for row in rows if row.end > certain_bound or row.shifts is None or row.latest_end >= since]
+    return query_rows(StaffAvailability.from_item, staff_id, since, records, ConsistentRead=consistent, **options)
+
+
+def _fetch_stored_rows(staff_id: str, since: datetime, records: dynamodb.BatchResult) -> list[StoredRow]:
+    """The same to be compared with new shifts."""
+    return query_rows(StoredRow, staff_id, since, records, ConsistentRead=True)
 
 
 def fetch_row_keys(

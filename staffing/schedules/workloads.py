@@ -6,6 +6,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from staffing.models import LONG_SHIFT_DURATION, StaffAvailability
+from staffing.schedules.availability_rows import StoredRow
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,13 @@ class Workload:
             self.single_shifts + other.single_shifts,
         )
 
+    def __sub__(self, other: "Workload") -> "Workload":
+        return Workload(
+            self.series - other.series,
+            self.changed_shifts - other.changed_shifts,
+            self.single_shifts - other.single_shifts,
+        )
+
     def exceeds(self, other: "Workload") -> bool:
         """Whether it has more of anything."""
         return (
@@ -35,7 +43,7 @@ class Workload:
         )
 
     @classmethod
-    def of(cls, rows: Iterable[StaffAvailability]) -> "Workload":
+    def of(cls, rows: Iterable[StaffAvailability | StoredRow]) -> "Workload":
         """That of these rows."""
         shifts = [values for row in rows for values in row.shifts or ()]
         patterns = [pattern for *_, pattern in shifts if pattern]
@@ -47,6 +55,8 @@ class Workload:
 
 def is_long_shift(start: str, end: str) -> bool:
     """Whether a single shift between two stored wall times is a long one."""
+    if start[:10] == end[:10]:
+        return False  # most shifts, in a seventh of the time
     return datetime.fromisoformat(end) - datetime.fromisoformat(start) > LONG_SHIFT_DURATION
 
 

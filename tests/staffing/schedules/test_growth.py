@@ -3,16 +3,18 @@
 import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
 from accounts.models import User
 from config import dynamodb
 from staffing.models import format_instant
-from staffing.recurrence import expand
+from staffing.recurrence import conflicts, expand
 from staffing.recurrence.expand import Series
 from staffing.recurrence.rules import RecurrenceRule
 from staffing.schedules import availability, queries, save
+from staffing.schedules.availability_rows import StoredRow, build_rows
 from staffing.schedules.queries import ScheduleFilter, Shift
 from staffing.schedules.stored_series import StoredSeries
 from tests.staffing.recurrence.test_conflicts import random_series
@@ -32,6 +34,36 @@ def list_by_full_expansion(series: dict[str, Series], schedule_filter: ScheduleF
         for id, item in series.items()
         for shift in expand.iter_occurrences(item, *window)
     )
+
+
+def test_only_rows_near_new_shifts_are_compared_with_them() -> None:
+    rng = random.Random(7)
+    zones = ["America/New_York", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kolkata"]
+    build = partial(save.build_schedule, at=now(), customer_id="cus_x", location_id="x", details={})
+    conflict_count = 0
+    for _ in range(60):
+        schedules = [build(random_series(rng, rng.choice(zones)), "usr_x") for _ in range(2)]
+        schedules += [build(_random_shift(rng, rng.choice(zones)), "usr_x") for _ in range(100)]
+        records = [row for schedule in schedules for row in build_rows([schedule])["usr_x"].values()]
+        rows = [StoredRow(record.serialize()) for record in records]
+        assert [(row.end, row.version, row.schedule_id, row.shifts, row.latest_end) for row in rows] == [
+            (record.end, record.version, record.schedule_id, record.shifts, record.latest_end) for record in records
+        ]
+        new_shift = _random_shift(rng, rng.choice(zones))
+        span = expand.widen_to_wall_times(new_shift.earliest_start, new_shift.latest_end)
+        low, high = (at.isoformat() for at in span)
+        near = [(row.schedule_id, series) for row in rows for series in row.list_series_within(low, high)]
+        all_series = [(record.schedule_id, series) for record in records for series in record.series()]
+        assert 2 <= len(near) <= 25
+        expected = conflicts.find_first_conflict([("new", new_shift)], all_series)
+        assert conflicts.find_first_conflict([("new", new_shift)], near) == expected
+        conflict_count += expected is not None
+    assert 5 <= conflict_count <= 55
+
+
+def _random_shift(rng: random.Random, zone: str) -> Series:
+    start = datetime(2026, 3, 1) + timedelta(minutes=rng.randrange(120 * 24 * 60))
+    return Series(start, start + timedelta(minutes=rng.randint(1, 60)), zone)
 
 
 @pytest.mark.parametrize("count", [1, 30, 400])
