@@ -12,6 +12,7 @@ from accounts import permissions
 from accounts.auth import identity, tokens
 from accounts.clients import auth0
 from config import dynamodb, errors
+from config.api.messages import OperationRequest
 
 SIGN_IN_SCOPES = {
     "openid": "an ID token",
@@ -31,17 +32,18 @@ class BearerToken(BaseAuthentication):
         """
         token = _extract_bearer_token(request.META.get("HTTP_AUTHORIZATION", ""))
         identified = tokens.get_verifier().identify(token)
+        user_id = auth0.user_id_from_subject(identified.subject)
         origin = permissions.Origin(
             ip=request.META.get("REMOTE_ADDR", ""),
             user_agent=request.META.get("HTTP_USER_AGENT", "")[:256],
             request_id=request.META.get("dutyline.request_id", ""),
         )
         authenticated_user = identity.authenticate_user(
-            auth0.user_id_from_subject(identified.subject),
+            user_id,
             issued_at=identified.issued_at,
             origin=origin,
             at=datetime.now(UTC),
-            other_keys=_list_prefetched_keys(request),
+            other_keys=_list_prefetched_keys(request, user_id or ""),
         )
         return permissions.user_actor(authenticated_user.user, origin), authenticated_user
 
@@ -55,10 +57,11 @@ def _extract_bearer_token(header: str) -> str:
     return token
 
 
-def _list_prefetched_keys(request: Request) -> list[dynamodb.RecordKey]:
+def _list_prefetched_keys(request: Request, caller_id: str) -> list[dynamodb.RecordKey]:
     """Of the records that the operation wants to be read with the caller."""
+    cast(OperationRequest, request).caller_id = caller_id
     view = cast(Any, request.parser_context).get("view")
-    prefetch = view.declared_operation().prefetch if view else None
+    prefetch = view.declared_operation().prefetch if view and caller_id else None
     return list(prefetch(request)) if prefetch else []
 
 

@@ -143,7 +143,7 @@ def returns_csv(columns: Sequence[str]) -> Callable[[M], M]:
 
 
 def prefetches(list_keys: Callable[[Request], Iterable[RecordKey]]) -> Callable[[M], M]:
-    """Declare records that the path or the query names, to be read in the caller's round trip.
+    """Declare records that the request or its token names, to be read in the caller's round trip.
 
     They are in `AuthenticatedUser.records`; whether the caller may see them is checked as ever.
     """
@@ -267,7 +267,9 @@ def read_idempotency_key(request: Request) -> idempotency.IdempotencyKey | None:
         return None
     if not (1 <= len(header) <= 255 and header.isascii() and header.isprintable()):
         raise errors.InvalidRequest("Idempotency-Key must be 1 to 255 printable ASCII characters.")
-    parts = [cast(Caller, request.user).id, str(request.method), request.path, header]
+    if idempotency_key := request.META.get(_KEY_OF_REQUEST):
+        return cast(idempotency.IdempotencyKey, idempotency_key)
+    parts = [cast(OperationRequest, request).caller_id, str(request.method), request.path, header]
     request.META[_KEY_OF_REQUEST] = idempotency_key = idempotency.IdempotencyKey(
         key=hashlib.sha256(orjson.dumps(parts)).hexdigest(),
         request_hash=hashlib.sha256(orjson.dumps(request.data, option=orjson.OPT_SORT_KEYS)).hexdigest(),

@@ -45,24 +45,31 @@ class ScheduleDraft:
 
 
 def create_schedule(
-    draft: ScheduleDraft, *, actor: Actor, at: datetime, idempotency_key: idempotency.IdempotencyKey | None = None
+    draft: ScheduleDraft,
+    *,
+    actor: Actor,
+    at: datetime,
+    idempotency_key: idempotency.IdempotencyKey | None = None,
+    known: dynamodb.BatchResult = dynamodb.NOTHING_READ,
 ) -> Schedule:
     """Create a shift or a series of a person at a location.
 
-    Raises `availability.ScheduleConflict` naming the first overlap, `errors.NotFound` for an
-    unknown location, user or template, and `errors.InvalidRequest` for an invalid pattern.
+    What it reads, except rows of availability, may be among the ``known`` records. Raises
+    `availability.ScheduleConflict` naming the first overlap, `errors.NotFound` for an unknown
+    location, user or template, and `errors.InvalidRequest` for an invalid pattern.
     """
     actor.require("schedules:write")
     with permissions.audit_denied_attempts(actor, at, values={"customerId": draft.customer_id}):
         permissions.check_customer(actor, draft.customer_id)
 
-    def decide() -> Schedule:
+    def decide(known: dynamodb.BatchResult = dynamodb.NOTHING_READ) -> Schedule:
         records = fetch_records(
             [draft.staff_id, *availability.list_staff_in_pattern(draft.pattern)],
             actor,
             locations.location_key(draft.location_id),
             *(dynamodb.RecordKey(*key) for key in ((Template, draft.template_id), (Schedule, draft.id)) if key[1]),
             *idempotency.record_keys(idempotency_key),
+            known=known,
         )
         idempotency.ensure_key_unused(idempotency_key, records, at)
         if (existing := records.get(Schedule, draft.id or "")) and existing.customer_id == actor.customer_id:
@@ -82,19 +89,30 @@ def create_schedule(
         return schedule
 
     try:
-        return journal.retry_on_conflict(decide)
+        return journal.retry_on_conflict(decide, known)
     except idempotency.DuplicateRequest as duplicate:
         return idempotency.get_created_record(Schedule, duplicate, lambda created: access.check_visible(created, actor))
 
 
-def fetch_records(user_ids: Iterable[str], actor: Actor, *extra_keys: dynamodb.RecordKey) -> dynamodb.BatchResult:
-    """Users, their version records and streams, and ``extra_keys``, in one round trip."""
+def fetch_records(
+    user_ids: Iterable[str],
+    actor: Actor,
+    *extra_keys: dynamodb.RecordKey,
+    known: dynamodb.BatchResult = dynamodb.NOTHING_READ,
+) -> dynamodb.BatchResult:
+    """Users, their version records and streams, and ``extra_keys``, in one round trip.
+
+    In none if all are among the ``known`` records.
+    """
+    return dynamodb.batch_get([*extra_keys, *list_keys(user_ids, actor.stream)], known)
+
+
+def list_keys(user_ids: Iterable[str], author_stream: str) -> list[dynamodb.RecordKey]:
+    """Of what a change of these people's schedules reads before rows of availability."""
     valid_ids = [user_id for user_id in dict.fromkeys(user_ids) if dynamodb.is_id("usr", user_id)]
-    version_record_keys = availability.version_record_keys(valid_ids)
-    streams = journal.stream_keys(dict.fromkeys([actor.stream, *valid_ids]))
-    return dynamodb.batch_get(
-        [*extra_keys, *(users.user_key(user_id) for user_id in valid_ids), *version_record_keys, *streams]
-    )
+    user_keys = [users.user_key(user_id) for user_id in valid_ids]
+    streams = journal.stream_keys(dict.fromkeys([author_stream, *valid_ids]))
+    return [*user_keys, *availability.version_record_keys(valid_ids), *streams]
 
 
 def build_schedule(draft: ScheduleDraft, records: dynamodb.BatchResult, actor: Actor, at: datetime) -> Schedule:

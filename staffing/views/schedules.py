@@ -1,6 +1,7 @@
 """``/staffSchedule`` and who is on duty."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast
@@ -8,11 +9,12 @@ from typing import Any, cast
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from accounts import permissions, users
+from accounts import locations, permissions, users
 from accounts.auth.authentication import actor_of, authenticated_user
 from config import api, dynamodb, errors, local_time
 from config.api import conditional, csv_tables, pagination
-from config.api.messages import Response
+from config.api.messages import OperationRequest, Response
+from config.dynamodb import idempotency
 from staffing.models import Schedule
 from staffing.recurrence import edit, pattern, rrule
 from staffing.recurrence.series_update import SeriesUpdate
@@ -56,6 +58,23 @@ def _list_named_keys(request: Request) -> list[dynamodb.RecordKey]:
         location_id if dynamodb.is_id("loc", location_id) else None,
         staff_id if dynamodb.is_id("usr", staff_id) else None,
     )
+
+
+def _list_keys_of_new(request: Request) -> list[dynamodb.RecordKey]:
+    """Of what creating a schedule reads, as far as the body names it by ids.
+
+    The version records are among it: rows of availability are read later, as they must be.
+    """
+    caller_id, body = cast(OperationRequest, request).caller_id, cast(OperationRequest, request).peek_body()
+    if not body:
+        return []
+    location_id, staff_id = body.get("locationId"), body.get("staffId")
+    keys = commands.list_keys([staff_id] if isinstance(staff_id, str) else [], caller_id)
+    if isinstance(location_id, str) and dynamodb.is_id("loc", location_id):
+        keys.append(locations.location_key(location_id))
+    with suppress(errors.InvalidRequest):  # of an invalid key, which is refused in its turn
+        keys += idempotency.record_keys(api.read_idempotency_key(request))
+    return keys
 
 
 def _list_own_key(request: Request) -> list[dynamodb.RecordKey]:
@@ -131,6 +150,7 @@ class Schedules(api.OperationViewSet):
         errors=(*_SAVE_ERRORS, permissions.ForeignCustomer),
     )
     @api.accepts(NewSchedule, examples.NEW_SCHEDULE)
+    @api.prefetches(_list_keys_of_new)
     @api.returns(ScheduleView, examples.CREATED_SCHEDULE, status=201, etag=True, location="/staffSchedule/{id}")
     def create(self, request: Request) -> Response:
         """Create a new staff schedule.
@@ -149,6 +169,7 @@ class Schedules(api.OperationViewSet):
                 actor=actor_of(request),
                 at=datetime.now(UTC),
                 idempotency_key=api.read_idempotency_key(request),
+                known=authenticated_user(request).records,
             )
         view = ScheduleView(schedule, context=_context_of(request, schedule))
         return api.versioned_response(request, view, status=201)

@@ -424,14 +424,14 @@ COST_LIMITS: dict[str, tuple[str, str, Callable[[UserFixtures], Any], int, int]]
         3,
         25,
     ),
-    "create a shift": ("POST", SCHEDULE_PATH, lambda test_users: test_users.shift_body(), 4, 50),
+    "create a shift": ("POST", SCHEDULE_PATH, lambda test_users: test_users.shift_body(), 3, 50),
     "create a series": (
         "POST",
         SCHEDULE_PATH,
         lambda test_users: test_users.shift_body(
             staffId=test_users.create_user().id, recurrencePattern={"frequency": "weekly"}
         ),
-        4,
+        3,
         50,
     ),
     "read a shift": ("GET", f"{SCHEDULE_PATH}/{{shift}}", lambda test_users: None, 2, 4),

@@ -1,5 +1,6 @@
 """Schedules over HTTP: stored values, validation, conflicts, permissions and edits of series."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,6 +9,7 @@ import httpx
 import pytest
 
 from accounts.models import User
+from config.api.messages import MAX_PEEKED_BYTES
 from staffing.models import Schedule
 from tests.support.environment import Environment
 from tests.support.users import SignedInUser, UserFixtures, accept_invitation, parse_problem
@@ -49,6 +51,26 @@ def list_shifts(test_users: UserFixtures, staff: User, since: str, until: str) -
 def sue(test_users: UserFixtures) -> User:
     """A user without shifts."""
     return test_users.create_user()
+
+
+# --- bodies ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("make_content", "media_type", "expected"),
+    [
+        (lambda body: body[:-1], "application/json", (400, "malformed_json")),
+        (lambda body: body, "text/plain", (415, "unsupported_media_type")),
+        (lambda body: f"[{body}]", "application/json", (400, "invalid_request")),
+        (lambda body: body + " " * MAX_PEEKED_BYTES, "application/json", (201, None)),
+    ],
+)
+def test_body_that_is_not_read_with_the_caller_is_answered_as_ever(
+    test_users: UserFixtures, sue: User, make_content: Any, media_type: str, expected: tuple[int, str | None]
+) -> None:
+    body = json.dumps(schedule_body(test_users, "2031-07-03T09:00", "2031-07-03T17:00", staffId=sue.id))
+    response = test_users.ann.request(
+        "POST", PATH, content=make_content(body), headers={"Content-Type": media_type, "Idempotency-Key": sue.id}
+    )
+    assert (response.status_code, response.json().get("code")) == expected
 
 
 # --- stored values --------------------------------------------------------------------------------
