@@ -15,20 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from bench import check, latency, load, memory, recorder, report
-from bench.operations import OPERATIONS, PEER_OPERATIONS, Data
+from bench.operations import OPERATIONS, PEER_OPERATIONS, RESTORED_TABLES, Data
 from bench.stack import FOLDER, ROOT, Stack
 from bench.tables import Engine
-from bench.targets import TARGETS, Target
+from bench.targets import SEED_PREFIX, TARGETS, Target
 
-RESTORED_TABLE = "staff-busy"
-"""What a new shift is compared with: its rows would grow from round to round."""
 DEFAULT_TARGETS = {
     "cost": TARGETS,
     "latency": ("dutyline", "fastapi"),
     "memory": ("dutyline", "express", "fastapi", "drf"),
 }
-SEED_PREFIX = "seed"
-"""Of the copy from which it is restored."""
 
 
 @dataclass(frozen=True)
@@ -111,8 +107,6 @@ def run_checks(
 
 def run_rounds(options: Options, data: Data, targets: Sequence[Target]) -> dict[str, dict[str, list[load.Sample]]]:
     """All samples by operation and target."""
-    stack = targets[0].stack
-    engine = Engine(stack.engine)
     samples: dict[str, dict[str, list[load.Sample]]] = {name: {} for name in options.operations}
     for round_number in range(-1, options.rounds):
         print(f"· round {round_number + 1} of {options.rounds}" if round_number >= 0 else "· warming up …", flush=True)
@@ -121,14 +115,8 @@ def run_rounds(options: Options, data: Data, targets: Sequence[Target]) -> dict[
                 if target.name != "dutyline" and not OPERATIONS[name].has_peers:
                     continue
                 seconds = 0.5 if round_number < 0 else options.seconds
-                if name == "post":
-                    source = f"{SEED_PREFIX}-{RESTORED_TABLE}"
-                    engine.restore(source, f"{target.table_prefix}-{RESTORED_TABLE}")
-                requests = stack.folder / "requests"
-                requests.write_bytes(OPERATIONS[name].requests(data))
-                sample = load.measure(
-                    target.pid, target.port, requests, seconds=seconds, connections=options.connections
-                )
+                connections = OPERATIONS[name].connections or options.connections
+                sample = target.load(name, data, seconds=seconds, connections=connections)
                 if round_number >= 0:
                     samples[name].setdefault(target.name, []).append(sample)
     return samples
@@ -194,7 +182,7 @@ def _copy_tables(stack: Stack, targets: Sequence[Target]) -> None:
     for target in targets:
         if target.name != "dutyline":
             engine.copy_tables(names, stack.table_prefix, target.table_prefix)
-    engine.copy_tables([RESTORED_TABLE], stack.table_prefix, SEED_PREFIX)
+    engine.copy_tables(RESTORED_TABLES, stack.table_prefix, SEED_PREFIX)
 
 
 def _commit() -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench import load
-from bench.operations import OPERATIONS, Data
+from bench.operations import Data
 from bench.stack import OTHER_CORE, Stack, free_ports, pin
 from bench.targets import Target
 from config.dev import services
@@ -34,9 +34,9 @@ def run_rounds(
     samples: dict[str, dict[str, list[load.Sample]]] = {"user": {}, "voice": {}, "voice-loaded": {}}
     for round_number in range(-1, rounds):
         for target in targets:
-            cases = {"user": _measure(target, data, "user", CLIENTS, seconds)}
+            cases = {"user": target.load("user", data, seconds=seconds, connections=CLIENTS)}
             if target.name == "dutyline":
-                cases["voice"] = _measure(target, data, "voice", CALLERS, seconds)
+                cases["voice"] = target.load("voice", data, seconds=seconds, connections=CALLERS)
                 cases["voice-loaded"] = _measure_calls_under_load(target, data, seconds)
             for name, sample in cases.items():
                 if round_number >= 0:
@@ -44,16 +44,11 @@ def run_rounds(
     return samples
 
 
-def _measure(target: Target, data: Data, operation: str, connections: int, seconds: float) -> load.Sample:
-    requests = target.stack.folder / f"{operation}.requests"
-    requests.write_bytes(OPERATIONS[operation].requests(data))
-    return load.measure(target.pid, target.port, requests, seconds=seconds, connections=connections)
-
-
 def _measure_calls_under_load(target: Target, data: Data, seconds: float) -> load.Sample:
     """Inbound calls while 64 clients ask `GET /user`; without the CPU time, which is of both."""
-    thread = threading.Thread(target=_measure, args=(target, data, "user", CLIENTS, seconds * 1.5))
+    options = {"seconds": seconds * 1.5, "connections": CLIENTS}
+    thread = threading.Thread(target=target.load, args=("user", data), kwargs=options)
     thread.start()
-    sample = _measure(target, data, "voice", CALLERS, seconds)
+    sample = target.load("voice", data, seconds=seconds, connections=CALLERS)
     thread.join()
     return replace(sample, cpu_ms=0.0)

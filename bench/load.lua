@@ -19,13 +19,22 @@ request = function()
   return text
 end
 
+local expected = os.getenv("EXPECTED")
+if expected ~= "" then
+  unexpected = 0
+  response = function(_, _, body)
+    if not body:find(expected, 1, true) then unexpected = unexpected + 1 end
+  end
+end
+
 local thread_of_load
 setup = function(thread) thread_of_load = thread end
 
 done = function(summary, latency)
   local errors = summary.errors
+  local bad = errors.status + (thread_of_load:get("unexpected") or 0)
   io.write(string.format(
     '{"sent":%d,"requests":%d,"seconds":%f,"bad":%d,"failed":%d,"p50":%f,"p99":%f,"bytes":%d}\n',
-    thread_of_load:get("number"), summary.requests, summary.duration / 1e6, errors.status, errors.connect + errors.read + errors.write + errors.timeout,
+    thread_of_load:get("number"), summary.requests, summary.duration / 1e6, bad, errors.connect + errors.read + errors.write + errors.timeout,
     latency:percentile(50) / 1000, latency:percentile(99) / 1000, summary.bytes))
 end

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import usage
+from bench.operations import Data, Operation
 from bench.stack import OTHER_CORE, pin
 
 SCRIPT = Path(__file__).with_name("load.lua")
@@ -31,18 +32,22 @@ class Sample:
     """Answers that are not 2xx, and requests without an answer."""
 
 
-def measure(pid: int, port: int, requests: Path, *, seconds: float, connections: int) -> Sample:
+def measure(
+    pid: int, port: int, operation: Operation, data: Data, *, seconds: float, connections: int, folder: Path
+) -> Sample:
     """Send requests until the target has used ``seconds`` of CPU time, or six times as long.
 
     So a period holds as many requests on a busy machine as on a calm one. The CPU time is that of
     all requests that were sent, with those that are not answered when the load ends.
     """
+    requests = folder / f"{operation.build.__name__}.requests"
+    requests.write_bytes(operation.requests(data))
     limit = seconds * 6
     command = ["wrk", "-t1", f"-c{connections}", f"-d{limit:.0f}s", "--timeout", "30s", "-s", str(SCRIPT)]
     before = usage.cpu_ms(pid)
     process = subprocess.Popen(
         pin(OTHER_CORE, [*command, f"http://127.0.0.1:{port}"]),
-        env={**os.environ, "REQUESTS": str(requests)},
+        env={**os.environ, "REQUESTS": str(requests), "EXPECTED": operation.expected},
         stdout=subprocess.PIPE,
         text=True,
     )

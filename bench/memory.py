@@ -2,10 +2,9 @@
 
 import http.client
 import time
-from collections.abc import Sequence
 from typing import Any
 
-from bench import load, usage
+from bench import usage
 from bench.operations import OPERATIONS, Data
 from bench.targets import Target
 
@@ -26,7 +25,8 @@ def measure(target: Target, data: Data, *, rounds: int, seconds: float) -> dict[
         result["memoryMb"][STEPS[1]] = usage.memory_mb(target.pid)
         sent = 0
         for _ in range(rounds):
-            for sample in _load_all(target, data, seconds):
+            for name in MIXED_OPERATIONS:
+                sample = target.load(name, data, seconds=seconds, connections=CONNECTIONS)
                 sent += sample.requests
                 result["bad"] += sample.bad
             time.sleep(REST_SECONDS)
@@ -51,12 +51,3 @@ def _await_answer(target: Target, data: Data) -> None:
             connection.close()
         time.sleep(0.1)
     raise SystemExit(f"{target.name} does not answer GET /user.")
-
-
-def _load_all(target: Target, data: Data, seconds: float) -> Sequence[load.Sample]:
-    requests = target.stack.folder / "requests"
-    samples = []
-    for name in MIXED_OPERATIONS:
-        requests.write_bytes(OPERATIONS[name].requests(data))
-        samples.append(load.measure(target.pid, target.port, requests, seconds=seconds, connections=CONNECTIONS))
-    return samples

@@ -44,6 +44,12 @@ class Operation:
     has_peers: bool = False
     requests_per_load: int = 0
     """How many different requests a load needs, if not one of each person."""
+    restored_table: str = ""
+    """The table that is as after the seed before each load; it would grow otherwise."""
+    expected: str = ""
+    """What each answer under load must contain: calls get 200 even if nobody can ring."""
+    connections: int = 0
+    """How many requests are sent at once, if not as many as of other operations."""
 
     def requests(self, data: Data) -> bytes:
         """The requests of one load, for `load.lua`."""
@@ -120,14 +126,27 @@ def _incoming_call(data: Data, number: int) -> Request:
 OPERATIONS = {
     "user": Operation("GET /user", _get_user, lambda text: '"settings"' in text, has_peers=True),
     "list": Operation("GET /staffSchedule (100)", _list_schedules, _has_items(100), has_peers=True),
-    "post": Operation("POST /staffSchedule", _create_schedule, lambda text: '"schedule"' in text, has_peers=True),
+    "post": Operation(
+        "POST /staffSchedule",
+        _create_schedule,
+        lambda text: '"schedule"' in text,
+        has_peers=True,
+        restored_table="staff-busy",
+    ),
     "people": Operation("GET /userManagement?limit=100", _list_people, _has_items(99)),
     "patch": Operation("PATCH /user", _update_user, lambda text: '"At ' in text),
     "audit": Operation("GET /user/{id}/audit-logs (50)", _list_audit_entries, _has_items(50)),
     "duty": Operation("GET /location/{id}/on-duty (12)", _on_duty, _has_items(12)),
     "voice": Operation(
-        "POST /telephony/voice (signed)", _incoming_call, lambda text: "<Dial" in text, requests_per_load=4000
+        "POST /telephony/voice (signed)",
+        _incoming_call,
+        lambda text: "<Dial" in text,
+        requests_per_load=4000,
+        restored_table="phone-usage",
+        connections=2,  # of one customer, whose record of usage each call changes
+        expected="<Dial",
     ),
 }
 PEER_OPERATIONS = [name for name, operation in OPERATIONS.items() if operation.has_peers]
+RESTORED_TABLES = sorted({operation.restored_table for operation in OPERATIONS.values()} - {""})
 OWN_OPERATIONS = [name for name, operation in OPERATIONS.items() if not operation.has_peers]

@@ -5,12 +5,17 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench import load
+from bench.operations import OPERATIONS, Data
 from bench.stack import ROOT, TARGET_CORE, Stack, free_ports, pin
+from bench.tables import Engine
 from config.dev import services
 from config.dev.supervisor import Supervisor
 
 PEERS = ROOT / "bench/peers"
 _PYTHON = str(PEERS / ".venv/bin/python")
+SEED_PREFIX = "seed"
+"""Of copies of tables, from which they are restored."""
 THREADS = os.environ.get("WEB_THREADS", "16")
 
 
@@ -75,6 +80,17 @@ class Target:
         self.supervisor = Supervisor(self.stack.folder / "log", environment)
         self.supervisor.start(self.name, pin(core, _command(self.name, self.port)))
         self.supervisor.wait_for_port(self.name, self.port, 60)
+
+    def load(self, operation: str, data: Data, *, seconds: float, connections: int) -> load.Sample:
+        """Measure an operation, from the state of the seed on."""
+        described = OPERATIONS[operation]
+        if described.restored_table:
+            source, copy = (f"{prefix}-{described.restored_table}" for prefix in (SEED_PREFIX, self.table_prefix))
+            Engine(self.stack.engine).restore(source, copy)
+        folder = self.stack.folder
+        return load.measure(
+            self.pid, self.port, described, data, seconds=seconds, connections=connections, folder=folder
+        )
 
     def stop(self) -> None:
         """Stop it, if it runs."""
