@@ -30,13 +30,10 @@ def loads(raw: bytes) -> Any:
     Raises `MalformedJSON`.
     """
     try:
-        value = json.loads(
-            raw.decode("utf-8"),
-            object_pairs_hook=_reject_duplicate_members,
-            parse_constant=_reject_constant,
-            parse_float=_parse_finite_float,
-        )
-        _check_value(value)
+        value = _DECODER.decode(raw.decode("utf-8"))
+        # only escapes can write surrogates, and few brackets cannot nest deeply
+        if b"\\u" in raw or raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
+            _check_value(value)
     except UnicodeDecodeError as error:
         raise MalformedJSON("The body must be JSON in UTF-8.") from error
     except RecursionError as error:
@@ -62,6 +59,11 @@ def _parse_finite_float(text: str) -> float:
     if value in (float("inf"), float("-inf")):
         raise MalformedJSON("A number is too large.")
     return value
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_reject_duplicate_members, parse_constant=_reject_constant, parse_float=_parse_finite_float
+)
 
 
 def _check_value(value: Any) -> None:

@@ -6,7 +6,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config import audit
-from config.api.fields import LimitField, NextCursorField, QueryIntegerField, TextField
+from config.api.fields import NextCursorField, TextField
+from config.api.number_fields import LimitField, QueryIntegerField
 from config.api.record_views import RecordView
 from config.api.time_queries import DateTimeRangeQuery
 

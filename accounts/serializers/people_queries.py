@@ -4,7 +4,8 @@ from typing import Any
 
 from accounts.models import DIRECTORY_STATUSES
 from accounts.serializers.users import RoleField
-from config.api.fields import LimitField, PageQuery, StrictChoiceField, TextField
+from config.api.fields import PageQuery, StrictChoiceField, TextField
+from config.api.number_fields import LimitField
 
 
 class PeopleQuery(PageQuery):

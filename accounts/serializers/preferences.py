@@ -8,7 +8,8 @@ from rest_framework import serializers
 
 from accounts import preferences
 from config import json_cache
-from config.api.fields import StrictBooleanField, StrictChoiceField, StrictIntegerField, StrictSerializer, TimeZoneField
+from config.api.fields import StrictBooleanField, StrictChoiceField, StrictSerializer, TimeZoneField
+from config.api.number_fields import StrictIntegerField
 from config.api.record_views import RecordView
 
 _EVENTS = {

@@ -262,7 +262,7 @@ def read_idempotency_key(request: Request) -> idempotency.IdempotencyKey | None:
 
     None without one, and in operations that do not declare that they honor it.
     """
-    header = request.headers.get("Idempotency-Key")
+    header = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if header is None or not cast(Any, request.parser_context)["view"].declared_operation().idempotent:
         return None
     if not (1 <= len(header) <= 255 and header.isascii() and header.isprintable()):

@@ -1,16 +1,19 @@
 """Strict serializer fields, and serializers that refuse unknown fields."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, cached_property
 from itertools import islice
 from typing import Any, ClassVar
 
+from django.core.validators import ProhibitNullCharactersValidator
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
+from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
 from config import errors, zone_names
+from config.api.number_fields import LimitField
 from config.text import RAW_LENGTH_FACTOR, TextTooLong, clean_text
 
 
@@ -77,13 +80,35 @@ class StrictSerializer(serializers.Serializer[Any]):
             for name in islice(unknown_names, errors.MAX_FIELD_ERRORS + 1)
         }
         try:
-            values = super().to_internal_value(data)
+            values = self._validate_members(data) if isinstance(data, Mapping) else super().to_internal_value(data)
         except serializers.ValidationError as error:
             field_errors = {**(error.detail if isinstance(error.detail, dict) else {}), **field_errors}
         if field_errors:
             raise serializers.ValidationError(field_errors)
         self._check_names_agree(data)
         return values
+
+    def _validate_members(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """As REST framework does, in a third of the calls: most members need not be sent."""
+        values: dict[str, Any] = {}
+        field_errors: dict[str, Any] = {}
+        for name, field, validate_method in self._writable_members:
+            if name not in data and not field.required and field.default is serializers.empty:
+                continue
+            try:
+                value = field.run_validation(field.get_value(data))
+                self.set_value(values, field.source_attrs, validate_method(value) if validate_method else value)
+            except serializers.ValidationError as error:
+                field_errors[name] = error.detail
+        if field_errors:
+            raise serializers.ValidationError(field_errors)
+        return values
+
+    @cached_property
+    def _writable_members(self) -> list[tuple[str, Any, Callable[[Any], Any] | None]]:
+        """Names and fields, and the methods ``validate_…`` of this class."""
+        writable = ((name, field) for name, field in self.fields.items() if not field.read_only)
+        return [(name, field, getattr(self, f"validate_{name}", None)) for name, field in writable]
 
     def _check_names_agree(self, data: Mapping[str, Any]) -> None:
         names_by_source: dict[str, str] = {}
@@ -131,6 +156,10 @@ class StrictQuery(StrictSerializer):
     noun = "query parameter"
 
 
+_RULES_OF_CLEAN_TEXT = (ProhibitNullCharactersValidator, ProhibitSurrogateCharactersValidator)
+"""What `clean_text` refuses already: REST framework looks at each character once more."""
+
+
 class TextField(serializers.CharField):
     """A string, trimmed and normalized to NFC; refuses what `config.text` does.
 
@@ -144,6 +173,7 @@ class TextField(serializers.CharField):
 
     def __init__(self, *, max_length: int, **options: Any) -> None:
         super().__init__(max_length=max_length, **options)
+        self.validators = [rule for rule in self.validators if not isinstance(rule, _RULES_OF_CLEAN_TEXT)]
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         if data is not serializers.empty and data is not None and not isinstance(data, str):
@@ -241,53 +271,6 @@ class ChoiceListField(TextField):
             detail = f"Must be one or more of {', '.join(self.choices)}, separated by commas."
             raise serializers.ValidationError(detail, code="invalid_choice")
         return tuple(choice for choice in self.choices if choice in words)
-
-
-class _BoundedIntegerField(serializers.IntegerField):
-    """An integer whose every error says the bounds."""
-
-    def __init__(self, *, min_value: int, max_value: int, **options: Any) -> None:
-        text = f"Must be a whole number from {min_value:,} to {max_value:,}."
-        messages: dict[str, Any] = dict.fromkeys(("invalid", "min_value", "max_value"), text)
-        super().__init__(min_value=min_value, max_value=max_value, error_messages=messages, **options)
-
-
-class QueryIntegerField(_BoundedIntegerField):
-    """An integer in a query: digits only."""
-
-    def to_internal_value(self, data: Any) -> int:
-        text = str(data)
-        if len(text) > 9 or not (text.isascii() and text.isdigit()):
-            self.fail("invalid")
-        return int(text)
-
-
-MAX_NUMBER_LENGTH = 1_000
-"""Digits of a limit that are looked at."""
-
-
-class LimitField(serializers.IntegerField):
-    """The number of items in a page; more than the maximum is cut to it."""
-
-    def __init__(self, *, maximum: int, default: int) -> None:
-        self.maximum = maximum
-        text = f"1 to {maximum:,}; more is cut to it. Default {default:,}."
-        super().__init__(required=False, min_value=1, help_text=text)
-
-    def to_internal_value(self, data: Any) -> int:
-        text = str(data)[:MAX_NUMBER_LENGTH].lstrip("0")
-        if not (text.isascii() and text.isdigit()):
-            raise serializers.ValidationError("Must be a whole number from 1 on.", code="invalid")
-        return min(int(text[:9]), self.maximum)
-
-
-class StrictIntegerField(_BoundedIntegerField):
-    """An integer in a body: a JSON number without a fraction."""
-
-    def to_internal_value(self, data: Any) -> int:
-        if not isinstance(data, int) or isinstance(data, bool):
-            self.fail("invalid")
-        return int(super().to_internal_value(data))
 
 
 class PageQuery(StrictQuery):

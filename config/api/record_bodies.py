@@ -101,7 +101,7 @@ def parse_body_or_query(request: Request, body: type[StrictSerializer]) -> dict[
 
 def _read_if_match_versions(request: Request) -> frozenset[int] | None:
     """The versions that If-Match allows to change; None: any."""
-    header = request.headers.get("If-Match")
+    header = request.META.get("HTTP_IF_MATCH")
     if header is None or "*" in (parts := {part.strip() for part in header.split(",")}):
         return None
     etags = {part.removeprefix("W/").strip('"').partition(".")[0] for part in parts}

@@ -238,7 +238,9 @@ def plan_row_changes(before: Iterable[Schedule], after: Iterable[Schedule]) -> d
     return changes_by_staff
 
 
-def _check_covering_staff(rows_of_staff: Iterable[Mapping[str, StaffAvailability]]) -> None:
+def _check_covering_staff(rows_of_staff: Collection[Mapping[str, StaffAvailability]]) -> None:
+    if len(rows_of_staff) <= MAX_COVERING_STAFF + 1:
+        return  # each person has one row of a schedule
     counts = Counter(row.schedule_id for rows in rows_of_staff for row in rows.values())
     if max(counts.values(), default=0) > MAX_COVERING_STAFF + 1:
         raise AssignmentLimitExceeded(f"At most {MAX_COVERING_STAFF} other people can cover shifts of one series.")

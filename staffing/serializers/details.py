@@ -6,7 +6,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.api.fields import MultilineTextField, StrictIntegerField, StrictSerializer, TextField
+from config.api.fields import MultilineTextField, StrictSerializer, TextField
+from config.api.number_fields import StrictIntegerField
 from config.api.record_views import RecordView
 from staffing.recurrence.details import (
     COLOR_PATTERN,

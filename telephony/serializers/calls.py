@@ -12,11 +12,11 @@ from config.api.fields import (
     PageQuery,
     PhoneTextField,
     StrictChoiceField,
-    StrictIntegerField,
     StrictQuery,
     StrictSerializer,
     TextField,
 )
+from config.api.number_fields import StrictIntegerField
 from config.api.record_views import RecordView
 from config.api.time_queries import DateTimeRangeQuery
 from telephony import phone_pauses
