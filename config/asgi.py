@@ -43,6 +43,8 @@ _LIVENESS_HEADERS: Headers = [
 if settings.SECURE_HSTS_SECONDS:
     _hsts = f"max-age={settings.SECURE_HSTS_SECONDS}; includeSubDomains; preload"
     _LIVENESS_HEADERS.append((b"strict-transport-security", _hsts.encode()))
+CALLS_PATH = "/telephony/voice"
+"""Where the telephone service reports calls: the caller waits for the answer, too."""
 STREAM_CHUNK = 64 * 1024
 """Bytes of a streamed response that a thread reads at a time."""
 
@@ -65,10 +67,14 @@ class UnreadableBody(io.RawIOBase):
 
 
 class Application:
-    """An ASGI application that runs Django's WSGI application in a fixed number of threads."""
+    """An ASGI application that runs Django's WSGI application in a fixed number of threads.
+
+    Calls have threads of their own: a caller waits for nobody's requests.
+    """
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(settings.WEB_THREADS, thread_name_prefix="web")
+        self._call_threads = ThreadPoolExecutor(settings.WEB_CALL_THREADS, thread_name_prefix="calls")
         self._tokens = concurrency.TokenQueue(settings.REQUESTS_AT_ONCE_PER_TOKEN)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,7 +88,8 @@ class Application:
         environ["dutyline.received_at"] = received_at
         async with self._tokens.place(scope["method"], environ.get("HTTP_AUTHORIZATION", "")) as has_place:
             environ[concurrency.REFUSED] = not has_place
-            response = await self._run(lambda: wsgi.answer(environ))
+            threads = self._call_threads if scope["path"].startswith(CALLS_PATH) else self._threads
+            response = await _run(threads, lambda: wsgi.answer(environ))
         await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
         if response.stream is not None:
             await self._send_stream(response.stream, send)
@@ -92,13 +99,14 @@ class Application:
         """Send a stream in chunks; while the client reads one, no thread waits."""
         chunks = iter(stream)
         try:
-            while chunk := await self._run(lambda: _read_chunk(chunks)):
+            while chunk := await _run(self._threads, lambda: _read_chunk(chunks)):
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
         finally:
-            await self._run(stream.close)
+            await _run(self._threads, stream.close)
 
-    async def _run(self, task: Callable[[], Any]) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, task)
+
+async def _run(threads: ThreadPoolExecutor, task: Callable[[], Any]) -> Any:
+    return await asyncio.get_running_loop().run_in_executor(threads, task)
 
 
 async def _send_liveness(send: Send) -> None:

@@ -133,7 +133,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT
 BODY_SECONDS = env.integer("BODY_SECONDS", 10, minimum=1, maximum=120)
 """Seconds within which the body of a request must arrive."""
 WEB_THREADS = env.integer("WEB_THREADS", 16, minimum=1, maximum=256)
-"""Requests that a web process works on at the same time."""
+"""Requests that a web process works on at the same time, besides those of calls."""
+WEB_CALL_THREADS = env.integer("WEB_CALL_THREADS", 8, minimum=1, maximum=256)
+"""Webhooks of calls that a web process works on at the same time."""
 ZONE_RULES_MAX_DAYS = env.integer("ZONE_RULES_MAX_DAYS", 90, minimum=1, maximum=3650)
 """Days after which operators are told to look for newer rules of time zones."""
 ZONE_RULES_REFRESH_SECONDS = env.integer("ZONE_RULES_REFRESH_SECONDS", 60, minimum=1, maximum=86_400)

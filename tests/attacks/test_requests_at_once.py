@@ -68,6 +68,22 @@ def test_lists_of_one_person_delay_neither_calls_nor_others(
     assert {response.status_code for response in lists} == {200}, "they wait, and are answered"
 
 
+def test_a_call_does_not_wait_for_requests_of_many_people(test_users: UserFixtures, env: Environment) -> None:
+    line = create_line(test_users)
+    people = [test_users.ann, test_users.abe, test_users.mia, test_users.sam, test_users.cleo]
+    requests = [person for person in people for _ in range(settings.REQUESTS_AT_ONCE_PER_TOKEN)]
+    assert len(requests) > settings.WEB_THREADS
+    with env.apply_plan(FaultPlan(latency=1.0)) as plan, ThreadPoolExecutor(len(requests)) as connections:
+        answers = [connections.submit(person.get, "/user") for person in requests]
+        while len(plan.calls) < settings.WEB_THREADS:
+            pass
+        call = begin_call(f"{test_users.ann.web}/telephony/voice", line.number)
+        assert {answer.result().status_code for answer in answers} == {200}
+    first_end = min(proxied.ended_at for proxied in plan.calls)
+    assert call.status_code == 200
+    assert sum(proxied.began_at < first_end for proxied in plan.calls) > settings.WEB_THREADS
+
+
 def another_token(env: Environment, person: SignedInUser, seconds: int) -> str:
     """A token of the same person that was issued earlier."""
     claims = jwt.decode(person.token, options={"verify_signature": False})
