@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
@@ -18,6 +19,7 @@ from pynamodb.attributes import (
 )
 
 from config import zone_names
+from config.dynamodb.expression_paths import AttributePath
 
 T = TypeVar("T")
 
@@ -77,6 +79,26 @@ class RecordAttribute(Attribute[T]):
 
         def __set__(self, instance, value):
             instance.attribute_values[self._name] = value
+
+        # Conditions: as PynamoDB's, by a path that is made once.
+        def __eq__(self, other):
+            return self._path == other
+
+        def __lt__(self, other):
+            return self._path < other
+
+        def exists(self):
+            return self._path.exists()
+
+        def does_not_exist(self):
+            return self._path.does_not_exist()
+
+        def is_in(self, *values):
+            return self._path.is_in(*values)
+
+    @cached_property
+    def _path(self) -> AttributePath:
+        return AttributePath(self)
 
 
 class Text(RecordAttribute[str], UnicodeAttribute):

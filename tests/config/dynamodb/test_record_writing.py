@@ -1,12 +1,14 @@
 """Items and arguments of writes: as PynamoDB builds them, for every record class."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pynamodb.exceptions import AttributeNullError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 
@@ -30,6 +32,13 @@ def _draw_values(record_class: type[Record], data: st.DataObject, names: Iterabl
     }
 
 
+def _condition(operand: Any, value: Any) -> Condition:
+    """One of an attribute, or of its path."""
+    if value is None:
+        return cast(Condition, operand.does_not_exist())
+    return cast(Condition, (operand == value) & operand.is_in(value, value) | operand.exists() & (operand < value))
+
+
 @pytest.mark.parametrize("record_class", dynamodb.record_classes(), ids=lambda record_class: record_class.__name__)
 @settings(max_examples=10, deadline=None)
 @given(data=st.data())
@@ -43,7 +52,7 @@ def test_writes_are_those_of_pynamodb(record_class: type[Record], data: st.DataO
         setattr(after, name, value)
     name, attribute = data.draw(st.sampled_from(list(attributes.items())))
     value = getattr(before, name)
-    is_unchanged = attribute.does_not_exist() if value is None else (attribute == value) | attribute.exists()
+    is_unchanged, expected_condition = _condition(attribute, value), _condition(Path(attribute), value)
     old_item, new_item = Model.serialize(before), Model.serialize(after)
     changes: list[Action] = [
         attribute.set(getattr(after, name)) if attribute.attr_name in new_item else attribute.remove()
@@ -51,12 +60,12 @@ def test_writes_are_those_of_pynamodb(record_class: type[Record], data: st.DataO
         if old_item.get(attribute.attr_name) != new_item.get(attribute.attr_name)
     ]
 
-    for condition in (None, is_unchanged):
+    for condition, expected in ((None, None), (is_unchanged, expected_condition)):
         put, removal = record_writing.put_arguments(before, condition), record_writing.key_arguments(before, condition)
         assert put["Item"] == old_item
-        assert put == before.get_save_kwargs_from_instance(condition=condition)
-        assert removal == before.get_delete_kwargs_from_instance(condition=condition)
-    expected_update = before.get_update_kwargs_from_instance(changes, condition=is_unchanged)
+        assert put == before.get_save_kwargs_from_instance(condition=expected)
+        assert removal == before.get_delete_kwargs_from_instance(condition=expected)
+    expected_update = before.get_update_kwargs_from_instance(changes, condition=expected_condition)
     assert record_writing.update_arguments(before, changes, is_unchanged) == expected_update
     if changes:
         assert record_writing.difference_arguments(before, old_item, new_item, is_unchanged) == expected_update
