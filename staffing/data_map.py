@@ -20,7 +20,7 @@ def _shifts_of(user: "User") -> Iterator[ExportRow]:
         series, details = schedule.series(), get_details(schedule)
         if schedule.staff_id == user.id:
             rrule_text = rrule.to_rrule(series.rule, zone=series.zone) if series.rule else None
-            first = expand.build_first_occurrence(series)
+            first = series.first_occurrence
             yield _to_row(schedule, first, details, pattern=rrule_text)
         for recurrence_id, exception in sorted(series.exceptions.items()):
             is_own = (exception.staff_id or schedule.staff_id) == user.id

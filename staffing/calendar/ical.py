@@ -15,7 +15,7 @@ from icalendar import Calendar, Event, vDuration, vRecur
 from staffing.calendar import parts, zones
 from staffing.calendar.parts import Part
 from staffing.models import Schedule
-from staffing.recurrence import covers, expand, rrule
+from staffing.recurrence import covers, rrule
 from staffing.recurrence.details import NO_DETAILS, Details, get_details
 from staffing.recurrence.expand import Series
 
@@ -121,7 +121,7 @@ def _resolve_times(series: Series) -> tuple[datetime, datetime]:
     zone = series.zone
     if series.rule or all(parts.is_plain(wall_time, zone) for wall_time in (series.start, series.end)):
         return _to_zone(series.start, zone), _to_zone(series.end, zone)
-    occurrence = expand.build_first_occurrence(series)
+    occurrence = series.first_occurrence
     return occurrence.start, occurrence.end
 
 

@@ -124,7 +124,7 @@ def _build_occurrences(series: Series, starts: Iterable[datetime]) -> Iterator[O
     duration = series.end - series.start
     for start in starts:
         if start not in series.exceptions:
-            yield expand.build_first_occurrence(Series(start, start + duration, series.zone))
+            yield Series(start, start + duration, series.zone).first_occurrence
 
 
 def _is_regular(series: Series, start: datetime) -> bool:

@@ -89,7 +89,7 @@ def _find_single_conflicts(
 ) -> list[tuple[str, ConflictingShifts]]:
     """The first overlap of single shifts, at least one of them new."""
     occurrences = [
-        (expand.build_first_occurrence(shift), schedule_id, is_own)
+        (shift.first_occurrence, schedule_id, is_own)
         for schedules, is_own in ((own_schedules, True), (other_schedules, False))
         for schedule_id, shift in schedules
     ]
@@ -106,8 +106,8 @@ def _find_single_conflicts(
 
 def _find_with_singles(series: Series, singles: Sequence[IdentifiedSeries]) -> Iterator[tuple[str, ConflictingShifts]]:
     """The first overlap of each single shift with a series, with the id of the shift."""
-    shifts = [(expand.build_first_occurrence(shift), schedule_id) for schedule_id, shift in singles]
-    ids = {id(shift): schedule_id for shift, schedule_id in shifts}
+    shifts = [(shift.first_occurrence, schedule_id) for schedule_id, shift in singles]
+    ids = {id(shift): schedule_id for shift, schedule_id in reversed(shifts)}  # equal ones may be one object
     for conflict in overlap.iter_conflicts_with_series([shift for shift, _ in shifts], series):
         yield ids[id(conflict.first)], conflict
 

@@ -229,7 +229,7 @@ def _build_updated_series(series: Series, update: SeriesUpdate, recurrence_id: d
 
 def _update_single_shift(series: Series, update: SeriesUpdate, local_zone: str) -> Series:
     """A single shift at other times; if both are new, it may move to another zone."""
-    shown = expand.build_first_occurrence(series)
+    shown = series.first_occurrence
     if update.start and update.end and (update.start, update.end) != (shown.start, shown.end):
         start, end, zone = local_time.resolve_wall_times(
             update.start, update.end, input_zone=local_zone, zone=local_zone, allow_utc=True

@@ -82,14 +82,23 @@ class Series:
         return replace(self, exceptions=dict.fromkeys(self.exceptions, RecurrenceException()))
 
     @cached_property
+    def first_occurrence(self) -> "Occurrence":
+        """The first shift, also where a rule with ``gap="skip"`` would leave it out."""
+        return _build_occurrence(self.start, self.start, self.end, self.zone)
+
+    @cached_property
     def earliest_start(self) -> datetime:
         """An instant before which no shift starts."""
+        if not self.exceptions:
+            return self.first_occurrence.start
         exception_starts = [exception.start for exception in self.exceptions.values() if exception.start]
         return to_instant(min([self.start, *exception_starts]), self.zone)
 
     @cached_property
     def latest_end(self) -> datetime:
         """An instant by which every shift has ended, moved ones included; up to hours late."""
+        if not self.rule and not self.exceptions:
+            return self.first_occurrence.end
         last_start = self.start
         if self.rule:
             until = rules.find_last_counted_start(self.rule, self.start) if self.rule.count else self.rule.until
@@ -265,11 +274,6 @@ def _build_exception_occurrence(
         is_moved=not exception.keeps_times(recurrence_id, duration),
         details=exception.details,
     )
-
-
-def build_first_occurrence(series: Series) -> Occurrence:
-    """The first shift, also where a rule with ``gap="skip"`` would leave it out."""
-    return _build_occurrence(series.start, series.start, series.end, series.zone)
 
 
 def _build_occurrence(recurrence_id: datetime, start: datetime, end: datetime, zone: str) -> Occurrence:

@@ -51,7 +51,7 @@ def resolve_changed_times(
     the series. ``changes`` are the new start and end. Raises `errors.InvalidRequest`.
     """
     end = end or start + (series.end - series.start)
-    shown = expand.build_first_occurrence(expand.Series(start, end, series.zone))
+    shown = expand.Series(start, end, series.zone).first_occurrence
     new_start, new_end = start, end
     if changes[0] not in (None, shown.start):
         new_start = resolve_wall_time(changes[0], input_zone=input_zone, zone=series.zone, pointer="/startTime")

@@ -75,7 +75,7 @@ def drop_unchanged_values(
     """
     if update.sent_back is None or series.rule is None:
         return update
-    shown: Occurrence = expand.build_first_occurrence(series)
+    shown: Occurrence = series.first_occurrence
     if update.sent_back == "occurrence":
         shown = expand.build_occurrence(series, recurrence_id)
         staff_id, details = shown.staff_id or staff_id, {**details, **shown.details}

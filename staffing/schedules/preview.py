@@ -72,7 +72,7 @@ def is_same_shift(
     schedule, _ = _build(draft, actor, at)
     series, drafted = existing.series(), schedule.series()
     if series.rule is None or drafted.rule:
-        first, drafted_first = (expand.build_first_occurrence(each) for each in (series, drafted))
+        first, drafted_first = (each.first_occurrence for each in (series, drafted))
         is_same = (first.start, first.end, existing.staff_id) == (
             *(drafted_first.start, drafted_first.end),
             schedule.staff_id,
