@@ -244,7 +244,7 @@ def _only_print_here() -> Iterator[None]:
     """
     with socket.socket(socket.AF_UNIX) as lock:
         try:
-            lock.bind(f"\0dutyline-printing-{settings.DYNAMODB['prefix']}")
+            lock.bind(f"\0dutyline-printing-{settings.DYNAMODB['prefix']}-{settings.DYNAMODB['endpoint'] or ''}"[:100])
         except OSError as error:
             raise errors.Unavailable("Another export is being printed.", retry_after=15) from error
         yield

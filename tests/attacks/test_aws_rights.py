@@ -42,7 +42,7 @@ def test_the_application_may_do_what_it_does(test_users: UserFixtures, harness: 
     assert {"BatchGetItem", "ConditionCheckItem", "DeleteItem", "PutItem", "Query"} <= {
         right.action for right in rights
     }
-    assert Right("BatchWriteItem", "call-people") in rights
+    assert Right("PutItem", "call-people") in rights
     assert Right("PutItem", "audit") in rights
     assert env.denied_calls() == []
 

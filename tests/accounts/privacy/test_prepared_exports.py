@@ -14,7 +14,7 @@ import pytest
 
 from accounts.models import PreparedExport
 from accounts.privacy import prepared_exports
-from config import dynamodb, outbox, storage
+from config import dynamodb, errors, outbox, storage
 from config.audit import reader
 from config.journal import two_phase
 from tests.config.journal.test_journal import temporary_audit_entries
@@ -173,7 +173,7 @@ def is_printing() -> bool:
     try:
         with prepared_exports._only_print_here():
             return False
-    except Exception:
+    except errors.Unavailable:
         return True
 
 

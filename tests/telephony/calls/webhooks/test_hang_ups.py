@@ -291,7 +291,8 @@ def test_ends_of_missed_calls_survive_failed_calls(test_users: UserFixtures, env
     call.post("voice")
     with env.apply_plan(FaultPlan()) as baseline:
         call.post("ended")
-    faults = [item.signature for item in baseline.calls if is_worth_trying(item)]
+    # A worker is woken by Redis after the answer, by a thread that may be late.
+    faults = [call.signature for call in baseline.calls if call.service == "dynamodb" and is_worth_trying(call)]
     assert faults
     for signature in faults:
         other = Replay(call.played)
