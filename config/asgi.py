@@ -13,12 +13,13 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from django.conf import settings
+from django.utils.module_loading import import_string
 
 from config import wsgi  # first: it sets up Django
 from config.api import concurrency
@@ -75,7 +76,8 @@ class Application:
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(settings.WEB_THREADS, thread_name_prefix="web")
         self._call_threads = ThreadPoolExecutor(settings.WEB_CALL_THREADS, thread_name_prefix="calls")
-        self._tokens = concurrency.TokenQueue(settings.REQUESTS_AT_ONCE_PER_TOKEN)
+        verifier = import_string(settings.SIGN_IN_VERIFIER)()
+        self._tokens = concurrency.TokenQueue(settings.REQUESTS_AT_ONCE_PER_TOKEN, verifier.verified_subject)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -86,14 +88,26 @@ class Application:
         received_at = time.monotonic()
         environ = _build_environ(scope, await _read_body(scope, receive))
         environ["dutyline.received_at"] = received_at
-        async with self._tokens.place(scope["method"], environ.get("HTTP_AUTHORIZATION", "")) as has_place:
-            environ[concurrency.REFUSED] = not has_place
-            threads = self._call_threads if scope["path"].startswith(CALLS_PATH) else self._threads
-            response = await _run(threads, lambda: wsgi.answer(environ))
+        try:
+            response = await self._answer(scope, environ, receive)
+        except concurrency.ClientGone:
+            return
         await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
         if response.stream is not None:
             await self._send_stream(response.stream, send)
         await send({"type": "http.response.body", "body": response.body})
+
+    async def _answer(self, scope: Scope, environ: dict[str, Any], receive: Receive) -> wsgi.Response:
+        """Answer a complete request in a thread, when it has a place. Raises `ClientGone`."""
+        if scope["path"].startswith(CALLS_PATH):
+            return cast(wsgi.Response, await _run(self._call_threads, lambda: wsgi.answer(environ)))
+        deadline = time.monotonic() + concurrency.MAX_WAIT_SECONDS
+        authorization = environ.get("HTTP_AUTHORIZATION", "")
+        async with self._tokens.place(
+            scope["method"], authorization, deadline, lambda: _await_disconnect(receive)
+        ) as refusal:
+            environ[concurrency.REFUSAL] = refusal
+            return cast(wsgi.Response, await _run(self._threads, lambda: _answer_in_time(environ, deadline)))
 
     async def _send_stream(self, stream: Any, send: Send) -> None:
         """Send a stream in chunks; while the client reads one, no thread waits."""
@@ -107,6 +121,19 @@ class Application:
 
 async def _run(threads: ThreadPoolExecutor, task: Callable[[], Any]) -> Any:
     return await asyncio.get_running_loop().run_in_executor(threads, task)
+
+
+async def _await_disconnect(receive: Receive) -> None:
+    """Wait until the client of a request that was read closes its connection."""
+    while (await receive())["type"] != "http.disconnect":
+        await asyncio.sleep(0.1)  # a body that is refused unread: the client may send it slowly
+
+
+def _answer_in_time(environ: dict[str, Any], deadline: float) -> wsgi.Response:
+    """Answer a request, unless it has waited too long for this thread."""
+    if time.monotonic() > deadline:
+        environ[concurrency.REFUSAL] = environ[concurrency.REFUSAL] or concurrency.late_refusal()
+    return wsgi.answer(environ)
 
 
 async def _send_liveness(send: Send) -> None:

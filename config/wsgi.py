@@ -3,7 +3,10 @@
 import gc
 import logging
 import os
+import threading
+import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.core.handlers.wsgi import WSGIRequest
@@ -31,6 +34,8 @@ key_checks.require_right_keys()
 zone_rules.refresh()
 zone_rules.start_refreshing()
 _answer_api = ApiStackMiddleware(application.get_response)
+WARM_UP_SECONDS = 2.0
+"""How long a process waits for Redis and vendors before it listens without them."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +71,18 @@ def answer(environ: dict[str, Any]) -> Response:
 def warm_up() -> None:
     """Import, connect and load what the first requests would wait for: half a second of CPU time.
 
-    Nothing here fails if a vendor or Redis does not answer. What a process has loaded by then lives
-    as long as the process, so the garbage collector need not look at it again.
+    Nothing here fails or waits long if a vendor or Redis does not answer; looking up a name has no
+    timeout. What a process has loaded by then lives as long as the process, so the garbage
+    collector need not look at it again.
     """
     routes.load()
-    throttling.get_limiter().check_costs("", "")
-    for name in settings.WARM_UP_TASKS:
-        import_string(name)()
+    limiter = throttling.get_limiter()
+    tasks = [partial(limiter.check_costs, "", ""), *map(import_string, settings.WARM_UP_TASKS)]
+    threads = [threading.Thread(target=task, daemon=True) for task in tasks]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + WARM_UP_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
     gc.collect()
     gc.freeze()

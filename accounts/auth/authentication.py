@@ -1,17 +1,21 @@
 """Authenticates API requests by bearer token."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, cast
 
 from django.conf import settings
+from django.core.exceptions import BadRequest, SuspiciousOperation
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
 from accounts import permissions
 from accounts.auth import identity, tokens
 from accounts.clients import auth0
 from config import dynamodb, errors
+from config.api import throttling
 from config.api.messages import OperationRequest
 
 SIGN_IN_SCOPES = {
@@ -28,11 +32,15 @@ class BearerToken(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[permissions.Actor, identity.AuthenticatedUser]:
         """The actor as `request.user` and their records as `request.auth`.
 
-        Raises `errors.Unauthenticated`.
+        Their place is taken before anything is read. Raises `errors.Unauthenticated` and
+        `errors.TooManyRequests`.
         """
         token = _extract_bearer_token(request.META.get("HTTP_AUTHORIZATION", ""))
         identified = tokens.get_verifier().identify(token)
         user_id = auth0.user_id_from_subject(identified.subject)
+        if user_id:
+            cast(OperationRequest, request).caller_id = user_id
+            throttling.take_place(request, user_id)
         origin = permissions.Origin(
             ip=request.META.get("REMOTE_ADDR", ""),
             user_agent=request.META.get("HTTP_USER_AGENT", "")[:256],
@@ -43,7 +51,7 @@ class BearerToken(BaseAuthentication):
             issued_at=identified.issued_at,
             origin=origin,
             at=datetime.now(UTC),
-            other_keys=_list_prefetched_keys(request, user_id or ""),
+            other_keys=_list_prefetched_keys(request),
         )
         return permissions.user_actor(authenticated_user.user, origin), authenticated_user
 
@@ -57,12 +65,16 @@ def _extract_bearer_token(header: str) -> str:
     return token
 
 
-def _list_prefetched_keys(request: Request, caller_id: str) -> list[dynamodb.RecordKey]:
-    """Of the records that the operation wants to be read with the caller."""
-    cast(OperationRequest, request).caller_id = caller_id
+def _list_prefetched_keys(request: Request) -> list[dynamodb.RecordKey]:
+    """Of the records that the operation wants to be read with the caller.
+
+    None if the request is invalid: the view reads it again, and reports what is wrong with it.
+    """
     view = cast(Any, request.parser_context).get("view")
-    prefetch = view.declared_operation().prefetch if view and caller_id else None
-    return list(prefetch(request)) if prefetch else []
+    prefetch = view.declared_operation().prefetch if view and cast(OperationRequest, request).caller_id else None
+    with suppress(errors.DomainError, APIException, BadRequest, SuspiciousOperation):
+        return list(prefetch(request)) if prefetch else []
+    return []
 
 
 def actor_of(request: Request) -> permissions.Actor:

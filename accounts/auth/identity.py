@@ -69,7 +69,7 @@ def authenticate_user(
         raise AccessEnded(str(AccessEnded.example_detail))
     if user.status != "active":
         try:
-            user = accept_invitation(user, origin=origin, at=at)
+            return AuthenticatedUser(accept_invitation(user, origin=origin, at=at), customer)  # not what was before
         except errors.Conflict:  # another request activated them, or they were blocked or invited again
             return authenticate_user(user_id, issued_at=issued_at, origin=origin, at=at, other_keys=other_keys)
     return AuthenticatedUser(user, customer, records)

@@ -276,6 +276,11 @@ class TokenVerifier:
                 self._known.popitem(last=False)
         return identity
 
+    def verified_subject(self, digest: bytes) -> str | None:
+        """Whose the token of this SHA-256 digest is, if it is in the cache."""
+        cached = self._known.get(digest)
+        return cached[1].subject if cached and cached[0] > self._clock() else None
+
 
 @cache
 def _get_key_store() -> KeyStore:

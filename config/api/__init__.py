@@ -220,7 +220,7 @@ class OperationViewSet(ViewSet):
             raise errors.Forbidden("This operation has no permission declared.")
         caller = self._authenticate(request, declared)
         request.META["dutyline.actor"], request.META["dutyline.customer"] = caller.id, caller.customer_id
-        throttling.admit_person(request, caller.id, caller.customer_id)
+        throttling.set_payer(cast(HttpRequest, request), caller.id, caller.customer_id)
         limiter = throttling.get_limiter()
         self.rate_limit_status = limiter.count_request(declared.rate_limit, caller.id, caller.customer_id)
         caller.require(declared.permission)
@@ -239,6 +239,11 @@ class OperationViewSet(ViewSet):
             self.rate_limit_status = throttling.get_limiter().count_request("anonymous", request.META["REMOTE_ADDR"])
             if declared.no_account_status == 404 and isinstance(error, errors.NoAccount):
                 raise errors.NotFound(error.detail) from error
+            raise
+        except Exception:  # too many at once, the database is away: nothing leaves here uncounted
+            kind = "read" if request.method in ("GET", "HEAD") else "write"
+            counted = (kind, request.caller_id) if request.caller_id else ("anonymous", request.META["REMOTE_ADDR"])
+            self.rate_limit_status = throttling.get_limiter().count_request(*counted)
             raise
         return cast(Caller, request.user)
 

@@ -31,8 +31,8 @@ class AddressLimitMiddleware:
 
     def process_view(self, request: HttpRequest, view: Any, *_: Any) -> HttpResponse | None:
         """Count the request before the view does anything."""
-        if request.META.get(concurrency.REFUSED):
-            return problem_details.problem_response(request, concurrency.refusal())
+        if refusal := request.META.get(concurrency.REFUSAL):
+            return self._refusal(request) or problem_details.problem_response(request, refusal)
         if getattr(getattr(view, "cls", view), "counts_callers", False):
             return None
         if request.path.startswith(settings.ADMIN_PATH) and request.user.is_authenticated:

@@ -88,10 +88,13 @@ class RequestLogMiddleware:
         request.META["dutyline.request_id"] = request_id
         started_at = time.perf_counter()
         with costs.measure(request.META.get("dutyline.received_at")) as cost:
-            response = self._get_response(request)
+            try:
+                response = self._get_response(request)
+            finally:
+                throttling.free_place(request)
             if isinstance(response, HttpResponseNotAllowed):
                 problem_details.describe_refused_method(request, response)
-        throttling.close_request(request, cost)
+        throttling.charge_payer(request, cost)
         response["X-Request-Id"] = request_id
         headers.set_default_headers(response)
         if logger.isEnabledFor(logging.INFO):

@@ -13,9 +13,10 @@ retried every `REDIS_RETRY_SECONDS`.
 import logging
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
-from redis import Redis, RedisError
+from redis import Redis, RedisError, ResponseError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -24,8 +25,10 @@ COST_LIMITS = ("cost", "customer-cost")
 WINDOW_SECONDS = 60
 MAX_SETTLED_AT_ONCE = 50
 """Counters of others that one trip takes along."""
+ADDRESS_LIMITS = ("anonymous", "sign-in")
+"""Limits of IP addresses, of which one caller may have any number."""
 MAX_COUNTERS = 50_000
-"""Counters that a process remembers."""
+"""Counters of people and customers that a process remembers, and as many of addresses."""
 LEASE_DIVISOR = 100
 """A process leases a hundredth of a quota at a time."""
 REDIS_RETRY_SECONDS = 5.0
@@ -72,8 +75,10 @@ class RateCounters:
         self._lease_seconds, self._clock = lease_seconds, clock
         self._redis_retry_at = 0.0
         self._window = 0
-        self._counters: dict[CounterKey, _Counter] = {}
-        self._pending_since: dict[CounterKey, float] = {}  # the oldest first
+        # Of each the oldest first. A dict passes over all that it has forgotten to find its first.
+        self._counters: OrderedDict[CounterKey, _Counter] = OrderedDict()
+        self._addresses: OrderedDict[CounterKey, _Counter] = OrderedDict()
+        self._pending_since: OrderedDict[CounterKey, float] = OrderedDict()
         self._lock = threading.Lock()
 
     def add(self, amounts: Mapping[CounterKey, int]) -> dict[CounterKey, int]:
@@ -118,7 +123,7 @@ class RateCounters:
         oldest = now - self._lease_seconds
         counts: dict[CounterKey, int] = {}
         for key, amount in amounts.items():
-            counter, quota = self._counters.get(key), self.quotas[key[0]]
+            counter, quota = self._counters_like(key).get(key), self.quotas[key[0]]
             if counter is None or counter.asked_at <= oldest:
                 return None
             pending = counter.pending + amount
@@ -127,7 +132,7 @@ class RateCounters:
                 return None
         for key, amount in amounts.items():
             if amount:
-                self._counters[key].pending += amount
+                self._counter(key).pending += amount
                 self._pending_since.setdefault(key, now)
         return counts
 
@@ -137,8 +142,10 @@ class RateCounters:
         if window == self._window:
             return
         self._window = window
-        self._pending_since = {key: since for key, since in self._pending_since.items() if key[0] in COST_LIMITS}
-        self._counters = {key: _Counter(self._counters[key].pending) for key in self._pending_since}
+        costs = [(key, since) for key, since in self._pending_since.items() if key[0] in COST_LIMITS]
+        self._pending_since = OrderedDict(costs)
+        self._counters = OrderedDict((key, _Counter(self._counters[key].pending)) for key, _ in costs)
+        self._addresses.clear()
 
     def _take(self, amounts: Mapping[CounterKey, int]) -> dict[CounterKey, int]:
         """What a trip sends: these amounts, what is pending of these counters, and of a few others.
@@ -167,16 +174,17 @@ class RateCounters:
             counter.asked_at = now
 
     def _counter(self, key: CounterKey) -> _Counter:
-        counter = self._counters.get(key)
+        counters = self._counters_like(key)
+        counter = counters.get(key)
         if counter is None:
-            if len(self._counters) >= MAX_COUNTERS:
-                self._forget(next(iter(self._counters)))
-            counter = self._counters[key] = _Counter()
+            if len(counters) >= MAX_COUNTERS:
+                oldest, _ = counters.popitem(last=False)
+                self._pending_since.pop(oldest, None)
+            counter = counters[key] = _Counter()
         return counter
 
-    def _forget(self, key: CounterKey) -> None:
-        del self._counters[key]
-        self._pending_since.pop(key, None)
+    def _counters_like(self, key: CounterKey) -> OrderedDict[CounterKey, _Counter]:
+        return self._addresses if key[0] in ADDRESS_LIMITS else self._counters
 
     def _add_in_redis(self, window: int, parts: Mapping[CounterKey, int]) -> dict[CounterKey, int] | None:
         """The counters that all processes share; None if Redis does not answer in time."""
@@ -185,13 +193,18 @@ class RateCounters:
         keys = [f"dutyline:{name}:{owner}:{window}" for name, owner in parts]
         try:
             counts = self._script(keys=keys, args=[2 * WINDOW_SECONDS, *parts.values()])
-        except RedisError:
-            self._pause_redis()
+        except RedisError as error:
+            self._pause_redis(error)
             return None
         return dict(zip(parts, counts, strict=True))
 
-    def _pause_redis(self) -> None:
+    def _pause_redis(self, error: RedisError) -> None:
         with self._lock:
-            if time.monotonic() >= self._redis_retry_at:
+            if time.monotonic() < self._redis_retry_at:
+                pass  # another thread has said so
+            elif isinstance(error, ResponseError):  # a right is missing, or a cluster: it will not pass
+                why = f"{type(error).__name__}: {str(error)[:100]}"
+                logger.error("Redis refuses to count: rate limits are not shared", extra={"why": why})
+            else:
                 logger.warning("Redis does not respond: rate limits are not shared")
             self._redis_retry_at = time.monotonic() + REDIS_RETRY_SECONDS

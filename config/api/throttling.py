@@ -16,6 +16,7 @@ from functools import cache
 
 from django.conf import settings
 from django.http import HttpRequest
+from rest_framework.request import Request
 
 from config import errors
 from config.api import concurrency
@@ -109,20 +110,23 @@ def set_payer(request: HttpRequest, person_id: str, customer_id: str) -> None:
     request.META["dutyline.payer"] = (person_id, customer_id)
 
 
-def admit_person(request: HttpRequest, person_id: str, customer_id: str) -> None:
-    """As `set_payer`; the person holds a place until the request is answered.
+def take_place(request: HttpRequest | Request, person_id: str) -> None:
+    """Have a person hold a place until the request is answered, whatever comes of it.
 
     Raises `errors.TooManyRequests` if they hold too many.
     """
     concurrency.get_person_places().take(person_id)
     request.META["dutyline.place"] = person_id
-    set_payer(request, person_id, customer_id)
 
 
-def close_request(request: HttpRequest, cost: Cost) -> None:
-    """Charge a request that was answered, if anybody pays for it, and free its place."""
+def free_place(request: HttpRequest) -> None:
+    """Free the place of a request that was answered, if it has one."""
     if person_id := request.META.pop("dutyline.place", ""):
         concurrency.get_person_places().free(person_id)
+
+
+def charge_payer(request: HttpRequest, cost: Cost) -> None:
+    """Charge a request that was answered, if anybody pays for it."""
     if payer := request.META.get("dutyline.payer"):
         person_id, customer_id = payer
         get_limiter().charge(person_id, customer_id, cost)

@@ -91,4 +91,6 @@ RATE_LIMITS = {  # requests per minute of one actor, or of one anonymous IP addr
 RATE_LIMIT_LEASE_SECONDS = env.integer("RATE_LIMIT_LEASE_SECONDS", 2, minimum=0, maximum=30)
 """Seconds for which a process counts reads and writes by itself; 0: it asks Redis each time."""
 REQUESTS_AT_ONCE_PER_TOKEN = env.integer("REQUESTS_AT_ONCE_PER_TOKEN", 4, minimum=1, maximum=256)
-"""Reads, and changes, of one token that a web process works on at once."""
+"""Reads, and changes, of one person that a web process works on at once."""
+SIGN_IN_VERIFIER = "accounts.auth.tokens.get_verifier"
+"""Returns what knows the tokens that this process has verified."""

@@ -1,18 +1,26 @@
 """F1: one person with many connections took all threads; calls of others were not answered."""
 
 import asyncio
+import hashlib
 import itertools
+import secrets
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any, NoReturn, cast
 
 import httpx
 import jwt
 import pytest
 from django.conf import settings
+from django.test import RequestFactory
 
 from config import errors
-from config.api.concurrency import MAX_WAITING, PersonPlaces, TokenQueue
+from config.api import throttling
+from config.api.address_limit import AddressLimitMiddleware
+from config.api.concurrency import MAX_WAITING, REFUSAL, ClientGone, PersonPlaces, TokenQueue, refusal
+from config.api.middleware import RequestLogMiddleware
 from tests.emulators.twilio.phones import sign_webhook
 from tests.support.calls import WEDNESDAY_NOON, create_line, new_sid, post_webhook
 from tests.support.environment import Environment
@@ -92,28 +100,41 @@ def another_token(env: Environment, person: SignedInUser, seconds: int) -> str:
 
 def test_more_tokens_of_a_person_do_not_help(test_users: UserFixtures, env: Environment) -> None:
     tokens = [another_token(env, test_users.mia, seconds) for seconds in range(6)]
-    with env.apply_plan(FaultPlan(latency=LATENCY_SECONDS)), lists_at_once(test_users.mia, tokens, 24) as lists:
-        pass
+    with env.apply_plan(FaultPlan(latency=LATENCY_SECONDS)) as plan:
+        with lists_at_once(test_users.mia, tokens, 24) as lists:
+            pass
+        people_read = sum(call.operation == "BatchGetItem" for call in plan.calls)
     refused = [response for response in lists if response.status_code == 429]
     assert refused
     assert {response.status_code for response in lists} == {200, 429}
+    assert people_read <= 2 * (len(lists) - len(refused)), "nothing is read for those that are refused"
     assert parse_problem(refused[0])["code"] == "rate_limited"
     assert refused[0].headers["Retry-After"] == "1"
+    assert refused[0].headers["RateLimit-Policy"].startswith('"read";'), "it is counted as one of the person's"
     assert test_users.mia.get("/user").status_code == 200, "places are free again"
 
 
-def test_a_token_waits_for_its_own_requests_only() -> None:
-    """The signature and the case of the scheme can be varied, and stay the same token."""
+def digest_of(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+async def stay_connected() -> None:
+    await asyncio.Event().wait()
+
+
+def test_a_person_waits_for_their_own_requests_only() -> None:
+    """Who knows what a token says of its owner takes none of the owner's places."""
 
     async def run() -> list[str]:
-        queue, order, gate = TokenQueue(2), [], asyncio.Event()
+        verified = {digest_of("a.one.x"): "one", digest_of("a.later.x"): "one"}
+        queue, order, gate = TokenQueue(2, verified.get), [], asyncio.Event()
 
         async def request(name: str, authorization: str, method: str = "GET") -> None:
-            async with queue.place(method, authorization) as has_place:
-                order.append(name if has_place else f"{name} refused")
+            async with queue.place(method, authorization, time.monotonic() + 60, stay_connected) as refusal:
+                order.append(f"{name} refused" if refusal else name)
                 await gate.wait()
 
-        tokens = ["Bearer a.one.x", "bearer  a.one.y", "BEARER a.one.z ", "Bearer a.two.x", " ", "opaque"]
+        tokens = ["Bearer a.one.x", "bearer  a.later.x", "BEARER a.one.x ", "Bearer a.one.forged", " ", "opaque"]
         tasks = [asyncio.create_task(request(str(number), token)) for number, token in enumerate(tokens)]
         tasks.append(asyncio.create_task(request("change", tokens[0], "POST")))
         await asyncio.sleep(0)
@@ -131,6 +152,51 @@ def test_a_token_waits_for_its_own_requests_only() -> None:
     assert order[7] == "2", "in the order of arrival"
 
 
+def test_a_request_waits_for_a_bounded_time_and_for_a_client_that_listens() -> None:
+    async def run() -> None:
+        queue, is_disconnected = TokenQueue(1, lambda digest: None), asyncio.Event()
+
+        async def wait(seconds: float) -> object:
+            deadline = time.monotonic() + seconds
+            async with queue.place(
+                "POST", "Bearer a.b.c", deadline, lambda: cast(Any, is_disconnected.wait())
+            ) as refusal:
+                return refusal
+
+        async with queue.place("POST", "Bearer a.b.c", 0, stay_connected) as refusal:
+            assert refusal is None
+            late = await wait(0.01)
+            assert isinstance(late, errors.Unavailable)
+            abandoned, patient = asyncio.create_task(wait(60)), asyncio.create_task(wait(60))
+            await asyncio.sleep(0)
+            is_disconnected.set()
+            with pytest.raises(ClientGone):
+                await abandoned
+            is_disconnected.clear()
+        with pytest.raises(ClientGone):
+            await patient
+        assert await wait(0) is None, "no place was lost"
+
+    asyncio.run(run())
+
+
+def test_changes_that_their_clients_have_given_up_do_not_happen(test_users: UserFixtures, env: Environment) -> None:
+    ann = test_users.ann
+    first = settings.REQUESTS_AT_ONCE_PER_TOKEN
+
+    def create(number: int) -> None:
+        body = {"name": f"Given up {number}", "address": "2 Long Wharf, Boston", "timeZone": "America/New_York"}
+        with suppress(httpx.TimeoutException):
+            httpx.post(f"{ann.web}/location", json=body, headers={"Authorization": f"Bearer {ann.token}"}, timeout=1)
+
+    assert ann.get("/user").status_code == 200  # the token is verified
+    with env.apply_plan(FaultPlan(latency=0.5)), ThreadPoolExecutor(3 * first) as connections:
+        list(connections.map(create, range(3 * first)))
+    time.sleep(3)
+    names = [item["name"] for item in ann.get("/location?limit=100").json()["items"]]
+    assert sum(name.startswith("Given up") for name in names) <= first, "others were waiting"
+
+
 def test_places_of_a_person_are_counted() -> None:
     places = PersonPlaces(2)
     places.take("usr_1")
@@ -140,3 +206,24 @@ def test_places_of_a_person_are_counted() -> None:
         places.take("usr_1")
     places.free("usr_1")
     places.take("usr_1")
+
+
+def end_process(request: Any) -> NoReturn:
+    throttling.take_place(request, "usr_ended")
+    raise SystemExit
+
+
+def test_a_place_is_free_whatever_ends_the_request() -> None:
+    for _ in range(2 * settings.REQUESTS_AT_ONCE_PER_TOKEN + 1):
+        with pytest.raises(SystemExit):
+            RequestLogMiddleware(end_process)(RequestFactory().get("/user"))
+
+
+def test_a_request_that_may_not_wait_is_counted(env: Environment) -> None:
+    request = RequestFactory().get("/user", REMOTE_ADDR=f"2001:db8::{secrets.token_hex(2)}")
+    request.META[REFUSAL] = refusal()
+    response = AddressLimitMiddleware(end_process).process_view(request, None)
+    key = ("anonymous", request.META["REMOTE_ADDR"])
+    assert response is not None
+    assert response.status_code == 429
+    assert throttling.get_limiter().counters.add({key: 0}) == {key: 1}

@@ -1,9 +1,12 @@
 """A web process is ready when it listens, starts without its vendors, and imports what it needs."""
 
 import json
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from tests.support.environment import ROOT, Environment, free_port
@@ -63,3 +66,27 @@ def test_a_process_starts_without_vendors_and_redis(env: Environment) -> None:
 
     assert process["keys"] == 0
     assert process["routes"] == 1
+
+
+def test_a_process_starts_while_a_vendor_answers_endlessly(env: Environment) -> None:
+    """As while a name is looked up, no timeout ends it."""
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            with suppress(OSError), server.accept()[0] as connection:
+                connection.sendall(b"HTTP/1.1 200 OK\r\n")
+                while not ended.wait(0.5):
+                    connection.sendall(b"X-More: 1\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        try:
+            process = start(env, AUTH0_ISSUER=f"http://127.0.0.1:{server.getsockname()[1]}/")
+        finally:
+            ended.set()
+            with suppress(OSError):
+                server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+    assert process["keys"] == 0
+    assert process["frozen"] > 100_000

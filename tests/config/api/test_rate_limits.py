@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from django.conf import settings
+from redis import Redis
 from ulid import ULID
 
 from config.api import rate_counters
@@ -137,6 +138,46 @@ def test_a_new_minute_forgets_requests_and_charges_the_last_costs(
     clock.now += rate_counters.WINDOW_SECONDS
     assert limiter.count_request("read", person, customer).remaining == QUOTA - 1
     assert limiter.counters.add({("cost", person): 0}) == {("cost", person): 50}
+
+
+def test_addresses_do_not_make_a_process_forget_people(person: str, clock: Clock) -> None:
+    counters = RateCounters(f"redis://127.0.0.1:{free_port()}/0", settings.RATE_LIMITS, 30, clock)
+    counters.add({("read", person): 3})
+    for number in range(rate_counters.MAX_COUNTERS + 1):
+        counters.add({("anonymous", f"2001:db8::{number:x}"): 1})
+    assert counters.add({("read", person): 0, ("anonymous", "2001:db8::0"): 0, ("anonymous", "2001:db8::2"): 0}) == {
+        ("read", person): 3,
+        ("anonymous", "2001:db8::0"): 0,
+        ("anonymous", "2001:db8::2"): 1,
+    }
+
+
+def test_a_missing_right_in_redis_is_logged_as_an_error(
+    env: Environment, person: str, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    administrator, name = Redis.from_url(settings.REDIS_URL), f"limited-{ULID()}"
+    administrator.acl_setuser(name, enabled=True, nopass=True, keys="*", categories=["+@all"], commands=["-evalsha"])
+    try:
+        address = settings.REDIS_URL.replace("://", f"://{name}:any@")
+        counters = RateCounters(address, settings.RATE_LIMITS, 30, clock)
+        assert counters.add({("read", person): 1}) == {("read", person): 1}
+    finally:
+        administrator.acl_deluser(name)
+    [record] = [record for record in caplog.records if record.name == "dutyline.web"]
+    assert record.levelname == "ERROR"
+    assert "NoPermissionError" in str(vars(record)["why"])
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/staffSchedule?" + "a=1&" * 1001, "/user?" + "a=1&" * 1001, "/user?a=1", "/location/loc_x", "/location?limit=x"],
+)
+def test_invalid_requests_of_a_person_are_counted(test_users: UserFixtures, path: str) -> None:
+    rate_limits.await_minute()
+    responses = [test_users.sam.get(each) for each in ("/user", path, "/user")]
+    remaining = [int(re.findall(r"r=(\d+)", response.headers["RateLimit"])[0]) for response in responses]
+    assert 400 <= responses[1].status_code < 500
+    assert remaining == list(range(remaining[0], remaining[0] - 3, -1))
 
 
 @pytest.fixture(scope="module")
