@@ -180,7 +180,7 @@ def test_a_request_waits_for_a_bounded_time_and_for_a_client_that_listens() -> N
     asyncio.run(run())
 
 
-def test_changes_that_their_clients_have_given_up_do_not_happen(test_users: UserFixtures, env: Environment) -> None:
+def test_changes_do_not_happen_when_their_clients_are_gone(test_users: UserFixtures, env: Environment) -> None:
     ann = test_users.ann
     first = settings.REQUESTS_AT_ONCE_PER_TOKEN
 
