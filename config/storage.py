@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import IO, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -71,6 +72,21 @@ def list_files(folder: str) -> list[str]:
             return sorted(default_storage.listdir(folder)[1])
     except errors.NotFound:
         return []
+
+
+def list_folders(folder: str) -> list[str]:
+    """The names of the folders in a folder; empty if there is none. Raises `errors.Unavailable`."""
+    try:
+        with _reading():
+            return sorted(default_storage.listdir(folder)[0])
+    except errors.NotFound:
+        return []
+
+
+def modified_at(name: str) -> datetime:
+    """When a file was stored. Raises `errors.NotFound` or `errors.Unavailable`."""
+    with _reading():
+        return default_storage.get_modified_time(name)
 
 
 @contextmanager

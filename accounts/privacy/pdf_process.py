@@ -19,6 +19,9 @@ CPU_LIMIT = 40
 """Seconds of CPU time of one document; the longest that is printed takes about 15."""
 MEMORY_LIMIT = 1_500 * 1024 * 1024
 """Bytes of address space of one document."""
+ACCEPTANCE_SECONDS = 15.0
+"""Seconds after which a server that has not begun a document counts as hanging. Its start takes
+about 2 of CPU time."""
 IDLE_SECONDS = 300
 """Seconds after which a server that nobody needs ends, and gives its memory back."""
 COLLECTION_TIME_LIMIT = 20.0
@@ -42,10 +45,12 @@ logger = logging.getLogger("dutyline.export")
 class NotRendered(Exception):
     """A document could not be rendered within its limits."""
 
-    def __init__(self, reason: str, *, is_late: bool = False) -> None:
-        """``is_late``: the machine was too busy; it may work another time."""
+    def __init__(self, reason: str) -> None:
         super().__init__(reason)
-        self.is_late = is_late
+        self.is_late = reason == "time"
+        """The machine was too busy; it works another time."""
+        self.is_final = reason in ("MemoryError", "CPU time")
+        """The document itself exceeds a limit. A process that was killed says nothing about it."""
 
 
 @contextmanager
@@ -59,49 +64,12 @@ def export_slot() -> Iterator[float]:
 
 
 class _Server:
-    """The server of this process, started when it is needed (`accounts.privacy.pdf_worker`)."""
+    """A server of this process (`accounts.privacy.pdf_worker`)."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._control: socket.socket | None = None
-        self._process: subprocess.Popen[bytes] | None = None
-        self._pid = 0
-
-    def connect(self) -> socket.socket:
-        """A connection for one document. Raises `OSError` if the server has just ended."""
-        own_end, worker_end = socket.socketpair()
-        with self._lock, worker_end:
-            if self._control is None or self._pid != os.getpid():
-                self._start()
-            try:
-                socket.send_fds(self._require_control(), [b"\0"], [worker_end.fileno()])
-            except OSError:
-                own_end.close()
-                self._forget()
-                raise
-        return own_end
-
-    def discard(self) -> None:
-        """Start another one next time."""
-        with self._lock:
-            self._forget()
-
-    def _forget(self) -> None:
-        if self._control:
-            self._control.close()
-        if self._process and self._pid == os.getpid():
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(timeout=1)
-        self._control = self._process = None
-
-    def _require_control(self) -> socket.socket:
-        if self._control is None:
-            raise ConnectionError("The server is not running.")
-        return self._control
-
-    def _start(self) -> None:
-        """The server receives the paths of its caches, but no settings or secrets."""
+        """Start it. It receives the paths of its caches, but no settings or secrets."""
         environment = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+        self.pid = os.getpid()
         self._control, worker_end = socket.socketpair()
         with worker_end:
             self._process = subprocess.Popen(  # noqa: S603 - our own script
@@ -112,36 +80,102 @@ class _Server:
                 env={**environment, "LANG": "C.UTF-8"},
                 cwd=Path(pdf_worker.__file__).parent,
             )
-        self._pid = os.getpid()
+
+    def connect(self) -> socket.socket:
+        """A connection for one document. Raises `OSError` if the server has just ended."""
+        own_end, worker_end = socket.socketpair()
+        with worker_end:
+            try:
+                socket.send_fds(self._control, [b"\0"], [worker_end.fileno()])
+            except OSError:
+                own_end.close()
+                raise
+        return own_end
+
+    def end(self) -> None:
+        """End it, even if it hangs; the documents that it has begun are completed."""
+        self._control.close()
+        if self.pid == os.getpid():
+            self._process.kill()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=1)
 
 
-_server = _Server()
-atexit.register(_server.discard)
+class _CurrentServer:
+    """The server that gets the next document, started when it is needed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._server: _Server | None = None
+
+    def get(self) -> _Server:
+        with self._lock:
+            if self._server is None or self._server.pid != os.getpid():
+                self._server = _Server()
+            return self._server
+
+    def discard(self, server: _Server | None = None) -> None:
+        """Start another one next time, unless another caller has replaced ``server`` already."""
+        with self._lock:
+            if self._server and server in (None, self._server):
+                self._server.end()
+                self._server = None
+
+
+_current = _CurrentServer()
+atexit.register(_current.discard)
 
 
 def render_pdf(
-    html: str, embedded: bytes, *, seconds: float, cpu_seconds: int = CPU_LIMIT, memory: int = MEMORY_LIMIT
+    html: str,
+    embedded: bytes,
+    *,
+    seconds: float,
+    cpu_seconds: int = CPU_LIMIT,
+    memory: int = MEMORY_LIMIT,
+    acceptance_seconds: float = ACCEPTANCE_SECONDS,
 ) -> bytes:
     """The PDF of ``html`` with ``embedded`` attached.
 
     Raises `NotRendered` if it takes more than ``seconds``, or exceeds ``cpu_seconds`` or ``memory``
-    (bytes).
+    (bytes), or if its process is killed.
     """
     content, deadline = html.encode(), time.monotonic() + seconds
     header = pdf_worker.HEADER.pack(memory, cpu_seconds, max(1, int(seconds)), len(content), len(embedded))
-    for _ in range(2):  # a server that was idle may end just now
-        try:
-            with closing(_server.connect()) as connection:
-                connection.settimeout(_seconds_until(deadline))
-                connection.sendall(header)
-                if connection.recv(1) != pdf_worker.ACCEPTED:
-                    raise ConnectionError("The server has ended.")
-                return _exchange(connection, content + embedded, deadline)
-        except TimeoutError as error:
-            raise _not_rendered("time", is_late=True) from error
-        except OSError:
-            _server.discard()
+    try:
+        for _ in range(2):  # a server that was idle may end just now
+            connection = _connect(header, deadline, acceptance_seconds)
+            if connection:
+                with closing(connection):
+                    return _exchange(connection, content + embedded, deadline)
+    except TimeoutError as error:
+        raise _not_rendered("time") from error
     raise _not_rendered("no server")
+
+
+def _connect(header: bytes, deadline: float, acceptance_seconds: float) -> socket.socket | None:
+    """A connection to a process that has accepted a document; None if the server ended or hangs.
+
+    Then the next call starts another one. Raises `TimeoutError` at the deadline.
+    """
+    waits_until = time.monotonic() + acceptance_seconds
+    server, connection = None, None
+    try:
+        server = _current.get()
+        connection = server.connect()
+        connection.settimeout(_seconds_until(min(deadline, waits_until)))
+        connection.sendall(header)
+        if connection.recv(1) == pdf_worker.ACCEPTED:
+            return connection
+    except OSError as error:
+        if isinstance(error, TimeoutError) and time.monotonic() < waits_until:
+            raise  # it may be starting
+        logger.warning("a server of PDFs does not answer", extra={"why": type(error).__name__})
+    if connection:
+        connection.close()
+    if server:
+        _current.discard(server)
+    return None
 
 
 def _exchange(connection: socket.socket, document: bytes, deadline: float) -> bytes:
@@ -154,10 +188,12 @@ def _exchange(connection: socket.socket, document: bytes, deadline: float) -> by
             connection.settimeout(_seconds_until(deadline))
     except ConnectionError:
         answer.clear()  # the fork was killed
-    if answer.startswith(pdf_worker.RENDERED):
-        return bytes(answer[1:])
-    reason = answer[1:].decode() if answer.startswith(pdf_worker.FAILED) else "killed"
-    raise _not_rendered(reason, is_late=reason == "time")
+    if answer.startswith(pdf_worker.FAILED):
+        raise _not_rendered(answer[1:].decode())
+    start = 1 + pdf_worker.LENGTH.size
+    if len(answer) < start or pdf_worker.LENGTH.unpack(answer[1:start]) != (len(answer) - start,):
+        raise _not_rendered("killed")  # maybe while it sent the PDF
+    return bytes(answer[start:])
 
 
 def _seconds_until(deadline: float) -> float:
@@ -167,6 +203,6 @@ def _seconds_until(deadline: float) -> float:
     return remaining
 
 
-def _not_rendered(reason: str, *, is_late: bool = False) -> NotRendered:
+def _not_rendered(reason: str) -> NotRendered:
     logger.warning("a PDF was not rendered", extra={"why": reason})
-    return NotRendered(reason, is_late=is_late)
+    return NotRendered(reason)

@@ -6,10 +6,10 @@ rendered by a fork of the server: it starts at once, has limits of its own, sees
 documents, and gives its memory back. The server never renders for anybody, so it does not grow. It
 ends when the other end is closed, or after some idle seconds.
 
-A fork reads a `HEADER`, the HTML and the file to embed, and answers `ACCEPTED`, then `RENDERED` and
-the PDF, or `FAILED` and why. It fetches no file and no URL, whatever the HTML refers to. This
-module imports nothing of the product. A character that no font of the machine has is printed as its
-code point, such as [U+2EBF0].
+A fork reads a `HEADER`, the HTML and the file to embed, and answers `ACCEPTED`, then `RENDERED`,
+the `LENGTH` of the PDF and the PDF, or `FAILED` and why. It fetches no file and no URL, whatever
+the HTML refers to. This module imports nothing of the product. A character that no font of the
+machine has is printed as its code point, such as [U+2EBF0].
 """
 
 import ctypes
@@ -29,6 +29,7 @@ from typing import Any
 
 HEADER = struct.Struct(">QIIQQ")
 """Bytes of memory, seconds of CPU time and of wall time, lengths of the HTML and the file."""
+LENGTH = struct.Struct(">Q")
 ACCEPTED, RENDERED, FAILED = b"\1", b"\2", b"\3"
 CPU_GRACE_SECONDS = 2
 """CPU seconds after which a fork is killed that cannot say that its time is over."""
@@ -81,7 +82,8 @@ def answer(connection: socket.socket) -> None:
         signal.alarm(wall_seconds)
         try:
             html, embedded = stream.read(html_length).decode(), stream.read(file_length)
-            parts = (RENDERED, render_pdf(html, embedded))
+            content = render_pdf(html, embedded)
+            parts: tuple[bytes, ...] = (RENDERED, LENGTH.pack(len(content)), content)
         except TimeIsOver as error:
             parts = (FAILED, str(error).encode())
         except (Exception, MemoryError) as error:  # whatever WeasyPrint raises

@@ -21,6 +21,7 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from django.conf import settings
+from pynamodb.expressions.condition import Condition
 
 from accounts import customers, users
 from accounts.models import Customer, PreparedExport, User
@@ -42,6 +43,8 @@ REUSE_TIME = timedelta(minutes=10)
 """How long a repeated request gets the same document, and how long a failure lasts."""
 PRINTING_SECONDS = 40.0
 """Wall time of an attempt: less than `outbox.worker.LEASE`, after which others would begin."""
+MAX_FILE_AGE = timedelta(days=1)
+"""After which a file is deleted that a slow attempt stored when its export was gone already."""
 FOLDER = "exports"
 
 _waiting = bulkhead.Gate(max_concurrent=2, max_waiting=0, wait_seconds=0.0, busy="", retry_after=1)
@@ -69,7 +72,7 @@ def export_pdf(user: User, customer: Customer, *, actor: Actor, at: datetime) ->
 
 
 def export_for_operator(user_id: str, *, actor: Actor, at: datetime) -> bytes | PreparedExport:
-    """The PDF of a user of the actor's customer, for an operator; audited once.
+    """The PDF of a user of the actor's customer, for an operator; audited each time they get it.
 
     Raises `ExportFailed`, `errors.NotFound` and `errors.Unavailable`.
     """
@@ -80,11 +83,10 @@ def export_for_operator(user_id: str, *, actor: Actor, at: datetime) -> bytes | 
     if customer is None:
         raise errors.NotFound("Customer not found.")
     current = _find_current(user.id, actor, at)
-    if current:
-        return _fetch(current, at, deadline)
-    with journal.write(actor, "user.exported", user, at, prefetched=records):
-        pass
-    return _print(user, customer, actor, at, deadline)
+    result = _fetch(current, at, deadline) if current else _print(user, customer, actor, at, deadline)
+    if isinstance(result, bytes):
+        journal.write_audit_event(actor, "user.exported", user, at)
+    return result
 
 
 def get_prepared(export_id: str, *, actor: Actor, at: datetime) -> bytes | PreparedExport:
@@ -172,7 +174,11 @@ def _request(user: User, actor: Actor, at: datetime) -> PreparedExport:
 
 @outbox.task("accounts.print_export")
 def print_export(user_id: str, requester_id: str, export_id: str, job: outbox.TaskContext) -> None:
-    """Print an export and store it. Raises `errors.Unavailable`, also while another is printed."""
+    """Print an export and store it.
+
+    Raises `outbox.MustWait` while another is printed, `errors.Unavailable`, and
+    `pdf_process.NotRendered` where another attempt may succeed.
+    """
     record = dynamodb.get_record(PreparedExport, user_id, requester_id)
     if record is None or record.id != export_id or record.state(job.at) != "preparing":
         return
@@ -180,32 +186,48 @@ def print_export(user_id: str, requester_id: str, export_id: str, job: outbox.Ta
     customer = dynamodb.get_record(Customer, user.customer_id) if user else None
     if user is None or customer is None or user.status == "deleting":
         return
-    is_pending = (PreparedExport.id == export_id) & PreparedExport.file.does_not_exist()
+    try:
+        pdf = _render(record, user, customer)
+    except pdf_process.NotRendered as error:
+        if error.is_late:
+            raise errors.Unavailable("The machine is too busy to print the export.") from error
+        if not error.is_final and not job.is_last_attempt:
+            raise
+        unaudited.update(record, [PreparedExport.is_impossible.set(True)], _is_pending(record))
+        return
+    _store(record, pdf, job)
+
+
+def _render(record: PreparedExport, user: User, customer: Customer) -> bytes:
     with _only_print_here():
         started = time.monotonic()
         document = export.build_document(
             user, customer, at=record.requested_at, deadline=started + pdf_process.COLLECTION_TIME_LIMIT
         )
-        try:
-            seconds = PRINTING_SECONDS - (time.monotonic() - started)
-            pdf = pdf_process.render_pdf(document.html, document.json, seconds=seconds)
-        except pdf_process.NotRendered as error:
-            if error.is_late:
-                raise errors.Unavailable("The machine is too busy to print the export.") from error
-            unaudited.update(record, [PreparedExport.is_impossible.set(True)], is_pending)
-            return
+        seconds = PRINTING_SECONDS - (time.monotonic() - started)
+        return pdf_process.render_pdf(document.html, document.json, seconds=seconds)
+
+
+def _store(record: PreparedExport, pdf: bytes, job: outbox.TaskContext) -> None:
+    """Store a PDF and note it, unless another attempt did or the person was erased."""
+    user_id, requester_id, export_id = str(record.user_id), str(record.requester_id), str(record.id)
     key = dynamodb.get_record(encryption.PersonKey, user_id)
     if key is None:
-        return  # the person was erased meanwhile
-    file_name = _store(record, data_keys.encrypt_with(key.unwrap(), pdf, export_id), job.claim)
+        return
+    file_name = _save(record, data_keys.encrypt_with(key.unwrap(), pdf, export_id), job.claim)
     changes = [PreparedExport.file.set(file_name), PreparedExport.completed_at.set(job.at)]
-    if unaudited.update(record, changes, is_pending) is None:
+    if unaudited.update(record, changes, _is_pending(record)) is None:
         stored = dynamodb.get_record(PreparedExport, user_id, requester_id)
         if stored is None or stored.file != file_name:
             storage.delete_file(file_name)
 
 
-def _store(record: PreparedExport, content: bytes, attempt: str) -> str:
+def _is_pending(record: PreparedExport) -> Condition:
+    condition: Condition = (PreparedExport.id == record.id) & PreparedExport.file.does_not_exist()
+    return condition
+
+
+def _save(record: PreparedExport, content: bytes, attempt: str) -> str:
     """Store a file under a name of this attempt; returns the name."""
     name = f"{_folder_of(str(record.user_id))}/{record.id}-{attempt}.pdf"
     return storage.save_file(name, io.BytesIO(content))
@@ -231,6 +253,16 @@ def forget_exports_of(user_id: str) -> None:
         storage.delete_file(f"{folder}/{name}")
 
 
+def delete_old_files(at: datetime) -> None:
+    """Delete what is older than `MAX_FILE_AGE`; the daily task. Raises `errors.Unavailable`."""
+    for user_id in storage.list_folders(FOLDER):
+        folder = _folder_of(user_id)
+        for name in storage.list_files(folder):
+            with suppress(errors.NotFound):  # deleted meanwhile
+                if storage.modified_at(f"{folder}/{name}") < at - MAX_FILE_AGE:
+                    storage.delete_file(f"{folder}/{name}")
+
+
 def _folder_of(user_id: str) -> str:
     return f"{FOLDER}/{user_id}"
 
@@ -240,11 +272,11 @@ def _only_print_here() -> Iterator[None]:
     """Hold the only place on this machine, so that other messages never wait for documents.
 
     An abstract socket is the lock: the kernel frees it however the process ends. Raises
-    `errors.Unavailable`, which defers the message.
+    `outbox.MustWait`, which defers the message.
     """
     with socket.socket(socket.AF_UNIX) as lock:
         try:
             lock.bind(f"\0dutyline-printing-{settings.DYNAMODB['prefix']}-{settings.DYNAMODB['endpoint'] or ''}"[:100])
         except OSError as error:
-            raise errors.Unavailable("Another export is being printed.", retry_after=15) from error
+            raise outbox.MustWait("Another export is being printed.", retry_after=15) from error
         yield

@@ -11,4 +11,4 @@ from config.outbox.models import (
     shard_for,
     utc_now,
 )
-from config.outbox.worker import TaskContext, run_message_now, task
+from config.outbox.worker import MustWait, TaskContext, run_message_now, task

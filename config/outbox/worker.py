@@ -47,6 +47,15 @@ class TaskContext:
     """Valid while the lease lasts; `config.journal.write_set.Write.replace` checks it."""
     save_progress: Callable[[str], None]
     """Stores how far the task got, for the next attempt. Raises `LeaseLost`."""
+    is_last_attempt: bool = False
+    """Whether the message is a dead letter if this attempt fails."""
+
+
+class MustWait(errors.Unavailable):
+    """Others are in front of the message: it is deferred by ``retry_after``, however often it was.
+
+    With an interval that doubles, it would lose each place to younger messages.
+    """
 
 
 TaskFunction = Callable[..., None]
@@ -161,6 +170,7 @@ def _run(message: OutboxMessage, clock: Clock) -> str:
         message.progress,
         message.claim or "",
         partial(_save_progress, message),
+        is_last_attempt=message.attempts >= MAX_ATTEMPTS,
     )
     log_fields = {"message_id": message.id, "task": message.task, "request_id": job.author.request_id}
     function = load_tasks().get(message.task)
@@ -170,6 +180,8 @@ def _run(message: OutboxMessage, clock: Clock) -> str:
     try:
         arguments = {"job": job, **message.arguments}
         function(**{name: arguments[name] for name in signature(function).parameters if name in arguments})
+    except MustWait as error:
+        return _defer(message, clock(), error.code, error.retry_after, doubles=False)
     except errors.Unavailable as error:
         return _defer(message, clock(), error.code, error.retry_after)
     except dynamodb.CallRejected as rejection:
@@ -207,11 +219,13 @@ def _decrypt_author(message: OutboxMessage) -> audit.Author:
     return author
 
 
-def _defer(message: OutboxMessage, at: datetime, reason: str, retry_after: int = 0) -> str:
+def _defer(message: OutboxMessage, at: datetime, reason: str, retry_after: int = 0, *, doubles: bool = True) -> str:
     if at - message.first_due_at > MAX_DEFERRAL_TIME:
         return _move_to_dead_letters(message, at, f"{reason} for {MAX_DEFERRAL_TIME}")
-    seconds = max(min(30 * 2**message.deferrals, 900), retry_after)
-    _reschedule(message, at + timedelta(seconds=seconds), attempts=int(message.attempts) - 1, error=reason)
+    seconds = max(min(30 * 2**message.deferrals, 900) if doubles else 0, retry_after)
+    deferrals = int(message.deferrals) + doubles
+    due_at, attempts = at + timedelta(seconds=seconds), int(message.attempts) - 1
+    _reschedule(message, due_at, attempts=attempts, deferrals=deferrals, error=reason)
     logger.info("task deferred", extra={"message_id": message.id, "task": message.task, "seconds": seconds})
     return "deferred"
 
@@ -220,18 +234,20 @@ def _fail(message: OutboxMessage, at: datetime, reason: str) -> str:
     if message.attempts >= MAX_ATTEMPTS:
         return _move_to_dead_letters(message, at, reason)
     seconds = min(30 * 2 ** (message.attempts - 1), 900)
-    _reschedule(message, at + timedelta(seconds=seconds), attempts=int(message.attempts), error=reason)
+    deferrals = int(message.deferrals) + 1
+    due_at, attempts = at + timedelta(seconds=seconds), int(message.attempts)
+    _reschedule(message, due_at, attempts=attempts, deferrals=deferrals, error=reason)
     return "failed"
 
 
-def _reschedule(message: OutboxMessage, due_at: datetime, *, attempts: int, error: str) -> None:
+def _reschedule(message: OutboxMessage, due_at: datetime, *, attempts: int, deferrals: int, error: str) -> None:
     unaudited.update(
         message,
         [
             OutboxMessage.due_at.set(due_at),
             OutboxMessage.claim.remove(),
             OutboxMessage.attempts.set(attempts),
-            OutboxMessage.deferrals.set(message.deferrals + 1),
+            OutboxMessage.deferrals.set(deferrals),
             OutboxMessage.error.set(error),
         ],
         OutboxMessage.claim == message.claim,

@@ -88,7 +88,11 @@ RESTORATION_STEPS = [
 
 WARM_UP_TASKS = ["accounts.auth.tokens.load_keys"]
 """What a web process does before it listens, in addition to what config needs."""
-DAILY_TASKS = ["telephony.numbers.unassigned.update_list", "config.zone_rules.log_warning"]
+DAILY_TASKS = [
+    "telephony.numbers.unassigned.update_list",
+    "config.zone_rules.log_warning",
+    "accounts.privacy.prepared_exports.delete_old_files",
+]
 
 DATA_MAPS = [
     "accounts.privacy.data_map.MAP",

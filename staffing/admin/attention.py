@@ -26,10 +26,12 @@ MAX_NAMES = 3
 """People on duty who are named for each location."""
 SHIFTS_LOOKED_AT = 6
 """Shifts of a location whose people are read: some may be blocked, or have two shifts."""
+UNDECIDED = "Many schedules: see the rota"
+"""Of a location that has more schedules than are looked at, none of which decides it."""
 
 
 def rota_panels(customer_id: str | None) -> list[Panel]:
-    """Locations of a customer with nobody on duty today, in their time zones."""
+    """Locations of a customer with nobody, or maybe nobody, on duty today, in their time zones."""
     if customer_id is None:
         return []
     actor, now = permissions.system_actor(customer_id), operators.now()
@@ -40,9 +42,13 @@ def rota_panels(customer_id: str | None) -> list[Panel]:
     filters = {str(location.id): _filter_of_today(location, now) for location in page.records}
     shifts_by_location = first_shifts.find_first_shifts(filters, limit=1)
     items = [
-        PanelItem(location.name, reverse("admin:rota", args=(location.id,)), location.time_zone)
+        PanelItem(
+            location.name,
+            reverse("admin:rota", args=(location.id,)),
+            location.time_zone if shifts_by_location[location.id].is_complete else UNDECIDED,
+        )
         for location in page.records
-        if not shifts_by_location[location.id].shifts and shifts_by_location[location.id].is_complete
+        if not shifts_by_location[location.id].shifts
     ]
     is_partial = page.next_cursor is not None
     hint = f" Looked at: the first {MAX_LOCATIONS} locations by name." if is_partial else ""
@@ -84,6 +90,6 @@ def _describe_people(first: FirstShifts, staff: "Mapping[str, User]") -> str:
     people = {shift.staff_id: staff[shift.staff_id] for shift in first.shifts if shift.staff_id in staff}
     names: Sequence[str] = [str(user.name) for user in people.values() if user.status in users.WORKING_STATUSES]
     if not names:
-        return "Nobody" if first.is_complete else "Many schedules: see the rota"
+        return "Nobody" if first.is_complete else UNDECIDED
     are_all = first.is_complete and len(names) <= MAX_NAMES
     return ", ".join(names[:MAX_NAMES]) + ("" if are_all else " and others")

@@ -31,7 +31,8 @@ def telephony_panels(customer_id: str | None) -> list[Panel]:
         url = admin_list_url("telephony", "orphan")
         return [Panel("Unassigned numbers", items, "Every number at Twilio is assigned.", url)]
     now = operators.now()
-    numbers = _list_numbers(customer_id)
+    page = _list_numbers(customer_id)
+    numbers, is_partial = page.records, page.next_cursor is not None
     active_numbers = [number for number in numbers if number.status == "active"]
     location_ids = (str(number.location_id) for number in active_numbers)
     staffed_ids = first_shifts.find_locations_with_future_shifts(location_ids, now)
@@ -45,15 +46,20 @@ def telephony_panels(customer_id: str | None) -> list[Panel]:
         for number in numbers
         if number.status == "buying" and now - number.created_at > TWILIO_LIST_LAG
     ]
+    hint = f" Looked at: the first {MAX_NUMBERS} numbers." if is_partial else ""
+    panels = {
+        "Numbers without shifts": (without_shifts, f"Every number has future shifts.{hint}"),
+        "Stuck purchases": (stuck_purchases, f"No purchase is stuck.{hint}"),
+    }
     return [
-        Panel("Numbers without shifts", without_shifts, "Every number has future shifts."),
-        Panel("Stuck purchases", stuck_purchases, "No purchase is stuck."),
+        Panel(title, items, empty_text, has_more=is_partial and bool(items))
+        for title, (items, empty_text) in panels.items()
     ]
 
 
 def number_panels(customer_id: str) -> list[Panel]:
     """The numbers of a customer."""
-    numbers = _list_numbers(customer_id)
+    numbers = _list_numbers(customer_id).records
     items = [_number_item(number, number.status) for number in numbers[:PANEL_SIZE]]
     url = admin_list_url("telephony", "phonenumber", customer_id__exact=customer_id)
     return [Panel("Numbers", items, "No numbers.", url, has_more=len(numbers) > PANEL_SIZE, is_informational=True)]
@@ -132,8 +138,8 @@ def _due_of(row: Callback) -> Any:
     return Callback.due_at.deserialize(str(row.queue).partition("#")[2])
 
 
-def _list_numbers(customer_id: str) -> list[Any]:
-    return list(PhoneNumber.objects.filter(customer_id=customer_id).page(MAX_NUMBERS).records)
+def _list_numbers(customer_id: str) -> Any:
+    return PhoneNumber.objects.filter(customer_id=customer_id).page(MAX_NUMBERS)
 
 
 def _number_item(record: Any, detail: str, model: str = "phonenumber") -> PanelItem:

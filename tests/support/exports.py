@@ -41,6 +41,6 @@ def store_export(user_id: str, state: ExportState, *, id: str = "", requester_id
         key = dynamodb.get_record(encryption.PersonKey, user_id)
         assert key
         content = data_keys.encrypt_with(key.unwrap(), b"%PDF-1.7 a sample", str(record.id))
-        record.file, record.completed_at = prepared_exports._store(record, content, "sample"), at
+        record.file, record.completed_at = prepared_exports._save(record, content, "sample"), at
     dynamodb.call("PutItem", TableName=PreparedExport.table_name(), Item=record.serialize())
     return record

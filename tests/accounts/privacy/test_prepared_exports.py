@@ -1,6 +1,7 @@
 """PDFs that a worker prints: what a client sees, who may fetch them, and how long they exist."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -8,15 +9,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
+from django.core.files.storage import default_storage
 
 from accounts.models import PreparedExport
-from accounts.privacy import prepared_exports
+from accounts.privacy import pdf_process, prepared_exports
 from config import dynamodb, errors, outbox, storage
 from config.audit import reader
+from config.dynamodb import unaudited
 from config.journal import two_phase
+from config.outbox import celery_tasks
+from config.outbox.worker import PassReport
 from tests.config.journal.test_journal import temporary_audit_entries
 from tests.support.crash_harness import CRASH_MODES, CrashHarness, is_worth_trying
 from tests.support.environment import Environment
@@ -130,6 +136,17 @@ def test_an_erased_person_leaves_no_export(test_users: UserFixtures, person: Sig
     assert not list(dynamodb.iter_records(PreparedExport, "#user_id = :user", values, ConsistentRead=True))
 
 
+def test_files_that_nobody_knows_any_more_are_deleted_daily(person: SignedInUser) -> None:
+    record = store_export(person.id, "ready")
+    orphan = prepared_exports._save(record, b"stored by an attempt that outlived its export", "lost")
+    two_days_ago = (now() - timedelta(days=2)).timestamp()
+    os.utime(default_storage.path(orphan), (two_days_ago, two_days_ago))
+
+    celery_tasks.run_daily_tasks()
+
+    assert [f"{prepared_exports.FOLDER}/{person.id}/{name}" for name in files_of(person.id)] == [record.file]
+
+
 def test_an_export_that_cannot_be_printed_is_a_problem(person: SignedInUser) -> None:
     record = store_export(person.id, "failed")
     for path in (PATH, f"{PATH}/{record.id}"):
@@ -158,7 +175,7 @@ def test_a_worker_that_is_killed_leaves_the_export_to_another(env: Environment, 
         time.sleep(0.05)
     worker.send_signal(signal.SIGKILL)
     worker.wait(10)
-    orphan = prepared_exports._store(stored_export(active_person.id), b"an attempt that was never noted", "lost")
+    orphan = prepared_exports._save(stored_export(active_person.id), b"an attempt that was never noted", "lost")
 
     process_outbox(seconds_ahead=61)  # once the lease has run out
 
@@ -169,6 +186,63 @@ def test_a_worker_that_is_killed_leaves_the_export_to_another(env: Environment, 
     assert files_of(active_person.id) == [], f"{orphan} is deleted, too"
 
 
+def test_an_export_whose_printing_process_is_killed_is_printed_by_the_next_attempt(active_person: SignedInUser) -> None:
+    """As by the kernel for want of memory, or at a deployment; only the last attempt is final."""
+    location = active_person.get(PATH).headers["Location"]
+    pdf_process.render_pdf("<p>x</p>", b"{}", seconds=60)  # the server runs
+    server_pid = pdf_process._current.get()._process.pid
+
+    report = process_outbox_and_kill_forks_of(server_pid)
+    assert report.counts["accounts.print_export", "failed"] == 1
+    assert active_person.get(location).status_code == 202
+
+    assert process_outbox(seconds_ahead=31).counts["accounts.print_export", "done"] == 1
+    assert active_person.get(location).content.startswith(b"%PDF")
+
+
+def test_an_export_whose_printing_process_is_always_killed_fails(active_person: SignedInUser) -> None:
+    record = prepared_exports._request(active_person.user, active_person.actor, now())
+    pdf_process.render_pdf("<p>x</p>", b"{}", seconds=60)
+    server_pid = pdf_process._current.get()._process.pid
+    message = dynamodb.get_record(outbox.OutboxMessage, f"print-{record.id}")
+    assert message
+    unaudited.update(message, [outbox.OutboxMessage.attempts.set(4)], outbox.OutboxMessage.id.exists())
+
+    assert process_outbox_and_kill_forks_of(server_pid).counts["accounts.print_export", "done"] == 1
+    assert stored_export(active_person.id).state(now()) == "failed"
+
+
+def process_outbox_and_kill_forks_of(pid: int) -> PassReport:
+    """Process the outbox; the process of the first document is killed once it has begun."""
+
+    def kill_first() -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            for fork_pid in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+                if re.search(r"Max cpu time +\d", Path(f"/proc/{fork_pid}/limits").read_text()):
+                    os.kill(int(fork_pid), signal.SIGKILL)
+                    return
+            time.sleep(0.01)
+
+    killer = threading.Thread(target=kill_first)
+    killer.start()
+    try:
+        return process_outbox()
+    finally:
+        killer.join()
+
+
+def test_an_export_that_waits_for_another_is_not_put_off_longer_each_time(person: SignedInUser) -> None:
+    """Else fresh ones would take each place before it, until it has failed."""
+    record = prepared_exports._request(person.user, person.actor, now())
+    with prepared_exports._only_print_here():
+        for number in range(4):
+            report = process_outbox(seconds_ahead=16 * number)
+            assert report.counts["accounts.print_export", "deferred"] == 1, number
+    assert process_outbox(seconds_ahead=16 * 4).counts["accounts.print_export", "done"] == 1
+    assert stored_export(person.id).id == record.id
+
+
 def is_printing() -> bool:
     try:
         with prepared_exports._only_print_here():
@@ -177,8 +251,8 @@ def is_printing() -> bool:
         return True
 
 
-def test_an_operator_gets_an_export_audited_once(test_users: UserFixtures, person: SignedInUser) -> None:
-    """What a worker prints for an operator is theirs; fetching it is no other export."""
+def test_each_export_that_an_operator_gets_is_audited(test_users: UserFixtures, person: SignedInUser) -> None:
+    """What a worker prints for an operator is theirs, and audited once they get it, each time."""
     actor = test_users.ann.actor
     first = prepared_exports.export_for_operator(person.id, actor=actor, at=now())
     record = store_export(person.id, "preparing", requester_id=actor.id)
@@ -192,7 +266,7 @@ def test_an_operator_gets_an_export_audited_once(test_users: UserFixtures, perso
         assert isinstance(pdf, bytes)
         assert pdf.startswith(b"%PDF")
     actions = [entry.body["action"] for entry in reader.iter_stream(person.id, newest_first=True) if entry.seq]
-    assert actions.count("user.exported") == 1
+    assert actions.count("user.exported") == 2
     assert person.get(f"{PATH}/{record.id}").status_code == 404, "it is the operator's"
 
 
