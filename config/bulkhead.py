@@ -88,15 +88,18 @@ class Bulkhead:
             if not self._slot_freed.wait_for(lambda: self._has_slot(owner), timeout=wait_seconds):
                 raise errors.Unavailable(f"{self.name} is busy.", retry_after=2)
             self._slots[owner] += 1
+        began_at = time.monotonic()
         future = self._thread_pool.submit(self._run, task, owner)
-        return lambda: self._wait_for(future, deadline)
+        return lambda: self._wait_for(future, began_at, deadline)
 
-    def _wait_for(self, future: Future[T], deadline: float) -> T:
+    def _wait_for(self, future: Future[T], began_at: float, deadline: float) -> T:
         try:
             return future.result(timeout=max(0.0, deadline - time.monotonic()))
         except FutureTimeout as error:
             if self._on_timeout:
                 self._on_timeout()
+            if deadline - began_at < self._budget_seconds / 2:  # others may have spent its time
+                raise errors.Unavailable(f"{self.name} did not answer in time.") from error
             raise self.failure("timeout") from error
 
     def failure(self, reason: str) -> errors.Unavailable:

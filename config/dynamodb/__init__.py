@@ -18,3 +18,4 @@ from config.dynamodb.client import (
 )
 from config.dynamodb.connection import gather, get_transport
 from config.dynamodb.records import Record, RecordKey, TableMeta, full_table_name, index, is_id, new_id, record_classes
+from config.dynamodb.waiting import deadline_in, waited_for

@@ -14,9 +14,10 @@ from botocore.exceptions import CredentialRetrievalError, NoCredentialsError, Pa
 from pynamodb.exceptions import VerboseClientError
 
 from config import costs, errors
-from config.dynamodb.connection import CONNECTION_ERRORS, READ_TIMEOUT, get_transport
+from config.dynamodb.connection import CONNECTION_ERRORS, get_transport
 from config.dynamodb.outage import Outage
 from config.dynamodb.records import Record
+from config.dynamodb.waiting import READ_TIMEOUT, first_read_timeout
 
 BUDGET_SECONDS = 4.0
 """Seconds that one call may take, retries included.
@@ -83,7 +84,8 @@ def call_together(calls: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[s
     responses = []
     for start in range(0, len(calls), MAX_CALLS_TOGETHER):
         part = calls[start : start + MAX_CALLS_TOGETHER]
-        for (operation, arguments), finish in zip(part, get_transport().start(part), strict=True):
+        started = get_transport().start(part, read_timeout=first_read_timeout())
+        for (operation, arguments), finish in zip(part, started, strict=True):
             try:
                 responses.append(_finish_call(finish, operation, arguments))
             except _CallFailed as error:
@@ -104,8 +106,10 @@ def _call(
             break
         if _outage.forbids_call(latest_start=BUDGET_SECONDS - READ_TIMEOUT):
             break
+        read_timeout = READ_TIMEOUT if failed else first_read_timeout()
+        attempt_call = partial(get_transport().call, operation, arguments, read_timeout=read_timeout)
         try:
-            return _finish_call(partial(get_transport().call, operation, arguments), operation, arguments)
+            return _finish_call(attempt_call, operation, arguments)
         except _CallFailed as error:
             failed = error
     cause = failed.__cause__ if failed else None

@@ -24,9 +24,10 @@ from config import costs
 from config.dynamodb import wire
 from config.dynamodb.http_connection import ConnectionFailed
 from config.dynamodb.signing import AwsKeys
+from config.dynamodb.waiting import EARLY_READ_TIMEOUT, READ_TIMEOUT
 
-CONNECT_TIMEOUT, READ_TIMEOUT = 1.0, 1.5
-"""Seconds of one attempt."""
+CONNECT_TIMEOUT = 1.0
+"""Seconds of one attempt, where it may take longer as a whole."""
 CONNECTION_ERRORS = (
     ConnectionFailed,
     EndpointConnectionError,
@@ -42,10 +43,14 @@ CONNECTION_ERRORS = (
 class Transport(Protocol):
     """Makes calls as PynamoDB's connection does: `wire.DynamoDBWire`, or botocore."""
 
-    def call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    def call(
+        self, operation: str, arguments: Mapping[str, Any], *, read_timeout: float = READ_TIMEOUT
+    ) -> dict[str, Any]:
         """Make one call. Raises `VerboseClientError`, or an error of `CONNECTION_ERRORS`."""
 
-    def start(self, calls: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Callable[[], dict[str, Any]]]:
+    def start(
+        self, calls: Sequence[tuple[str, Mapping[str, Any]]], *, read_timeout: float = READ_TIMEOUT
+    ) -> list[Callable[[], dict[str, Any]]]:
         """Make calls in the time of one; each function returns or raises what `call` would."""
 
     def close(self) -> None:
@@ -56,28 +61,37 @@ class BotocoreTransport:
     """Calls through botocore, with its configuration of proxies, profiles and endpoints."""
 
     def __init__(self) -> None:
-        self._connection = Connection(
-            region=settings.DYNAMODB["region"],
-            host=settings.DYNAMODB["endpoint"] or None,
-            connect_timeout_seconds=CONNECT_TIMEOUT,
-            read_timeout_seconds=READ_TIMEOUT,
-            max_retry_attempts=0,
-            max_pool_connections=64,
-        )
-        self._connection.client.meta.events.register("before-parse.dynamodb", _check_response)
+        self._connections = {  # by their timeout, which botocore sets for a whole client
+            read_timeout: Connection(
+                region=settings.DYNAMODB["region"],
+                host=settings.DYNAMODB["endpoint"] or None,
+                connect_timeout_seconds=min(CONNECT_TIMEOUT, read_timeout),
+                read_timeout_seconds=read_timeout,
+                max_retry_attempts=0,
+                max_pool_connections=64,
+            )
+            for read_timeout in (READ_TIMEOUT, EARLY_READ_TIMEOUT)
+        }
+        for connection in self._connections.values():
+            connection.client.meta.events.register("before-parse.dynamodb", _check_response)
 
-    def call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    def call(
+        self, operation: str, arguments: Mapping[str, Any], *, read_timeout: float = READ_TIMEOUT
+    ) -> dict[str, Any]:
         """As `Transport`."""
         # dispatch() would add a parameter that table operations do not know.
-        return dict(self._connection._make_api_call(operation, dict(arguments)))  # noqa: SLF001
+        return dict(self._connections[read_timeout]._make_api_call(operation, dict(arguments)))  # noqa: SLF001
 
-    def start(self, calls: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Callable[[], dict[str, Any]]]:
+    def start(
+        self, calls: Sequence[tuple[str, Mapping[str, Any]]], *, read_timeout: float = READ_TIMEOUT
+    ) -> list[Callable[[], dict[str, Any]]]:
         """As `Transport`."""
-        return [_thread_pool().submit(self.call, *call).result for call in calls]
+        return [_thread_pool().submit(self.call, *call, read_timeout=read_timeout).result for call in calls]
 
     def close(self) -> None:
         """As `Transport`."""
-        self._connection.client.close()
+        for connection in self._connections.values():
+            connection.client.close()
 
 
 def _check_response(response_dict: Mapping[str, Any], **_: Any) -> None:

@@ -101,17 +101,19 @@ class HttpPool:
         return outcome
 
     def request_together(
-        self, requests: Sequence[bytes], check: Callable[[Answer], None]
+        self, requests: Sequence[bytes], check: Callable[[Answer], None], read_timeout: float | None = None
     ) -> list[Answer | ConnectionFailed]:
         """Send requests, each on a connection of its own, then read their answers: the time of one.
 
         A request is sent a second time, on a new connection, only if a used one ended before any
         byte of the answer: servers close connections that they have not used for a while.
+        ``read_timeout`` replaces that of the pool.
         """
+        timeout = self._read_timeout if read_timeout is None else read_timeout
         sent: deque[_Sent] = deque()
         try:
             for data in requests:
-                sent.append(self._send(data))
+                sent.append(self._send(data, timeout))
             outcomes: list[Answer | ConnectionFailed] = []
             while sent:
                 outcomes.append(self._finish(sent.popleft(), check))
@@ -129,20 +131,20 @@ class HttpPool:
                 return
             connection.close()
 
-    def _send(self, data: bytes, *, on_new_connection: bool = False) -> "_Sent":
+    def _send(self, data: bytes, timeout: float, *, on_new_connection: bool = False) -> "_Sent":
         """Send a request, on a used connection if there is one."""
         connection = None if on_new_connection else self._take_idle()
         is_used = connection is not None
         try:
-            connection = connection or self._connect()
-            connection.send(data, self._read_timeout)
+            connection = connection or self._connect(timeout)
+            connection.send(data, timeout)
         except ConnectionFailed as error:
-            return _Sent(data, connection, is_used, error)
+            return _Sent(data, timeout, connection, is_used, error)
         except BaseException:
             if connection:
                 connection.close()
             raise
-        return _Sent(data, connection, is_used)
+        return _Sent(data, timeout, connection, is_used)
 
     def _finish(self, sent: "_Sent", check: Callable[[Answer], None]) -> Answer | ConnectionFailed:
         """The answer of a request, or why there is none."""
@@ -151,7 +153,7 @@ class HttpPool:
         except ConnectionFailed as error:
             if not (sent.is_used and isinstance(error, ConnectionEnded)):
                 return error
-        return self._finish(self._send(sent.data, on_new_connection=True), check)
+        return self._finish(self._send(sent.data, sent.timeout, on_new_connection=True), check)
 
     def _receive(self, sent: "_Sent", check: Callable[[Answer], None]) -> Answer:
         if sent.failure or sent.connection is None:
@@ -194,9 +196,10 @@ class HttpPool:
                 return connection
             connection.close()
 
-    def _connect(self) -> Connection:
+    def _connect(self, read_timeout: float) -> Connection:
+        timeout = min(self._connect_timeout, read_timeout)
         try:
-            sock = socket.create_connection(self._address, timeout=self._connect_timeout)
+            sock = socket.create_connection(self._address, timeout=timeout)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls is None:
                 return Connection(sock)
@@ -213,6 +216,7 @@ class _Sent(NamedTuple):
     """A request that was sent, if nothing failed, and whose answer is still to be read."""
 
     data: bytes
+    timeout: float
     connection: Connection | None
     is_used: bool
     """Whether the connection had answered another request before."""

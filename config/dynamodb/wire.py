@@ -58,19 +58,23 @@ class DynamoDBWire:
         self._clock_error = timedelta(0)
         self._lock = threading.Lock()
 
-    def call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Make one call.
+    def call(
+        self, operation: str, arguments: Mapping[str, Any], *, read_timeout: float | None = None
+    ) -> dict[str, Any]:
+        """Make one call; ``read_timeout`` in place of that of all.
 
         Raises `ConnectionFailed`, `InvalidResponse`, and `VerboseClientError` with DynamoDB's code,
         or with the status where the answer has none.
         """
-        (finish,) = self.start([(operation, arguments)])
+        (finish,) = self.start([(operation, arguments)], read_timeout=read_timeout)
         return finish()
 
-    def start(self, calls: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Callable[[], dict[str, Any]]]:
+    def start(
+        self, calls: Sequence[tuple[str, Mapping[str, Any]]], *, read_timeout: float | None = None
+    ) -> list[Callable[[], dict[str, Any]]]:
         """Make calls in the time of one; each function returns or raises what `call` would."""
         requests = [self._build_request(operation, _encode(arguments)) for operation, arguments in calls]
-        outcomes = self._pool.request_together(requests, _check_checksum)
+        outcomes = self._pool.request_together(requests, _check_checksum, read_timeout)
         return [partial(self._finish, *call, outcome) for call, outcome in zip(calls, outcomes, strict=True)]
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from urllib.parse import urlparse
 
 from django.conf import settings
 
-from config import errors
+from config import costs, errors
 from telephony import callers
 from telephony.ivr import instructions as ivr
 from telephony.ivr import webhook_paths
@@ -28,10 +28,20 @@ CONTENT_TYPE = "text/xml; charset=utf-8"
 KEYS = "0123456789*#"
 ANSWER_SECONDS = 2.0
 """What all lookups of one webhook may take together: a caller hears nothing meanwhile."""
+MIN_ANSWER_SECONDS = 1.0
+"""What they may take at least, of a webhook that has waited for a thread."""
 _SURROGATE = re.compile(r"&#\d{5};")
 """How the library writes what UTF-8 cannot hold."""
 _FINAL_STATUSES = ("completed", "busy", "failed", "no-answer", "canceled")
 _END_REASONS = {"no-answer": "no_answer", "busy": "busy", "completed": "not_pressed"}
+
+
+@dataclass
+class Owner:
+    """For whose calls a webhook takes threads; their number is limited by owner."""
+
+    id: str
+    """A location; before it is known, the number or the call."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +79,7 @@ class CallWebhook:
     """The real time, for work in the background."""
     deadline: float
     """When whoever waits for the answer must get it, on the monotonic clock."""
+    owner: Owner
 
 
 def parse_webhook(query: Mapping[str, str], form: Mapping[str, str], *, at: datetime, now: datetime) -> CallWebhook:
@@ -93,7 +104,8 @@ def parse_webhook(query: Mapping[str, str], form: Mapping[str, str], *, at: date
         since=_to_instant(query.get("t")),
         at=at,
         now=now,
-        deadline=time.monotonic() + ANSWER_SECONDS,
+        deadline=time.monotonic() + max(MIN_ANSWER_SECONDS, ANSWER_SECONDS - costs.seconds_since_arrival()),
+        owner=Owner(query.get("c") or form.get("To") or call_id),
     )
 
 

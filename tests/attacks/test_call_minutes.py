@@ -291,7 +291,7 @@ def test_no_phone_rings_for_a_caller_who_has_hung_up(metered: MeteredLine, env: 
     assert ended.record(CallStep("ended"), updates=[Call.ended_at.set(metered.at)])
     plan = RingPlan([RingCandidate(PHONES[0], "", "named", phone=PHONES[0])], minutes=60)
     with env.apply_plan() as faults:
-        ring_all.call_phones(call, "open", plan, metered.at, is_recorded=False)
+        ring_all.call_again(call, "open", plan, metered.at)
     assert not [request for request in faults.calls if request.service == "twilio"]
 
 

@@ -66,3 +66,12 @@ def test_a_call_waits_once_for_its_slot() -> None:
         assert error is None or "busy" in str(error)
         is_done.set()
         next_in_line.exception(5)
+
+
+def test_a_caller_who_has_spent_their_time_does_not_blame_the_dependency() -> None:
+    """For five seconds, nobody else would have waited for a thread."""
+    bulkhead = Bulkhead("The rota", max_concurrent=1, budget_seconds=1)
+    with pytest.raises(errors.Unavailable):
+        bulkhead.call(lambda: time.sleep(0.3), deadline=time.monotonic() + 0.05)
+
+    assert bulkhead.call(lambda: "result") == "result", "after the thread was free"

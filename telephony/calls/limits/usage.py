@@ -7,7 +7,6 @@ count once. Days are those of UTC, at the beginning of a call.
 
 import json
 import logging
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import datetime, timedelta
@@ -37,7 +36,10 @@ WITHHELD = "withheld"
 MAX_CALLERS = 1_000
 """Callers of a day whose minutes are counted: DynamoDB's limit is 400 KB."""
 WRITE_SECONDS, MAX_WRITES = 1.8, 20
-"""Of one change, repeated while other webhooks of the same call change its lease."""
+"""Of one change, repeated while other webhooks of the same call change its lease.
+
+Not longer than somebody waits for it: see `dynamodb.waited_for`.
+"""
 LIMIT_EVENTS = {
     "call_minutes_half": "half of a customer's call minutes of the day are used",
     "call_minutes_all": "a customer's call minutes of the day are used or reserved",
@@ -193,7 +195,7 @@ def count_caller(row: Usage, caller: str, used: int) -> tuple[list[Action], Cond
 
 def repeat(attempt: Callable[[], T | None]) -> T:
     """The result of the first attempt with one. Raises `errors.Unavailable`."""
-    deadline = time.monotonic() + WRITE_SECONDS
+    deadline = dynamodb.deadline_in(WRITE_SECONDS)
     for number in range(MAX_WRITES):
         result = attempt()
         if result is not None:

@@ -8,22 +8,23 @@ from config.dynamodb import unaudited
 from telephony.models import Call, OngoingCall
 
 
-def begin(user_id: str, call_id: str, *, minutes: int, at: datetime) -> None:
+def begin(user_id: str, call_id: str, *, minutes: int, at: datetime, replaces_other: bool = True) -> bool:
     """Store that a user talks in a call, for so many minutes at most.
 
     The time bounds what a lost report of the end does. Numbers of a configuration are not stored.
-    Raises `errors.Unavailable`.
+    False if the user seems to talk in another call, unless this ``replaces_other``: what is not
+    certain yet must not free somebody who talks. Raises `errors.Unavailable`.
     """
-    if dynamodb.is_id("usr", user_id):
-        unaudited.update(
-            OngoingCall(user_id),
-            [
-                OngoingCall.call_id.set(call_id),
-                OngoingCall.began_at.set(at),
-                OngoingCall.expires_at.set(int((at + timedelta(minutes=minutes)).timestamp())),
-            ],
-            OngoingCall.user_id.exists() | OngoingCall.user_id.does_not_exist(),
-        )
+    if not dynamodb.is_id("usr", user_id):
+        return True
+    condition = OngoingCall.user_id.does_not_exist() | (OngoingCall.call_id == call_id)
+    condition |= OngoingCall.user_id.exists() if replaces_other else OngoingCall.expires_at <= int(at.timestamp())
+    changes = [
+        OngoingCall.call_id.set(call_id),
+        OngoingCall.began_at.set(at),
+        OngoingCall.expires_at.set(int((at + timedelta(minutes=minutes)).timestamp())),
+    ]
+    return unaudited.update(OngoingCall(user_id), changes, condition) is not None
 
 
 def extend(user_id: str, call_id: str, *, until: datetime) -> None:

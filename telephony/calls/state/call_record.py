@@ -5,27 +5,25 @@ recorded only once; a ring plan is stored with the call, so a repeated webhook g
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 import orjson
-from django.conf import settings
 from pynamodb.expressions.update import Action
 
 from accounts import permissions
 from config import dynamodb, errors, journal
-from config.dynamodb import encryption, unaudited
+from config.dynamodb import unaudited
 from telephony import ivr
 from telephony.calls.rota.routing import RingCandidate, RingPlan
-from telephony.calls.state import call_messages
+from telephony.calls.state import call_messages, plan_text
 from telephony.calls.state.call_steps import CallEvent, CallRecording, CallStep, step_updates
 from telephony.ivr.instructions import Instruction, VoiceReply, get_language, get_voice
 from telephony.lines import ResolvedLine
 from telephony.models import Call, CallOfUser
 
-ENCRYPTION_KEY_NAME = "calls"
 MAX_PEOPLE_OF_WRITE = 50
 """People who are listed in the write that stores a call: a transaction has at most 100 actions."""
 
@@ -104,15 +102,7 @@ class CallRecord:
 
     def plan(self, path: str) -> RingPlan | None:
         """The ring plan of an action, if it was created."""
-        body = next((body for body in map(json.loads, self.row.plans or ()) if body["path"] == path), None)
-        if body is None:
-            return None
-        phones = encryption.decrypt_application_json(
-            ENCRYPTION_KEY_NAME, bytes.fromhex(body["sealed"]), f"{self.id} {path}"
-        )
-        candidates = [_read_candidate(person, body, phone=phones.get(person[0], "")) for person in body["people"]]
-        minutes = body.get("minutes", settings.TELEPHONY["call_minutes"])
-        return RingPlan(candidates, lookup_failed=body["lost"], minutes=minutes)
+        return plan_text.decode(self.row.plans or (), self.id, path)
 
     def ringing_candidate(self, path: str, index: int) -> RingCandidate | None:
         """The candidate at this position of a ring plan."""
@@ -122,12 +112,7 @@ class CallRecord:
     @property
     def candidates(self) -> list[RingCandidate]:
         """Everybody who was considered for the call, without phones."""
-        candidates_by_id: dict[str, RingCandidate] = {}
-        for text in self.row.plans or ():
-            body = json.loads(text)
-            for person in body["people"]:
-                candidates_by_id.setdefault(person[0], _read_candidate(person, body))
-        return list(candidates_by_id.values())
+        return plan_text.list_candidates(self.row.plans or ())
 
     @property
     def promise(self) -> CallEvent | None:
@@ -188,16 +173,30 @@ class CallRecord:
         steps ``also`` are recorded with it. The people of a plan are listed before it is stored, or
         in the same write, so that a plan never names somebody who does not find the call.
         """
-        if plan and self.row.started_at:
+        if plan is None:
+            return self._update_with_deferred(step, events, updates, also, unless)
+        text = self.encode_plan(plan, step.path)
+        if self.row.started_at:
             people = self._list_people(plan)
             if self.is_new and not updates and len(people) <= MAX_PEOPLE_OF_WRITE:
-                if self._save_with(step, events, plan, also, people, now):
+                if self._save_with(step, events, text, also, people, now):
                     return True
-            else:
+                people = self._list_people(plan)  # as the call that was stored first says
+            if not any(done in self.steps for done in (step, *unless)):
                 unaudited.write_all(puts=people)
-        actions = list(updates)
-        if plan:
-            actions.append(Call.plans.set(Call.plans.append([self.encode_plan(plan, step.path)])))
+        actions = [*updates, Call.plans.set(Call.plans.append([text]))]
+        is_first = self._update_with_deferred(step, events, actions, also, unless)
+        # A repeated write finds its own plan if only the answer was lost.
+        return is_first or text in (self.row.plans or ())
+
+    def _update_with_deferred(
+        self,
+        step: CallStep,
+        events: Sequence[CallEvent],
+        actions: Sequence[Action],
+        also: Sequence[CallStep],
+        unless: Sequence[CallStep],
+    ) -> bool:
         if self.deferred:
             (first_step, first_event), self.deferred = self.deferred[0], self.deferred[1:]
             both = {"also": [*also, first_step], "unless": [*unless, first_step]}
@@ -215,7 +214,7 @@ class CallRecord:
         self,
         step: CallStep,
         events: Sequence[CallEvent],
-        plan: RingPlan,
+        text: str,
         also: Sequence[CallStep],
         people: Sequence[CallOfUser],
         now: datetime | None,
@@ -225,12 +224,14 @@ class CallRecord:
         before = row.steps, row.events, row.plans
         row.steps = {*(row.steps or ()), str(step), *map(str, also)}
         row.events = [*row.events, *(orjson.dumps(event).decode() for event in events)]
-        row.plans = [*row.plans, self.encode_plan(plan, step.path)]
+        row.plans = [*row.plans, text]
+        is_saved = False
         try:
-            return self.save(now, people=people)
-        except errors.Unavailable:
-            row.steps, row.events, row.plans = before
-            raise
+            is_saved = self.save(now, people=people)
+        finally:
+            if not is_saved:
+                row.steps, row.events, row.plans = before
+        return is_saved
 
     def _update(
         self,
@@ -262,36 +263,13 @@ class CallRecord:
 
     def encode_plan(self, plan: RingPlan, path: str) -> str:
         """The stored text of the plan of an action; phones are encrypted."""
-        phones = {candidate.id: candidate.phone for candidate in plan.ringable}
-        encrypted_phones = encryption.encrypt_application_json(ENCRYPTION_KEY_NAME, phones, f"{self.id} {path}")
-        people = [[candidate.id, candidate.why, candidate.why_not] for candidate in plan.candidates]
-        facts = {"path": path, "people": people, "lost": plan.lookup_failed, "minutes": plan.minutes}
-        if keyless := [candidate.id for candidate in plan.ringable if candidate.answers_without_key]:
-            facts["keyless"] = keyless
-        facts["places"] = {item.id: item.location_id for item in plan.candidates if item.location_id}
-        facts["spoken"] = [item.id for item in plan.candidates if item.has_spoken_last]
-        return orjson.dumps({**facts, "sealed": encrypted_phones.hex()}).decode()
+        return plan_text.encode(plan, self.id, path)
 
     def _reload(self) -> bool:
         """Load the stored call; whether there is one."""
         stored_row = dynamodb.get_record(Call, self.id)
         self.row = stored_row or self.row
         return stored_row is not None
-
-
-def _read_candidate(person: Sequence[str], plan_body: Mapping[str, Any], *, phone: str = "") -> RingCandidate:
-    """A candidate of a stored plan; plans of the release before do not tell the last members."""
-    id, why, why_not = person
-    return RingCandidate(
-        id,
-        "",
-        why,
-        phone=phone,
-        why_not=why_not,
-        answers_without_key=id in plan_body.get("keyless", ()),
-        location_id=plan_body.get("places", {}).get(id),
-        has_spoken_last=id in plan_body.get("spoken", ()),
-    )
 
 
 def load(call_id: str) -> CallRecord | None:

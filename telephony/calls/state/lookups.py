@@ -1,7 +1,8 @@
 """Lookups during a call: a caller must hear something within seconds.
 
 All those of one webhook have one deadline. What begins after it is not waited for: a write is done
-all the same, if the store still answers; the rota is not asked any more.
+all the same, if the store still answers; the rota is not asked any more. One read or write that is
+lost is repeated before the deadline.
 """
 
 import logging
@@ -9,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from config import bulkhead, errors
+from config import bulkhead, dynamodb, errors
 from telephony.calls.state import call_record, unstored_calls
 from telephony.calls.state.call_record import CallRecord
 from telephony.lines import ResolvedLine
@@ -22,34 +23,53 @@ T = TypeVar("T")
 STORE_SECONDS = 0.6
 """Of the time of a webhook, what is left to store something where the rota does not answer."""
 _lookups = bulkhead.Bulkhead("The rota", max_concurrent=16, max_per_owner=4, budget_seconds=ANSWER_SECONDS)
+_ringing = bulkhead.Bulkhead("Ringing all", max_concurrent=16, max_per_owner=4, budget_seconds=ANSWER_SECONDS)
+"""Their tasks wait for Twilio too, which would take the threads of the lookups while it is slow."""
 
 
 def within_budget(webhook: CallWebhook, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-    """Call a function in a thread; None if it fails, or the deadline of the webhook comes first."""
-    return attempt(_lookups.call, lambda: function(*args, **kwargs), deadline=webhook.deadline)
+    """Call a function in a thread; None if it fails, or the deadline of the webhook comes first.
+
+    A slow one leaves threads for the calls of others.
+    """
+    task = _bind(webhook, function, *args, **kwargs)
+    return attempt(_lookups.call, task, owner=webhook.owner.id, deadline=webhook.deadline)
+
+
+def ring_within_budget(webhook: CallWebhook, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+    """`within_budget` for what also calls phones."""
+    task = _bind(webhook, function, *args, **kwargs)
+    return attempt(_ringing.call, task, owner=webhook.owner.id, deadline=webhook.deadline)
 
 
 def look_up_rota(
     webhook: CallWebhook, line: ResolvedLine, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
 ) -> T | None:
-    """`within_budget` for the rota of a line: a slow one leaves threads for the calls of others.
-
-    It also leaves time to store what follows from it.
-    """
+    """`within_budget` for the rota of a line, which leaves time to store what follows from it."""
     deadline = webhook.deadline - STORE_SECONDS
     if time.monotonic() >= deadline:
         return None
-    task, owner = (lambda: function(*args, **kwargs)), line.location_id
-    return attempt(_lookups.call, task, owner=owner, deadline=deadline)
+    task = _bind(webhook, function, *args, **kwargs)
+    return attempt(_lookups.call, task, owner=line.location_id, deadline=deadline)
 
 
 def begin_write(
     webhook: CallWebhook, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
 ) -> Callable[[], T | None]:
     """Begin what `within_budget` does, and return what waits for its result."""
-    task = lambda: function(*args, **kwargs)  # noqa: E731 - keeps the types of both
-    wait = attempt(_lookups.begin, task, deadline=webhook.deadline)
+    task = _bind(webhook, function, *args, **kwargs)
+    wait = attempt(_lookups.begin, task, owner=webhook.owner.id, deadline=webhook.deadline)
     return lambda: attempt(wait) if wait else None
+
+
+def _bind(webhook: CallWebhook, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Callable[[], T]:
+    """The task of a thread, whose calls of DynamoDB know until when somebody waits."""
+
+    def run() -> T:
+        with dynamodb.waited_for(webhook.deadline):
+            return function(*args, **kwargs)
+
+    return run
 
 
 def attempt(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
@@ -65,9 +85,16 @@ def attempt(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | 
 
 def load_call(webhook: CallWebhook) -> CallRecord:
     """The call of a webhook; one without configuration if it is unknown or the store fails."""
-    return within_budget(webhook, call_record.load, webhook.call_id) or CallRecord(Call(id=webhook.call_id))
+    return _owned(webhook, within_budget(webhook, call_record.load, webhook.call_id))
 
 
 def load_call_of_caller(webhook: CallWebhook) -> CallRecord:
     """`load_call` for a webhook of the caller's call itself, stored if it could not be before."""
-    return within_budget(webhook, unstored_calls.load_or_store, webhook) or CallRecord(Call(id=webhook.call_id))
+    return _owned(webhook, within_budget(webhook, unstored_calls.load_or_store, webhook))
+
+
+def _owned(webhook: CallWebhook, call: CallRecord | None) -> CallRecord:
+    if call is None:
+        return CallRecord(Call(id=webhook.call_id))
+    webhook.owner.id = str(call.row.location_id or webhook.owner.id)
+    return call

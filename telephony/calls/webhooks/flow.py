@@ -36,6 +36,7 @@ def handle_incoming(webhook: CallWebhook) -> VoiceReply:
     if call is None:
         if line is None:
             return VoiceReply([Prompt(get_phrase("not_in_service", "en")), Hangup()])
+        webhook.owner.id = line.location_id or webhook.owner.id
         if line.is_suspended or line.is_called_by_own_number:
             language = instructions.get_language(line.configuration)
             return VoiceReply([Prompt(get_phrase("calls_refused", language)), Hangup()], language)

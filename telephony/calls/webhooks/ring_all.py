@@ -37,14 +37,29 @@ EXTRA_WAIT_SECONDS = 18
 """Wait beyond the ringing: Twilio adds some, and who has just picked up hears the screening."""
 
 
-def call_phones(call: CallRecord, path: str, plan: RingPlan, at: datetime, *, is_recorded: bool) -> None:
-    """Call every phone of a plan, unless another webhook already did or the caller hung up.
+def record_and_call(
+    call: CallRecord, path: str, plan: RingPlan, events: Sequence[CallEvent], at: datetime, now: datetime
+) -> None:
+    """Store a plan, and that its phones ring, and call them: whether or not the caller still waits.
 
-    ``is_recorded``: whether this webhook has stored with the plan that it calls them.
+    Whoever stores it calls them, also if the answer of the store came late. Not for a caller who
+    has hung up, or was told meanwhile that nobody answers.
     """
-    ringing_events = [call_steps.ringing_event(candidate, at) for candidate in plan.ringable]
-    if not is_recorded and not call.record(CallStep("place", path), *ringing_events, unless=(ENDED,)):
-        return
+    place, closed = CallStep("place", path), CallStep("closed", path)
+    step, unless = CallStep("plan", path), (ENDED, place, closed)
+    if call.record(step, *events, plan=plan, also=[place], unless=unless, now=now):
+        _call_phones(call, path, plan, at)
+
+
+def call_again(call: CallRecord, path: str, plan: RingPlan, at: datetime) -> None:
+    """Call the phones of a stored plan, unless another webhook already did."""
+    events = [call_steps.ringing_event(candidate, at) for candidate in plan.ringable]
+    place, closed = CallStep("place", path), CallStep("closed", path)
+    if call.record(place, *events, unless=(ENDED, closed)):
+        _call_phones(call, path, plan, at)
+
+
+def _call_phones(call: CallRecord, path: str, plan: RingPlan, at: datetime) -> None:
     action = call.action(path) or {}
     base_url = f"{settings.PUBLIC_BASE_URL}/telephony/voice/"
 

@@ -19,7 +19,7 @@ from telephony.calls.rota.routing import RingCandidate, RingPlan
 from telephony.calls.state import call_steps
 from telephony.calls.state.call_record import CallRecord
 from telephony.calls.state.call_steps import ENDED, CallEvent, CallStep
-from telephony.calls.state.lookups import look_up_rota, within_budget
+from telephony.calls.state.lookups import look_up_rota, ring_within_budget, within_budget
 from telephony.calls.webhooks import ending, ring_all, screening
 from telephony.ivr import instructions
 from telephony.ivr.instructions import DialNumber, Instruction
@@ -47,25 +47,26 @@ NOTHING = Known()
 def start(call: CallRecord, path: str, action: ivr.IvrAction, webhook: CallWebhook, known: Known) -> list[Instruction]:
     """Ring the target of an action; no instructions if there is no phone to ring."""
     is_sequence = action.get("strategy", "sequence") == "sequence"
-    plan, is_first = call.plan(path), False
+    plan = call.plan(path)
     if plan is None:
-        plan, is_first = _create_plan(call, path, action, webhook, known, is_sequence=is_sequence)
+        plan = _create_plan(call, path, action, webhook, known, is_sequence=is_sequence)
+    elif plan.ringable and not is_sequence and not call.has_step("place", path):
+        ring_within_budget(webhook, ring_all.call_again, call, path, plan, webhook.at)
     if plan.lookup_failed:
         return instructions.fallback(call.configuration, path)
     if not plan.ringable:
         return []
     if is_sequence:
         return [_dial(call, path, plan, 0, since=webhook.at, seconds=ivr.ring_seconds(action))]
-    within_budget(webhook, ring_all.call_phones, call, path, plan, webhook.at, is_recorded=is_first)
     return ring_all.waiting_instructions(path, 0, since=webhook.at)
 
 
 def _create_plan(
     call: CallRecord, path: str, action: ivr.IvrAction, webhook: CallWebhook, known: Known, *, is_sequence: bool
-) -> tuple[RingPlan, bool]:
+) -> RingPlan:
     """Create and store the ring plan of an action; a repeated webhook uses the stored one.
 
-    Whether this webhook has stored it, and with it that all its phones are called.
+    If all phones ring at once, they are called.
     """
     at = webhook.at
     plan_ringing = partial(_plan_ringing, call, path, action, at, known, is_sequence=is_sequence)
@@ -76,12 +77,12 @@ def _create_plan(
     new_events = [CallEvent(kind="lookup_failed" if plan.lookup_failed else outcome, at=at.isoformat())]
     ringing_now = plan.ringable[:1] if is_sequence else plan.ringable
     new_events += [call_steps.ringing_event(candidate, at) for candidate in ringing_now]
-    placed = [] if is_sequence or not plan.ringable else [CallStep("place", path)]
-    step, unless = CallStep("plan", path), [ENDED, *placed] if placed else []
-    is_first = within_budget(
-        webhook, call.record, step, *new_events, plan=plan, also=placed, unless=unless, now=webhook.now
-    )
-    return call.plan(path) or plan, bool(is_first)
+    if plan.ringable and not is_sequence:
+        ring_within_budget(webhook, ring_all.record_and_call, call, path, plan, new_events, webhook.at, webhook.now)
+    else:
+        step = CallStep("plan", path)
+        within_budget(webhook, call.record, step, *new_events, plan=plan, unless=(ENDED,), now=webhook.now)
+    return call.plan(path) or plan
 
 
 def _plan_ringing(

@@ -5,6 +5,7 @@ The key 2 gives a user a break. Users may choose to be connected as soon as they
 
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 
 from accounts import permissions, users
 from config import dynamodb, errors
@@ -75,14 +76,17 @@ def _accept(call: CallRecord, candidate: RingCandidate, webhook: CallWebhook) ->
     event = CallEvent(kind="accepted", at=webhook.at.isoformat(), who=candidate.id)
     step, dialled = (CallStep(kind, webhook.path, webhook.number) for kind in ("accept", "dialled"))
     longest = (call.plan(webhook.path) or RingPlan()).minutes
+    begin = partial(ongoing.begin, candidate.id, call.id, minutes=longest, at=webhook.at)
 
     def store() -> bool:
-        is_first, _ = dynamodb.gather(
+        is_first, has_begun = dynamodb.gather(
             lambda: call.record_answer(step, event, unless=(ENDED, dialled)),
-            lambda: attempt(ongoing.begin, candidate.id, call.id, minutes=longest, at=webhook.at),
+            lambda: attempt(begin, replaces_other=False),
         )
         if not is_first and _is_over(call, dialled):
             ongoing.end(candidate.id, call.id)
+        elif has_begun is False:  # their last call has ended unreported
+            attempt(begin)
         return bool(is_first)
 
     return bool(within_budget(webhook, store)) or not _is_over(call, dialled)

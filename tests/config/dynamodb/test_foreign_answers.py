@@ -10,7 +10,7 @@ import pytest
 
 from accounts.clients import auth0
 from accounts.models import User
-from config.dynamodb.connection import READ_TIMEOUT
+from config.dynamodb.waiting import READ_TIMEOUT
 from tests.support import bulk
 from tests.support.chaos import CHANCES, LATE_SECONDS, Chaos
 from tests.support.environment import IS_SCALE_RUN, Environment

@@ -153,3 +153,30 @@ def test_a_caller_waits_once_for_a_rota_that_does_not_answer(call: Callable[...,
     assert "<Record" in answer.text
     assert seconds < 3
     assert [event["kind"] for event in watched.line.get_call(watched.sid)["events"]].count("lookup_failed") == 2
+
+
+@pytest.mark.parametrize("operation", ["BatchGetItem", "Query", "UpdateItem"])
+def test_phones_ring_although_one_read_is_lost(call: Callable[..., WatchedCall], operation: str) -> None:
+    """It was waited for until no time was left for the rota, so the caller got a voicemail."""
+    watched = call()
+
+    with watched.env.apply_plan(FaultPlan(faults={("dynamodb", operation, 1): "hang"})) as plan:
+        answer = watched.post()
+
+    assert plan.fired_faults
+    assert "<Dial" in answer.text
+
+
+def test_phones_ring_although_their_plan_is_stored_late(call: Callable[..., WatchedCall]) -> None:
+    """The caller heard ringing, and the record said that all phones ring, but none was called."""
+    watched = call(open={**RING, "strategy": "all"})
+
+    faults = {("dynamodb", "TransactWriteItems", number): "hang" for number in (1, 2)}
+    with watched.env.apply_plan(FaultPlan(faults=faults)) as plan:
+        answer = watched.post()
+        deadline = time.monotonic() + 10
+        while sum(call.service == "twilio" for call in plan.calls) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    assert "<Redirect" in answer.text
+    assert sum(call.service == "twilio" for call in plan.calls) == 2

@@ -160,3 +160,17 @@ def test_a_call_is_connected_if_this_cannot_be_stored(line: LineFixture, env: En
 
     assert plan.fired_faults
     assert line.get_call(other_sid)["outcome"] == "answered"
+
+
+def test_who_presses_1_after_the_end_of_a_call_stays_in_their_other_call(line: LineFixture) -> None:
+    staff, phone = line.put_on_duty(*SHIFT)
+    played, sid, other_sid = line.call(phones={phone: "answers"}), new_sid(), new_sid()
+    replay(played, sid, "voice")
+    replay(played, sid, "ended")
+    ongoing.begin(staff.id, other_sid, minutes=30, at=WEDNESDAY_NOON)
+
+    replay(played, sid, "screened")
+
+    record = dynamodb.get_record(OngoingCall, staff.id)
+    assert record
+    assert record.call_id == other_sid

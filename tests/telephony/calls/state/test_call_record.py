@@ -6,8 +6,9 @@ import pytest
 
 from config.dynamodb import encryption
 from telephony.calls.rota.routing import RingCandidate
-from telephony.calls.state.call_record import ENCRYPTION_KEY_NAME, CallRecord
+from telephony.calls.state.call_record import CallRecord
 from telephony.calls.state.call_steps import CallEvent, CallRecording, CallStep, step_updates
+from telephony.calls.state.plan_text import ENCRYPTION_KEY_NAME
 from telephony.models import Call
 
 AT = datetime(2027, 6, 2, 16, tzinfo=UTC)

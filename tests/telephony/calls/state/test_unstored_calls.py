@@ -8,11 +8,12 @@ import httpx
 import pytest
 from django.conf import settings
 
+from config import dynamodb
 from telephony import line_lookup
 from telephony.calls.rota.routing import RingCandidate, RingPlan
 from telephony.calls.state import call_creation, call_record
 from telephony.calls.state.call_steps import CallEvent, CallStep
-from telephony.models import Call
+from telephony.models import Call, CallOfUser
 from tests.emulators.twilio.phones import sign_webhook
 from tests.support.calls import WEDNESDAY_NOON, LineFixture, create_line, local_times_around, new_sid, post_webhook
 from tests.support.environment import Environment
@@ -124,3 +125,18 @@ def test_a_step_of_an_unknown_call_stores_nothing(sid: str) -> None:
     call = call_record.CallRecord(Call(id=sid))
     assert not call.record(CallStep("ended"))
     assert call_record.load(sid) is None
+
+
+def test_people_of_a_plan_find_a_call_that_another_webhook_stored_first(line: LineFixture, sid: str) -> None:
+    resolved = line_lookup.resolve_line(line.number)
+    assert resolved
+    options = {"caller": "", "entrance": "open", "at": WEDNESDAY_NOON}
+    late, first = (call_creation.new_call(sid, resolved, **options) for _ in range(2))
+    first.save()
+    user = line.test_users.create_user()
+    plan = RingPlan([RingCandidate(user.id, "", "scheduled", phone=PHONE)])
+
+    assert late.record(CallStep("plan", "open"), plan=plan)
+
+    rows = dynamodb.query_records(CallOfUser, "#user_id = :user", {":user": {"S": user.id}}, ConsistentRead=True)
+    assert [row.call_id for row in rows] == [sid]
