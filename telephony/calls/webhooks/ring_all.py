@@ -45,17 +45,17 @@ def record_and_call(
     Whoever stores it calls them, also if the answer of the store came late. Not for a caller who
     has hung up, or was told meanwhile that nobody answers.
     """
-    place, closed = CallStep("place", path), CallStep("closed", path)
+    calling, closed = CallStep("place", path), CallStep("closed", path)
     step, unless = CallStep("plan", path), (ENDED, place, closed)
-    if call.record(step, *events, plan=plan, also=[place], unless=unless, now=now):
+    if call.record(step, *events, plan=plan, also=[calling], unless=unless, now=now):
         _call_phones(call, path, plan, at)
 
 
 def call_again(call: CallRecord, path: str, plan: RingPlan, at: datetime) -> None:
     """Call the phones of a stored plan, unless another webhook already did."""
     events = [call_steps.ringing_event(candidate, at) for candidate in plan.ringable]
-    place, closed = CallStep("place", path), CallStep("closed", path)
-    if call.record(place, *events, unless=(ENDED, closed)):
+    calling, closed = CallStep("place", path), CallStep("closed", path)
+    if call.record(calling, *events, unless=(ENDED, closed)):
         _call_phones(call, path, plan, at)
 
 
