@@ -46,7 +46,7 @@ def record_and_call(
     has hung up, or was told meanwhile that nobody answers.
     """
     calling, closed = CallStep("place", path), CallStep("closed", path)
-    step, unless = CallStep("plan", path), (ENDED, place, closed)
+    step, unless = CallStep("plan", path), (ENDED, calling, closed)
     if call.record(step, *events, plan=plan, also=[calling], unless=unless, now=now):
         _call_phones(call, path, plan, at)
 
