@@ -2,7 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
+from threading import Event, Semaphore
 
 import pytest
 
@@ -21,13 +21,17 @@ def receive(called_number: str = "+16175550100") -> CallWebhook:
 
 
 def test_the_calls_to_one_number_leave_threads_for_those_to_others() -> None:
-    is_done, running = Event(), []
+    is_done, running = Event(), Semaphore(0)
+
+    def hold() -> None:
+        running.release()
+        is_done.wait(5)
+
     with ThreadPoolExecutor(20) as pool:
         try:
             for _ in range(20):
-                pool.submit(lookups.within_budget, receive(), lambda: running.append(1) or is_done.wait(5))
-            while len(running) < 8:
-                time.sleep(0.01)
+                pool.submit(lookups.within_budget, receive(), hold)
+            assert all(running.acquire(timeout=5) for _ in range(8))
             assert lookups.within_budget(receive("+16175550101"), lambda: "result") == "result"
         finally:
             is_done.set()

@@ -130,8 +130,9 @@ def test_a_step_of_an_unknown_call_stores_nothing(sid: str) -> None:
 def test_people_of_a_plan_find_a_call_that_another_webhook_stored_first(line: LineFixture, sid: str) -> None:
     resolved = line_lookup.resolve_line(line.number)
     assert resolved
-    options = {"caller": "", "entrance": "open", "at": WEDNESDAY_NOON}
-    late, first = (call_creation.new_call(sid, resolved, **options) for _ in range(2))
+    late, first = (
+        call_creation.new_call(sid, resolved, caller="", entrance="open", at=WEDNESDAY_NOON) for _ in range(2)
+    )
     first.save()
     user = line.test_users.create_user()
     plan = RingPlan([RingCandidate(user.id, "", "scheduled", phone=PHONE)])
