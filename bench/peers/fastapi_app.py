@@ -61,10 +61,10 @@ async def _answer_refused(request: Request, refused: Refused) -> Response:
 
 
 class Caller:
-    """The user of a verified token, and the location that was read with them, if any."""
+    """The user of a verified token, and what was read with them, by table."""
 
-    def __init__(self, user: Item, location: Item | None) -> None:
-        self.user, self.location = user, location
+    def __init__(self, user: Item, items_read: dict[str, list[Item]]) -> None:
+        self.user, self.items_read = user, items_read
 
 
 def _verify(authorization: str) -> str:
@@ -78,16 +78,17 @@ def _verify(authorization: str) -> str:
     return str(claims["sub"]).removeprefix("auth0|")
 
 
-async def _load_caller(authorization: str, permission: str, location_id: str | None = None) -> Caller:
-    user_id = _verify(authorization)
+async def _load_caller(user_id: str, permission: str, named: dict[str, list[Item]] | None = None) -> Caller:
+    """The user, read in one call with their customer and what the request names, by table."""
     customer_id = _customer_ids.get(user_id)
     if customer_id is None:
         user = await _client().get_item(table("users"), {"id": user_id}, consistent_read=True)
         customer_id = _customer_ids[user_id] = user["customer_id"]
-    keys = {"users": [{"id": user_id}], "customers": [{"id": customer_id}]}
-    answers = await _batch_get({**keys, "locations": [{"id": location_id}]} if location_id else keys)
-    user = check_access(_first(answers["users"]), _first(answers["customers"]), permission)
-    return Caller(user, _first(answers.get("locations", [])))
+    keys = {**(named or {}), "customers": [{"id": customer_id}]}
+    keys["users"] = [{"id": id} for id in dict.fromkeys([user_id, *(key["id"] for key in keys.get("users", []))])]
+    items_read = await _batch_get(keys)
+    own = next((user for user in items_read["users"] if user["id"] == user_id), None)
+    return Caller(check_access(own, _first(items_read["customers"]), permission), items_read)
 
 
 def _client() -> Client:
@@ -111,17 +112,13 @@ def _json(content: Any, status: int = 200) -> Response:
 
 
 async def _self_reader(authorization: Annotated[str, Header()]) -> Caller:
-    return await _load_caller(authorization, "self:read")
+    return await _load_caller(_verify(authorization), "self:read")
 
 
 async def _schedule_reader(
     authorization: Annotated[str, Header()], location_id: Annotated[str, Query(alias="locationId")]
 ) -> Caller:
-    return await _load_caller(authorization, "schedules:read", location_id)
-
-
-async def _schedule_writer(authorization: Annotated[str, Header()]) -> Caller:
-    return await _load_caller(authorization, "schedules:write")
+    return await _load_caller(_verify(authorization), "schedules:read", {"locations": [{"id": location_id}]})
 
 
 @app.get("/user")
@@ -139,7 +136,7 @@ async def list_schedules(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
     """Schedules of a location in a window, with the names of their people."""
-    check_location(caller.user, caller.location)
+    check_location(caller.user, _first(caller.items_read["locations"]))
     window = Window.between(start, end)
     ranges = await asyncio.gather(*(_query(location_id, keys, limit + 1) for keys in window))
     page = list(chain.from_iterable(ranges))[:limit]
@@ -168,20 +165,21 @@ class NewSchedule(BaseModel):
 
 
 @app.post("/staffSchedule", status_code=201)
-async def create_schedule(caller: Annotated[Caller, Depends(_schedule_writer)], body: NewSchedule) -> Response:
+async def create_schedule(authorization: Annotated[str, Header()], body: NewSchedule) -> Response:
     """Create a single schedule with its audit entries and its outbox message."""
-    user = caller.user
-    streams = list(dict.fromkeys([user["id"], body.staffId]))
-    answers = await _batch_get(
-        {
-            "locations": [{"id": body.locationId}],
-            "users": [{"id": body.staffId}],
-            "staff-busy": [{"staff_id": body.staffId, "end": "#"}],
-            "audit": [{"stream": stream, "seq": 0} for stream in streams],
-            "keys": [{"person": stream} for stream in streams],
-        }
-    )
-    location, person = check_location(user, _first(answers["locations"])), _first(answers["users"])
+    user_id = _verify(authorization)
+    streams = list(dict.fromkeys([user_id, body.staffId]))
+    named: dict[str, list[Item]] = {
+        "locations": [{"id": body.locationId}],
+        "users": [{"id": body.staffId}],
+        "staff-busy": [{"staff_id": body.staffId, "end": "#"}],
+        "audit": [{"stream": stream, "seq": 0} for stream in streams],
+        "keys": [{"person": stream} for stream in streams],
+    }
+    caller = await _load_caller(user_id, "schedules:write", named)
+    user, answers = caller.user, caller.items_read
+    location = check_location(user, _first(answers["locations"]))
+    person = next((person for person in answers["users"] if person["id"] == body.staffId), None)
     if person is None or person["customer_id"] != body.customerId != user["customer_id"]:
         raise Refused(404, "No such person.")
     busy_condition = HashKey("staff_id", body.staffId) & RangeKey("end").gt(_now_key())

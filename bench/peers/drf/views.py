@@ -14,7 +14,6 @@ from bench.peers import common
 from bench.peers.drf.authentication import HasPermission
 from bench.peers.drf.models import (
     AuditRow,
-    Key,
     Location,
     OutboxMessage,
     Schedule,
@@ -148,8 +147,7 @@ class ScheduleView(APIView):
         query = ScheduleQuerySerializer(data=data)
         query.is_valid(raise_exception=True)
         location_id, limit = query.validated_data["locationId"], query.validated_data["limit"]
-        read_locations: Any = request.auth
-        _check_location(request, read_locations)
+        _check_location(request)
         window = common.Window.between(query.validated_data["start"], query.validated_data["end"])
         schedules = [schedule for keys in window for schedule in _query(location_id, keys, limit + 1)]
         page = schedules[:limit]
@@ -166,14 +164,10 @@ class ScheduleView(APIView):
         serializer.is_valid(raise_exception=True)
         body, user = serializer.validated_data, _user(request)
         streams = list(dict.fromkeys([user.id, body["staffId"]]))
-        locations, people, busy_versions, heads, _ = batch_get(
-            (Location, [{"id": body["locationId"]}]),
-            (User, [{"id": body["staffId"]}]),
-            (StaffHours, [{"staff_id": body["staffId"], "end": "#"}]),
-            (AuditRow, [{"stream": stream, "seq": 0} for stream in streams]),
-            (Key, [{"person": stream} for stream in streams]),
-        )
-        location = _check_location(request, locations)
+        location = _check_location(request)
+        records: Any = request.auth
+        people = [person for person in records[User] if person.id == body["staffId"]]
+        busy_versions, heads = records[StaffHours], records[AuditRow]
         if not people or not people[0].customer_id == body["customerId"] == user.customer_id:
             raise common.Refused(404, "No such person.")
         now = common.key_time(datetime.now(UTC))
@@ -202,7 +196,10 @@ def _query(location_id: str, keys: tuple[str, str], limit: int) -> list[Any]:
     return list(Schedule.by_location.query(location_id, condition, limit=limit, page_size=limit))
 
 
-def _check_location(request: Request, locations: list[Any]) -> Any:
+def _check_location(request: Request) -> Any:
+    """The location that was read with the user."""
+    records: Any = request.auth
+    locations = records[Location]
     item = to_item(locations[0]) if locations else None
     common.check_location(_user(request).attribute_values, item)
     return locations[0]

@@ -35,8 +35,8 @@ const permissionsOf = (user) => {
 
 const customerIds = new Map();
 
-/** The middleware that loads the caller and the location of the query, and checks the account's status and a permission. */
-const requires = (permission) => async (request, response, next) => {
+/** The middleware that loads the caller and what a request names, and checks the account's status and a permission. */
+const requires = (permission, named = () => ({})) => async (request, response, next) => {
   const id = request.auth.payload.sub.replace(/^auth0\|/, "");
   let customerId = customerIds.get(id);
   if (!customerId) {
@@ -44,14 +44,14 @@ const requires = (permission) => async (request, response, next) => {
     if (!Item) throw new Refused(401, "No user account belongs to this token.");
     customerIds.set(id, (customerId = Item.customer_id));
   }
-  const { locationId } = request.query;
-  const keys = { users: [{ id }], customers: [{ id: customerId }] };
-  const { users, customers, locations } = await batchGet(locationId ? { ...keys, locations: [{ id: locationId }] } : keys);
-  const [user] = users;
-  if (user?.status !== "active" || customers[0]?.status !== "active") throw new Refused(401, "This account cannot sign in.");
+  const keys = named(request, id);
+  const ids = new Set([id, ...(keys.users ?? [])]);
+  const found = await batchGet({ ...keys, users: [...ids].map((id) => ({ id })), customers: [{ id: customerId }] });
+  const user = found.users.find((user) => user.id === id);
+  if (user?.status !== "active" || found.customers[0]?.status !== "active") throw new Refused(401, "This account cannot sign in.");
   if (!permissionsOf(user).includes(permission)) throw new Refused(403, "You may not do this.");
   request.user = user;
-  request.location = locations?.[0];
+  request.found = found;
   next();
 };
 
@@ -171,14 +171,14 @@ const querySchedules = async (locationId, [low, high], limit) => {
   return (await dynamo.send(new QueryCommand(query))).Items;
 };
 
-app.get("/staffSchedule", requires("schedules:read"), async (request, response) => {
+app.get("/staffSchedule", requires("schedules:read", ({ query }) => ({ locations: [{ id: query.locationId }] })), async (request, response) => {
   const { locationId } = request.query;
   const [from, to] = [Date.parse(request.query.from), Date.parse(request.query.to)];
   const limit = Number(request.query.limit ?? 100);
   if (!locationId || Number.isNaN(from) || Number.isNaN(to) || !(limit >= 1 && limit <= 1000)) {
     throw new Refused(400, "locationId, from, to and limit are needed.");
   }
-  checkLocation(request.user, request.location);
+  checkLocation(request.user, request.found.locations[0]);
   const ranges = [
     [`O#${keyTime(from - 51 * hour)}`, `O#${keyTime(to)}`],
     [`R#${keyTime(from)}`, "R#~"],
@@ -246,23 +246,28 @@ const put = (name, Item, condition, names, values) => ({
   },
 });
 
-app.post("/staffSchedule", requires("schedules:write"), async (request, response) => {
-  const { user: caller, body } = request;
+/** The keys that creating a schedule needs, by table; of users, their ids. */
+function keysOfNew({ body }, callerId) {
   for (const name of ["customerId", "locationId", "staffId", "startTime", "endTime"]) {
     if (!isText(body?.[name])) throw new Refused(400, `${name} is needed.`);
   }
-  const [start, end] = [Date.parse(body.startTime), Date.parse(body.endTime)];
-  if (Number.isNaN(start) || Number.isNaN(end)) throw new Refused(400, "Times are RFC 3339.");
-  const streams = [...new Set([caller.id, body.staffId])];
-  const found = await batchGet({
+  const streams = [...new Set([callerId, body.staffId])];
+  return {
     locations: [{ id: body.locationId }],
-    users: [{ id: body.staffId }],
+    users: [body.staffId],
     "staff-busy": [{ staff_id: body.staffId, end: "#" }],
     audit: streams.map((stream) => ({ stream, seq: 0 })),
     keys: streams.map((person) => ({ person })),
-  });
+  };
+}
+
+app.post("/staffSchedule", requires("schedules:write", keysOfNew), async (request, response) => {
+  const { user: caller, body, found } = request;
+  const [start, end] = [Date.parse(body.startTime), Date.parse(body.endTime)];
+  if (Number.isNaN(start) || Number.isNaN(end)) throw new Refused(400, "Times are RFC 3339.");
+  const streams = [...new Set([caller.id, body.staffId])];
   const location = checkLocation(caller, found.locations[0]);
-  const [person] = found.users;
+  const person = found.users.find((user) => user.id === body.staffId);
   if (!person || body.customerId !== caller.customer_id || person.customer_id !== caller.customer_id) {
     throw new Refused(404, "No such person.");
   }
