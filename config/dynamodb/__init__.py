@@ -12,6 +12,7 @@ from config.dynamodb.client import (
     iter_pages,
     iter_records,
     iter_records_together,
+    iter_responses,
     query_arguments,
     query_records,
     scan_values,

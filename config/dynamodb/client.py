@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from botocore.exceptions import CredentialRetrievalError, NoCredentialsError, PartialCredentialsError
 from pynamodb.exceptions import VerboseClientError
 
 from config import costs, errors
-from config.dynamodb.connection import CONNECTION_ERRORS, get_transport
+from config.dynamodb.connection import CONNECTION_ERRORS, CREDENTIAL_ERRORS, get_transport
 from config.dynamodb.outage import Outage
 from config.dynamodb.records import Record
 from config.dynamodb.waiting import READ_TIMEOUT, first_read_timeout
@@ -35,6 +34,7 @@ _RETRYABLE_CODES = {
     "TransactionInProgressException",
     "TransactionConflictException",  # a single write met a transaction: AWS only
 }
+_NO_CREDENTIALS = "No AWS credentials for DynamoDB."
 _EXPECTED_CODES = {"ConditionalCheckFailedException", "TransactionCanceledException"}
 """Errors that callers of `call` handle."""
 MAX_HASH_KEY_BYTES, MAX_RANGE_KEY_BYTES = 2_048, 1_024
@@ -84,8 +84,7 @@ def call_together(calls: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[s
     responses = []
     for start in range(0, len(calls), MAX_CALLS_TOGETHER):
         part = calls[start : start + MAX_CALLS_TOGETHER]
-        started = get_transport().start(part, read_timeout=first_read_timeout())
-        for (operation, arguments), finish in zip(part, started, strict=True):
+        for (operation, arguments), finish in zip(part, _start_calls(part), strict=True):
             try:
                 responses.append(_finish_call(finish, operation, arguments))
             except _CallFailed as error:
@@ -107,13 +106,25 @@ def _call(
         if _outage.forbids_call(latest_start=BUDGET_SECONDS - READ_TIMEOUT):
             break
         read_timeout = READ_TIMEOUT if failed else first_read_timeout()
-        attempt_call = partial(get_transport().call, operation, arguments, read_timeout=read_timeout)
+        attempt_call = partial(_call_once, operation, arguments, read_timeout)
         try:
             return _finish_call(attempt_call, operation, arguments)
         except _CallFailed as error:
             failed = error
     cause = failed.__cause__ if failed else None
     raise errors.Unavailable("The database does not respond; retry.", retry_after=2) from cause
+
+
+def _call_once(operation: str, arguments: Mapping[str, Any], read_timeout: float) -> dict[str, Any]:
+    return get_transport().call(operation, arguments, read_timeout=read_timeout)
+
+
+def _start_calls(calls: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Callable[[], dict[str, Any]]]:
+    """Send calls, which are signed now: only credentials can fail before the answers are read."""
+    try:
+        return get_transport().start(calls, read_timeout=first_read_timeout())
+    except CREDENTIAL_ERRORS as error:
+        raise errors.Unavailable(_NO_CREDENTIALS) from error
 
 
 def _finish_call(
@@ -134,8 +145,8 @@ def _finish_call(
     except CONNECTION_ERRORS as error:
         _outage.note_failure()
         raise _CallFailed from error
-    except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
-        raise errors.Unavailable("No AWS credentials for DynamoDB.") from error
+    except CREDENTIAL_ERRORS as error:
+        raise errors.Unavailable(_NO_CREDENTIALS) from error
     _outage.note_answer()
     return response
 
@@ -199,9 +210,15 @@ def iter_records(record_class: type[R], condition: str, values: Mapping[str, Any
 
 def iter_pages(operation: str, **arguments: Any) -> Iterator[list[dict[str, Any]]]:
     """All pages of a Query or Scan, as items in DynamoDB's notation."""
+    for response in iter_responses(operation, **arguments):
+        yield response["Items"]
+
+
+def iter_responses(operation: str, **arguments: Any) -> Iterator[dict[str, Any]]:
+    """The responses of all pages of a Query or Scan."""
     while True:
         response = call(operation, **arguments)
-        yield response["Items"]
+        yield response
         if not response.get("LastEvaluatedKey"):
             return
         arguments["ExclusiveStartKey"] = response["LastEvaluatedKey"]

@@ -3,17 +3,21 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from typing import Any, Protocol
+from functools import cache, partial
+from typing import Any, Protocol, TypeVar
 
 import orjson
 from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
     ConnectionClosedError,
     ConnectTimeoutError,
+    CredentialRetrievalError,
     EndpointConnectionError,
     HTTPClientError,
     IncompleteReadError,
     NoCredentialsError,
+    PartialCredentialsError,
     ReadTimeoutError,
 )
 from botocore.session import get_session
@@ -26,8 +30,10 @@ from config.dynamodb.http_connection import ConnectionFailed
 from config.dynamodb.signing import AwsKeys
 from config.dynamodb.waiting import EARLY_READ_TIMEOUT, READ_TIMEOUT
 
+T = TypeVar("T")
 CONNECT_TIMEOUT = 1.0
 """Seconds of one attempt, where it may take longer as a whole."""
+MAX_THREADS = 32
 CONNECTION_ERRORS = (
     ConnectionFailed,
     EndpointConnectionError,
@@ -38,6 +44,8 @@ CONNECTION_ERRORS = (
     IncompleteReadError,
 )
 """A call was not answered, or not by DynamoDB."""
+CREDENTIAL_ERRORS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
+"""A call was not sent: there is nothing to sign it with."""
 
 
 class Transport(Protocol):
@@ -86,7 +94,7 @@ class BotocoreTransport:
         self, calls: Sequence[tuple[str, Mapping[str, Any]]], *, read_timeout: float = READ_TIMEOUT
     ) -> list[Callable[[], dict[str, Any]]]:
         """As `Transport`."""
-        return [_thread_pool().submit(self.call, *call, read_timeout=read_timeout).result for call in calls]
+        return [_begin_in_thread(partial(self.call, *call, read_timeout=read_timeout)) for call in calls]
 
     def close(self) -> None:
         """As `Transport`."""
@@ -123,7 +131,10 @@ def get_transport() -> Transport:
     def get_keys() -> AwsKeys:
         if credentials is None:
             raise NoCredentialsError
-        current = credentials.get_frozen_credentials()  # renews those that expire
+        try:
+            current = credentials.get_frozen_credentials()  # renews those that expire
+        except (BotoCoreError, ClientError) as error:  # of the service that issues them
+            raise CredentialRetrievalError(provider=credentials.method, error_msg=type(error).__name__) from error
         return AwsKeys(current.access_key, current.secret_key, current.token or "")
 
     return wire.DynamoDBWire(endpoint, region, get_keys, connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT)
@@ -131,7 +142,7 @@ def get_transport() -> Transport:
 
 @cache
 def _thread_pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(32, thread_name_prefix="dynamo")
+    return ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="dynamo")
 
 
 def _drop_connections() -> None:
@@ -149,12 +160,18 @@ os.register_at_fork(after_in_child=_drop_connections)
 def gather(*reads: Callable[[], Any]) -> list[Any]:
     """Read concurrently, in the time of one round trip; raises the first error.
 
-    A read that no thread has begun is done here, so that reads which gather others never wait for
-    the threads that they occupy.
+    Reads may gather others: see `_begin_in_thread`.
     """
     first_read, *other_reads = reads
-    futures = [_thread_pool().submit(costs.bind_to_request(read)) for read in other_reads]
-    results = [first_read()]
-    for read, future in zip(other_reads, futures, strict=True):
-        results.append(read() if future.cancel() else future.result())
-    return results
+    finishes = [_begin_in_thread(read) for read in other_reads]
+    return [first_read(), *(finish() for finish in finishes)]
+
+
+def _begin_in_thread(task: Callable[[], T]) -> Callable[[], T]:
+    """Begin a task in a thread; the function returns its result, or raises its error.
+
+    That function does a task that no thread has begun itself, so that tasks which begin others
+    never wait for the threads that they occupy.
+    """
+    future = _thread_pool().submit(costs.bind_to_request(task))
+    return lambda: task() if future.cancel() else future.result()

@@ -30,13 +30,15 @@ class Connection:
         """Whether a connection without a request has neither ended nor something to say."""
         return not self._poll.poll(0)
 
-    def send(self, data: bytes, timeout: float) -> None:
-        """Send a request whose answer may take ``timeout`` seconds.
+    def send(self, data: bytes, deadline: float) -> None:
+        """Send a request whose answer is awaited until ``deadline``, by the monotonic clock.
 
         Raises `ConnectionFailed`, or `ConnectionEnded`.
         """
-        self._deadline = time.monotonic() + timeout
-        self._set_timeout(timeout)
+        self._deadline = deadline
+        seconds_left = deadline - time.monotonic()
+        if abs(seconds_left - self._timeout) > _TOLERANCE:
+            self._set_timeout(max(seconds_left, 0.001))
         try:
             self._sock.sendall(data)
         except TimeoutError as error:

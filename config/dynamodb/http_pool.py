@@ -106,17 +106,21 @@ class HttpPool:
         """Send requests, each on a connection of its own, then read their answers: the time of one.
 
         A request is sent a second time, on a new connection, only if a used one ended before any
-        byte of the answer: servers close connections that they have not used for a while.
-        ``read_timeout`` replaces that of the pool.
+        byte of the answer: servers close connections that they have not used for a while. All ends
+        by one deadline, after ``read_timeout`` or that of the pool. After a connection that could
+        not be opened, no other is tried.
         """
-        timeout = self._read_timeout if read_timeout is None else read_timeout
+        deadline = time.monotonic() + (self._read_timeout if read_timeout is None else read_timeout)
         sent: deque[_Sent] = deque()
+        unreachable: ConnectionFailed | None = None
         try:
             for data in requests:
-                sent.append(self._send(data, timeout))
+                sent.append(self._send(data, deadline, unreachable=unreachable))
+                if sent[-1].connection is None:
+                    unreachable = sent[-1].failure
             outcomes: list[Answer | ConnectionFailed] = []
             while sent:
-                outcomes.append(self._finish(sent.popleft(), check))
+                outcomes.append(self._finish(sent.popleft(), deadline, check))
             return outcomes
         finally:  # after an exception
             for request in sent:
@@ -131,29 +135,38 @@ class HttpPool:
                 return
             connection.close()
 
-    def _send(self, data: bytes, timeout: float, *, on_new_connection: bool = False) -> "_Sent":
-        """Send a request, on a used connection if there is one."""
+    def _send(
+        self,
+        data: bytes,
+        deadline: float,
+        *,
+        on_new_connection: bool = False,
+        unreachable: ConnectionFailed | None = None,
+    ) -> "_Sent":
+        """Send a request, on a used connection if there is one, else if the host is reachable."""
         connection = None if on_new_connection else self._take_idle()
         is_used = connection is not None
+        if unreachable and not connection:
+            return _Sent(data, None, is_used, unreachable)
         try:
-            connection = connection or self._connect(timeout)
-            connection.send(data, timeout)
+            connection = connection or self._connect(deadline)
+            connection.send(data, deadline)
         except ConnectionFailed as error:
-            return _Sent(data, timeout, connection, is_used, error)
+            return _Sent(data, connection, is_used, error)
         except BaseException:
             if connection:
                 connection.close()
             raise
-        return _Sent(data, timeout, connection, is_used)
+        return _Sent(data, connection, is_used)
 
-    def _finish(self, sent: "_Sent", check: Callable[[Answer], None]) -> Answer | ConnectionFailed:
+    def _finish(self, sent: "_Sent", deadline: float, check: Callable[[Answer], None]) -> Answer | ConnectionFailed:
         """The answer of a request, or why there is none."""
         try:
             return self._receive(sent, check)
         except ConnectionFailed as error:
             if not (sent.is_used and isinstance(error, ConnectionEnded)):
                 return error
-        return self._finish(self._send(sent.data, sent.timeout, on_new_connection=True), check)
+        return self._finish(self._send(sent.data, deadline, on_new_connection=True), deadline, check)
 
     def _receive(self, sent: "_Sent", check: Callable[[Answer], None]) -> Answer:
         if sent.failure or sent.connection is None:
@@ -196,14 +209,15 @@ class HttpPool:
                 return connection
             connection.close()
 
-    def _connect(self, read_timeout: float) -> Connection:
-        timeout = min(self._connect_timeout, read_timeout)
+    def _connect(self, deadline: float) -> Connection:
+        ends_at = min(time.monotonic() + self._connect_timeout, deadline)
         try:
-            sock = socket.create_connection(self._address, timeout=timeout)
+            sock = socket.create_connection(self._address, timeout=max(ends_at - time.monotonic(), 0.001))
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls is None:
                 return Connection(sock)
             try:
+                sock.settimeout(max(ends_at - time.monotonic(), 0.001))
                 return Connection(self._tls.wrap_socket(sock, server_hostname=self._address[0]))
             except BaseException:
                 sock.close()
@@ -216,7 +230,6 @@ class _Sent(NamedTuple):
     """A request that was sent, if nothing failed, and whose answer is still to be read."""
 
     data: bytes
-    timeout: float
     connection: Connection | None
     is_used: bool
     """Whether the connection had answered another request before."""

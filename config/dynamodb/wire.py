@@ -73,47 +73,63 @@ class DynamoDBWire:
         self, calls: Sequence[tuple[str, Mapping[str, Any]]], *, read_timeout: float | None = None
     ) -> list[Callable[[], dict[str, Any]]]:
         """Make calls in the time of one; each function returns or raises what `call` would."""
-        requests = [self._build_request(operation, _encode(arguments)) for operation, arguments in calls]
-        outcomes = self._pool.request_together(requests, _check_checksum, read_timeout)
-        return [partial(self._finish, *call, outcome) for call, outcome in zip(calls, outcomes, strict=True)]
+        clock_error = self._clock_error
+        outcomes = self._request(calls, clock_error, read_timeout)
+        return [
+            partial(self._finish, clock_error, read_timeout, *call, outcome)
+            for call, outcome in zip(calls, outcomes, strict=True)
+        ]
 
     def close(self) -> None:
         """Close the connections that are not in use."""
         self._pool.close()
 
+    def _request(
+        self, calls: Sequence[tuple[str, Mapping[str, Any]]], clock_error: timedelta, read_timeout: float | None
+    ) -> list[Answer | ConnectionFailed]:
+        at = datetime.now(UTC) + clock_error
+        requests = [self._build_request(operation, _encode(arguments), at) for operation, arguments in calls]
+        return self._pool.request_together(requests, _check_checksum, read_timeout)
+
     def _finish(
-        self, operation: str, arguments: Mapping[str, Any], outcome: Answer | ConnectionFailed
+        self,
+        clock_error: timedelta,
+        read_timeout: float | None,
+        operation: str,
+        arguments: Mapping[str, Any],
+        outcome: Answer | ConnectionFailed,
     ) -> dict[str, Any]:
+        """The result of a call that was signed with ``clock_error``."""
+        if isinstance(outcome, Answer) and outcome.status != 200 and _is_clock_error(outcome):
+            self._correct_clock(outcome)
+            if clock_error != self._clock_error:  # this answer corrected it, or that of another call
+                (outcome,) = self._request([(operation, arguments)], self._clock_error, read_timeout)
         if isinstance(outcome, ConnectionFailed):
             raise outcome
         if outcome.status == 200:
             return _parse_success(outcome)
-        if _is_clock_error(outcome) and self._correct_clock(outcome):
-            return self.call(operation, arguments)
         raise _to_error(outcome, operation, arguments)
 
-    def _build_request(self, operation: str, body: bytes) -> bytes:
-        at = datetime.now(UTC) + self._clock_error
+    def _build_request(self, operation: str, body: bytes, at: datetime) -> bytes:
         target = f"DynamoDB_20120810.{operation}"
         headers = sign_request(self._get_keys(), self._region, self._pool.host_header, target, body, at)
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         head = f"POST / HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n"
         return head.encode("latin-1") + body
 
-    def _correct_clock(self, answer: Answer) -> bool:
-        """Sign with the time of the service from now on; whether that differs."""
+    def _correct_clock(self, answer: Answer) -> None:
+        """Sign with the time of the service from now on."""
         try:
             service_time = parsedate_to_datetime(answer.headers.get(b"date", b"").decode("latin-1"))
         except ValueError:
-            return False
+            return
         clock_error = service_time - datetime.now(UTC)
         with self._lock:
             if abs(clock_error - self._clock_error) < timedelta(seconds=30):
-                return False
+                return
             self._clock_error = clock_error
         seconds = round(clock_error.total_seconds())
         logger.error("the clock of this machine is wrong; set it", extra={"seconds_behind_aws": seconds})
-        return True
 
 
 def _check_checksum(answer: Answer) -> None:

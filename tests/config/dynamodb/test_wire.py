@@ -2,6 +2,7 @@
 
 import base64
 import random
+import socket
 import ssl
 import threading
 import time
@@ -133,6 +134,23 @@ def test_calls_together_fail_each_by_itself_and_by_one_deadline(
     for failed in (first, third):
         with pytest.raises(ConnectionFailed):
             failed()
+
+
+def test_calls_together_try_one_connection_to_a_host_that_accepts_none() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, ExitStack() as stack:
+        for _ in range(6):  # fill the queue of the listener, which never accepts
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        wire = DynamoDBWire(url, "eu-central-1", lambda: KEYS, connect_timeout=0.2, read_timeout=5)
+        started = time.monotonic()
+        finishes = wire.start([("GetItem", {}) for _ in range(9)])
+
+        assert time.monotonic() - started < 1
+        for finish in finishes:
+            with pytest.raises(ConnectionFailed):
+                finish()
 
 
 def test_session_token_is_sent_and_signed(serve: Callable[..., tuple[ScriptedServer, DynamoDBWire]]) -> None:
@@ -333,6 +351,26 @@ def test_wrong_clock_is_corrected(serve: Callable[..., tuple[ScriptedServer, Dyn
 
     assert [wire.call("GetItem", {"Asked": number})["Asked"] for number in range(3)] == [0, 1, 2]
     assert len(server.connections[0].requests) == 4  # only the first was refused
+
+    _, wire = serve(script)
+    finishes = wire.start([("GetItem", {"Asked": number}) for number in range(3)])
+    assert [finish()["Asked"] for finish in finishes] == [0, 1, 2]
+
+
+def test_wrong_clock_is_corrected_once_for_each_call(serve: Callable[..., tuple[ScriptedServer, DynamoDBWire]]) -> None:
+    """A service whose time jumps with each answer."""
+
+    def script(connection: Connection) -> None:
+        fault = {"__type": "com.amazon.coral.service#InvalidSignatureException", "message": "Signature expired: is"}
+        while connection.read_request():
+            service_time = datetime.now(UTC) + timedelta(hours=len(connection.requests))
+            date = f"date: {format_datetime(service_time, usegmt=True)}\r\n"
+            connection.send(answer_bytes(fault, 400, headers=date))
+
+    server, wire = serve(script)
+    with pytest.raises(VerboseClientError):
+        wire.call("GetItem", {})
+    assert len(server.connections[0].requests) == 2
 
 
 def test_wrong_key_is_no_wrong_clock(serve: Callable[..., tuple[ScriptedServer, DynamoDBWire]]) -> None:
