@@ -25,8 +25,8 @@ PROBES, MAX_PROBE_ROUNDS = 24, 4
 FEW_ENTRIES = 128
 """Entries near an end of the time range that are read rather than probed further."""
 NEWEST_ENTRIES = 64
-"""Entries that a filter by action reads strongly consistently. Older ones are in every replica and
-never change, so that half the units do."""
+"""Entries that a filter by action reads strongly consistently. Older ones never change and are
+mostly in every replica, so that half the units do; see `_read_matching_anywhere`."""
 MAX_FILTERED_ENTRIES = 10_000
 """Entries that a filter may read."""
 
@@ -119,7 +119,7 @@ def find_matching_seqs(stream: str, last: int, entry_filter: EntryFilter) -> Mat
         raise FilterTooBroad(
             f"This filter reads more than {MAX_FILTERED_ENTRIES:,} entries; shorten the time range.", pointer="?from"
         )
-    read_certain = partial(_read_matching, stream, (first_certain, last_certain), entry_filter, consistent=False)
+    read_certain = partial(_read_matching_anywhere, stream, (first_certain, last_certain), entry_filter)
     reads: list[Callable[[], Sequence[int]]] = [
         *([partial(_read_matching, stream, newer, entry_filter)] if newer[0] <= newer[1] else []),
         *([read_certain if entry_filter.action else lambda: certain] if certain else []),
@@ -148,10 +148,26 @@ def _find_time_range(stream: str, last: int, entry_filter: EntryFilter) -> tuple
     return first_certain, last_certain, first, last
 
 
-def _read_matching(
-    stream: str, ends: tuple[int, int], entry_filter: EntryFilter, *, consistent: bool = True
-) -> list[int]:
+def _read_matching_anywhere(stream: str, ends: tuple[int, int], entry_filter: EntryFilter) -> list[int]:
+    """As `_read_matching`, for half the units if the replica that answers has all entries.
+
+    Numbers have no gaps, so their count shows whether it has. A bulk change writes more entries
+    at once than are `NEWEST_ENTRIES`.
+    """
+    seqs, read_count = _read(stream, ends, entry_filter, consistent=False)
+    return seqs if read_count >= ends[1] - ends[0] + 1 else _read_matching(stream, ends, entry_filter)
+
+
+def _read_matching(stream: str, ends: tuple[int, int], entry_filter: EntryFilter) -> list[int]:
     """The numbers between two, both included, that match, newest first; reads all entries there."""
+    return _read(stream, ends, entry_filter, consistent=True)[0]
+
+
+def _read(stream: str, ends: tuple[int, int], entry_filter: EntryFilter, *, consistent: bool) -> tuple[list[int], int]:
+    """The numbers that match, and how many entries were read.
+
+    DynamoDB Local counts the entry at which a page becomes too large twice.
+    """
     values = {
         ":stream": {"S": stream},
         ":low": {"N": str(ends[0])},
@@ -166,12 +182,12 @@ def _read_matching(
         values[":action"] = {"S": entry_filter.action}
     arguments = dynamodb.query_arguments(AuditEntry, condition, values)
     arguments["ExpressionAttributeNames"] |= dynamodb.expression_names(filter_expression)
-    item_pages = dynamodb.iter_pages(
-        "Query",
-        **arguments,
-        FilterExpression=filter_expression,
-        ProjectionExpression="#seq",
-        ScanIndexForward=False,
-        ConsistentRead=consistent,
-    )
-    return [int(item["seq"]["N"]) for items in item_pages for item in items]
+    arguments |= {
+        "FilterExpression": filter_expression,
+        "ProjectionExpression": "#seq",
+        "ScanIndexForward": False,
+        "ConsistentRead": consistent,
+    }
+    responses = list(dynamodb.iter_responses("Query", **arguments))
+    seqs = [int(item["seq"]["N"]) for response in responses for item in response["Items"]]
+    return seqs, sum(response["ScannedCount"] for response in responses)

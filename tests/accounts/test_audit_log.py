@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from config import audit
+from config import audit, costs
 from config.audit import search
 from config.audit.log import format_instant
 from tests.config.journal.test_journal import temporary_audit_entries
 from tests.support.bulk import delete_records, put_records
 from tests.support.environment import Environment
-from tests.support.users import UserFixtures, parse_problem
+from tests.support.users import UserFixtures, now, parse_problem
 
 ENTRY_COUNT = 3000
 
@@ -178,6 +178,26 @@ def test_matching_entries_are_those_of_a_full_read_whatever_clocks_say(test_user
         assert matching.slice(offset, limit) == expected[offset : offset + limit]
         assert matching.count_above(350) == sum(seq > 350 for seq in expected)
     delete_records(entries)
+
+
+def test_entries_that_a_replica_lacks_are_read_consistently(test_users: UserFixtures) -> None:
+    """The database of tests has no replicas: a missing entry stands for one that is late."""
+    stream, count = f"{test_users.sam.id}y", search.NEWEST_ENTRIES + 20
+    entries = [
+        audit.AuditEntry(stream=stream, seq=seq, customer_id="x", hash="x", at=format_instant(now()), action="a")
+        for seq in range(1, count + 1)
+    ]
+    put_records(entries)
+    round_trips = []
+    for missing in ([], [7]):
+        delete_records([entries[seq - 1] for seq in missing])
+        with costs.measure() as cost:
+            matching = search.find_matching_seqs(stream, count, search.EntryFilter("a"))
+        assert list(matching) == [seq for seq in range(count, 0, -1) if seq not in missing]
+        round_trips.append(cost.round_trips)
+    delete_records(entries)
+
+    assert round_trips == [2, 3]
 
 
 @pytest.mark.parametrize(
