@@ -214,11 +214,14 @@ def test_an_export_whose_printing_process_is_always_killed_fails(active_person: 
 
 def process_outbox_and_kill_forks_of(pid: int) -> PassReport:
     """Process the outbox; the process of the first document is killed once it has begun."""
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    while children.read_text():  # of the document before
+        time.sleep(0.01)
 
     def kill_first() -> None:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            for fork_pid in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            for fork_pid in children.read_text().split():
                 if re.search(r"Max cpu time +\d", Path(f"/proc/{fork_pid}/limits").read_text()):
                     os.kill(int(fork_pid), signal.SIGKILL)
                     return
