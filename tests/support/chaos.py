@@ -48,6 +48,8 @@ class Chaos:
         self.is_planned = False
         """Whether a test has planned faults."""
         self._random = random.Random(seed)
+        self._kinds = random.Random(seed)
+        """Apart from the other choices: so the kinds of a number of calls are always the same."""
         self._lock = threading.Lock()
 
     def choose(self) -> str:
@@ -55,7 +57,7 @@ class Chaos:
         with self._lock:
             self.calls += 1
             chances = [*CHANCES.values(), 1 - sum(CHANCES.values())]
-            (kind,) = self._random.choices([*CHANCES, ""], chances)
+            (kind,) = self._kinds.choices([*CHANCES, ""], chances)
             if kind:
                 self.faults[kind] += 1
             return kind
