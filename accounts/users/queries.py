@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
+from typing import Any
 
 from accounts import permissions
 from accounts.models import ALL_LOCATIONS, Customer, EmailOwner, Location, User
@@ -119,13 +120,19 @@ def display_names_in(records: dynamodb.BatchResult, user_ids: Iterable[str]) -> 
 def load_display_names(user_ids: Iterable[str], customer_id: str) -> dict[str, str]:
     """The names by id of those of these users of a customer who are not being deleted.
 
-    Reads only what it needs: whole records of 100 people would take 1 ms of CPU time more.
+    Reads only what it needs, and of the items, which are texts, no records: those would take eight
+    times as long, as a user has many other attributes.
     """
     names = ("id", "customer_id", "name", "profile_name", "status")
-    items = dynamodb.batch_get_items(User, user_ids, names)
-    people = map(User.from_item, items)
+    return _display_names_of(dynamodb.batch_get_items(User, user_ids, names), customer_id)
+
+
+def _display_names_of(items: Iterable[dict[str, Any]], customer_id: str) -> dict[str, str]:
+    people = ({name: value.get("S") for name, value in item.items()} for item in items)
     return {
-        user.id: display_name(user) for user in people if user.customer_id == customer_id and user.status != "deleting"
+        user["id"]: user.get("profile_name") or user["name"]
+        for user in people
+        if user.get("customer_id") == customer_id and user.get("status") != "deleting"
     }
 
 

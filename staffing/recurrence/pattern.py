@@ -168,6 +168,20 @@ def from_stored_pattern(
     """
     if pattern is None:
         return _load_single_shift(start, end, zone)
+    if "exceptions" not in pattern:
+        return _load_regular_series(start, end, zone, orjson.dumps(pattern))
+    return _load_series(start, end, zone, pattern, window)
+
+
+@lru_cache(maxsize=4096)
+def _load_regular_series(start: str, end: str, zone: str, pattern: bytes) -> Series:
+    """A series without exceptions. Kept with what it knows of itself, as lists ask again."""
+    return _load_series(start, end, zone, orjson.loads(pattern), None)
+
+
+def _load_series(
+    start: str, end: str, zone: str, pattern: Mapping[str, Any], window: tuple[datetime, datetime] | None
+) -> Series:
     first_start, first_end = datetime.fromisoformat(start), datetime.fromisoformat(end)
     exceptions = {
         datetime.fromisoformat(recurrence_id): _exception_from_json(fields)

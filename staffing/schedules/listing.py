@@ -13,7 +13,7 @@ from accounts.permissions import Actor
 from config import dynamodb, errors, local_time
 from config.dynamodb import pagination
 from staffing.models import Schedule
-from staffing.recurrence import expand
+from staffing.recurrence import expand, windows
 from staffing.schedules import access, availability, queries
 from staffing.schedules.queries import LATEST_INSTANT, QueryTooWide, ScheduleFilter, Shift
 
@@ -106,8 +106,10 @@ def _has_shift(schedule: Schedule, schedule_filter: ScheduleFilter) -> bool:
             shift.staff_id == staff_id and shift.start < until and shift.end > since
             for shift in expand.iter_exception_occurrences(series)
         )
+    if staff_id is None:
+        return any(windows.has_shift(series, *window) for window in queries.iter_steps(since, until))
     return any(
-        staff_id is None or shift.staff_id is None
+        shift.staff_id is None
         for window in queries.iter_steps(since, until)
         for shift in expand.iter_occurrences(series, *window)
     )

@@ -19,6 +19,7 @@ def load_staff_names(items: Sequence[Schedule | Shift], *, caller: "User") -> Ma
     """
     names = {caller.id: users.display_name(caller)}
     for item in items:
-        names |= (item.schedule if isinstance(item, Shift) else item).staff_names
+        if known_names := (item.schedule if isinstance(item, Shift) else item).staff_names:
+            names |= known_names
     unknown_ids = list(dict.fromkeys(id for item in items if (id := str(item.staff_id)) not in names))
     return names | (users.load_display_names(unknown_ids, caller.customer_id) if unknown_ids else {})

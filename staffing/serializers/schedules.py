@@ -20,7 +20,7 @@ from config.api.record_bodies import NewRecordBody
 from config.api.record_views import RecordView
 from staffing.models import Schedule
 from staffing.recurrence import expand, pattern
-from staffing.recurrence.details import WIRE_NAMES, get_details, to_json
+from staffing.recurrence.details import WIRE_NAMES, to_json
 from staffing.recurrence.series_update import SentBack
 from staffing.schedules.queries import Shift
 from staffing.serializers.details import DetailsView, ScheduleDetails
@@ -56,26 +56,31 @@ class ScheduleView(DetailsView):
     version = serializers.IntegerField()
 
     def to_representation(self, instance: Schedule) -> dict[str, Any]:
-        """The times of the first shift, in the schedule's time zone."""
-        first_shift, zone = instance.first_shift, instance.zone
+        """The times of the first shift, in the schedule's time zone.
+
+        Written out, and with the values instead of the attributes: half of the time of the fields.
+        """
+        get = instance.attribute_values.get
+        zone, stored_pattern = get("zone"), get("pattern")
+        start, end = instance.zoned_times
         return {
             "kind": "schedule",
-            "id": instance.id,
-            "customerId": instance.customer_id,
-            "locationId": instance.location_id,
-            "staffId": instance.staff_id,
-            "staffName": self.context.get("staff_names", {}).get(instance.staff_id),
-            "startTime": expand.to_zoned_time(first_shift.start, zone),
-            "endTime": expand.to_zoned_time(first_shift.end, zone),
+            "id": get("id"),
+            "customerId": get("customer_id"),
+            "locationId": get("location_id"),
+            "staffId": get("staff_id"),
+            "staffName": self.context.get("staff_names", {}).get(get("staff_id")),
+            "startTime": start,
+            "endTime": end,
             "timeZone": zone,
-            "recurring": instance.is_series,
-            "recurrencePattern": _show_pattern(instance.pattern, zone) if instance.is_series else None,
-            "templateId": instance.template_id,
-            "splitFrom": instance.split_from,
-            **to_json(get_details(instance)),
-            "createdAt": instance.created_at,
-            "updatedAt": instance.updated_at,
-            "version": int(instance.version),
+            "recurring": stored_pattern is not None,
+            "recurrencePattern": _show_pattern(stored_pattern, zone) if stored_pattern is not None else None,
+            "templateId": get("template_id"),
+            "splitFrom": get("split_from"),
+            **{wire_name: get(name) for name, wire_name in WIRE_NAMES.items()},
+            "createdAt": get("created_at"),
+            "updatedAt": get("updated_at"),
+            "version": int(get("version")),
         }
 
 

@@ -1,13 +1,14 @@
 """Days and instants by arithmetic are those of python-dateutil and of each wall time by itself."""
 
 import zoneinfo._zoneinfo  # type: ignore[import-not-found]
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise, takewhile
 
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from staffing.recurrence import dst, expand, overlap, rules
+from staffing.recurrence import dst, expand, overlap, rules, windows
 from staffing.recurrence.expand import Occurrence, RecurrenceException, Series
 from staffing.recurrence.rules import WEEKDAY_CODES, NthWeekday, RecurrenceRule
 from tests.staffing.recurrence.test_expand import NEW_YORK
@@ -117,7 +118,11 @@ def test_shifts_near_clock_changes_are_those_of_each_wall_time(
     exceptions = {start: changes[start.toordinal() % 3] for start in starts[:: data.draw(some.integers(1, 9))]}
     series = Series(first, first + timedelta(minutes=length), zone, rule, exceptions, gap)  # type: ignore[arg-type]
 
-    assert list(expand.iter_occurrences(series, since, until)) == localize_each(series, since, until)
+    expected = localize_each(series, since, until)
+    assert list(expand.iter_occurrences(series, since, until)) == expected
+    assert windows.has_shift(series, since, until) == bool(expected)
+    regular = replace(series, exceptions={})
+    assert windows.has_shift(regular, since, until) == bool(localize_each(regular, since, until))
 
 
 @settings(max_examples=EXAMPLES // 2, deadline=None)
