@@ -80,7 +80,7 @@ class ScheduleView(DetailsView):
             **{wire_name: get(name) for name, wire_name in WIRE_NAMES.items()},
             "createdAt": get("created_at"),
             "updatedAt": get("updated_at"),
-            "version": int(get("version")),
+            "version": int(instance.version),
         }
 
 
