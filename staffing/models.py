@@ -98,7 +98,7 @@ class Schedule(dynamodb.Record):
     @property
     def first_shift(self) -> Occurrence:
         """The only shift, or the first of a series, also where a rule would leave that out."""
-        values = self.attribute_values  # lists ask for thousands of them: a third of the time of the attributes
+        values = self.attribute_values  # lists ask for thousands of them: half of the time of the attributes
         return _build_first_shift(values["start"], values["end"], values["zone"])
 
     @property

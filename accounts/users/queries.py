@@ -120,7 +120,7 @@ def display_names_in(records: dynamodb.BatchResult, user_ids: Iterable[str]) -> 
 def load_display_names(user_ids: Iterable[str], customer_id: str) -> dict[str, str]:
     """The names by id of those of these users of a customer who are not being deleted.
 
-    Reads only what it needs, and of the items, which are texts, no records: those would take eight
+    Reads only what it needs, and of the items, which are texts, no records: those would take six
     times as long, as a user has many other attributes.
     """
     names = ("id", "customer_id", "name", "profile_name", "status")
