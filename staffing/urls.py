@@ -4,7 +4,8 @@ from django.urls import path
 
 from staffing.views import feeds
 from staffing.views.days import LocationDayDetail, LocationDayList
-from staffing.views.schedules import LocationOnDuty, ScheduleDetail, Schedules
+from staffing.views.on_duty import LocationOnDuty
+from staffing.views.schedules import ScheduleDetail, Schedules
 from staffing.views.shift_templates import TemplateDetail, Templates
 
 urlpatterns = [

@@ -21,7 +21,8 @@ from config.backoffice import operators
 from config.backoffice.links import admin_change_url, admin_list_url
 from staffing.schedules import days, listing, queries
 from staffing.schedules.days import LocationDay
-from staffing.schedules.queries import ScheduleFilter, Shift
+from staffing.schedules.expansion import Shift
+from staffing.schedules.queries import ScheduleFilter
 
 if TYPE_CHECKING:
     from accounts.models import User

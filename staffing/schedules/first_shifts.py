@@ -14,7 +14,8 @@ from config import dynamodb
 from staffing.models import Schedule
 from staffing.recurrence import expand
 from staffing.schedules import queries
-from staffing.schedules.queries import ScheduleFilter, Shift
+from staffing.schedules.expansion import Shift
+from staffing.schedules.queries import ScheduleFilter
 
 MAX_SCHEDULES = 40
 """Schedules of each kind that are looked at: the ones that start, or end, last."""

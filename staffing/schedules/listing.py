@@ -14,8 +14,9 @@ from config import dynamodb, errors, local_time
 from config.dynamodb import pagination
 from staffing.models import Schedule
 from staffing.recurrence import expand, windows
-from staffing.schedules import access, availability, queries
-from staffing.schedules.queries import LATEST_INSTANT, QueryTooWide, ScheduleFilter, Shift
+from staffing.schedules import access, availability, expansion, queries
+from staffing.schedules.expansion import Shift
+from staffing.schedules.queries import LATEST_INSTANT, QueryTooWide, ScheduleFilter
 
 MAX_WINDOW = timedelta(days=400)
 """The longest window in which single shifts are listed."""
@@ -107,10 +108,10 @@ def _has_shift(schedule: Schedule, schedule_filter: ScheduleFilter) -> bool:
             for shift in expand.iter_exception_occurrences(series)
         )
     if staff_id is None:
-        return any(windows.has_shift(series, *window) for window in queries.iter_steps(since, until))
+        return any(windows.has_shift(series, *window) for window in expansion.iter_steps(since, until))
     return any(
         shift.staff_id is None
-        for window in queries.iter_steps(since, until)
+        for window in expansion.iter_steps(since, until)
         for shift in expand.iter_occurrences(series, *window)
     )
 
@@ -178,11 +179,11 @@ def _can_see_shift(actor: Actor, shift: Shift) -> bool:
 
 def _iter_shifts(schedule_filter: ScheduleFilter, limit: int) -> Iterator[Shift]:
     if schedule_filter.staff_id is None:
-        return queries.iter_shifts(schedule_filter, min(limit + 1, 500))
+        return expansion.iter_shifts(schedule_filter, min(limit + 1, 500))
     rows = availability.fetch_rows(schedule_filter.staff_id, schedule_filter.since, None)
     schedules = [schedule for _, schedule in queries.join_schedules(rows)]
     matching = (item for item in schedules if schedule_filter.location_id in (None, item.location_id))
-    return queries.iter_series_shifts(matching, schedule_filter)
+    return expansion.iter_series_shifts(matching, schedule_filter)
 
 
 def list_locations_on_duty(user_id: str, at: datetime) -> list[str]:

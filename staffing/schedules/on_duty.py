@@ -13,8 +13,8 @@ from accounts import locations, users
 from accounts.permissions import Actor
 from config import dynamodb, local_time
 from staffing.recurrence import expand
-from staffing.schedules import queries
-from staffing.schedules.queries import Shift
+from staffing.schedules import expansion, queries
+from staffing.schedules.expansion import Shift
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -66,7 +66,7 @@ def list_on_duty(location_id: str, at: datetime, *, customer_id: str, grace: tim
 
     People with a shift that ended less than ``grace`` ago follow, the latest first.
     """
-    shifts = queries.list_current_shifts(location_id, at, grace=grace)
+    shifts = expansion.list_current_shifts(location_id, at, grace=grace)
     staff = users.load_users(dict.fromkeys(shift.staff_id for shift in shifts), customer_id)
     return build_entries(shifts, staff, at)
 
@@ -95,7 +95,7 @@ def list_current_shifts(graces: Mapping[str, timedelta], at: datetime) -> dict[s
         id: queries.ScheduleFilter(location_id=id, since=at - grace, until=until) for id, grace in graces.items()
     }
     schedules = dict(zip(filters, queries.list_schedules_in_each(list(filters.values())), strict=True))
-    return {id: list(queries.iter_series_shifts(schedules[id], filters[id])) for id in filters}
+    return {id: list(expansion.iter_series_shifts(schedules[id], filters[id])) for id in filters}
 
 
 def build_entries(
@@ -149,7 +149,7 @@ def get_location_duty(
     location = locations.get_location_from(location_records, location_id, actor)
     locations.check_access(actor, location_id)
     instant = local_time.resolve_instant(at, location.time_zone, pointer="?at")
-    shifts = queries.list_current_shifts(location_id, instant)
+    shifts = expansion.list_current_shifts(location_id, instant)
     breaks: CallBreaks = import_string(settings.CALL_BREAKS)
     staff_ids = list(dict.fromkeys(shift.staff_id for shift in shifts))
     records = dynamodb.batch_get([*map(users.user_key, staff_ids), *map(breaks.record_key, staff_ids)])

@@ -1,16 +1,14 @@
-"""Queries for the schedules of a location, a customer or a person in a window, and their shifts.
+"""Queries for the schedules of a location, a customer or a person in a window.
 
 A window takes three ranges of an index, read at once: single shifts that start in it or up to two
 days before, long ones up to 31 days before, and series that end after it begins. So the cost
 depends on what is alive in the window. After a change of zone rules the ranges are wider.
 """
 
-import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice
-from operator import itemgetter
 from typing import Any, TypeVar
 
 from config import dynamodb, errors, zone_rules
@@ -24,10 +22,8 @@ from staffing.models import (
     StaffAvailability,
     format_instant,
 )
-from staffing.recurrence import expand, local_time
-from staffing.recurrence.details import get_details
-from staffing.recurrence.expand import MAX_SHIFT_DURATION, Occurrence
-from staffing.schedules.stored_series import StoredSeries
+from staffing.recurrence import expand
+from staffing.recurrence.expand import MAX_SHIFT_DURATION
 
 T = TypeVar("T")
 MAX_SINGLE_SHIFTS = 5_000
@@ -39,11 +35,6 @@ _LOOKBACKS = {
     LONG_PREFIX: MAX_SHIFT_DURATION + expand.MAX_CLOCK_JUMP,
 }
 """How long ago a current single shift, and a long one, may have started."""
-FIRST_STEP, SHORTEST_STEP = timedelta(days=7), timedelta(hours=6)
-SERIES_OF_FIRST_STEP = 50
-"""Series that are expanded `FIRST_STEP` far at first; of more, no further than a page may need."""
-_BY_SORT_KEY = itemgetter(0, 1, 2)
-"""The order of `Shift.sort_key`, from values that need not be written as text."""
 LATEST_INSTANT = datetime(2200, 1, 1, tzinfo=UTC)
 
 
@@ -79,50 +70,6 @@ class ScheduleFilter:
         ]
         earliest_end = format_instant(self.since - tolerance) if self.since else ""
         return [*single_ranges, (SERIES_PREFIX + earliest_end, SERIES_PREFIX + "~")]
-
-
-@dataclass(frozen=True)
-class Shift:
-    """One shift of a schedule."""
-
-    schedule: Schedule
-    occurrence: Occurrence
-
-    @property
-    def staff_id(self) -> str:
-        """The person on duty: who covers the shift, or else the owner of the schedule."""
-        return self.occurrence.staff_id or str(self.schedule.staff_id)
-
-    @property
-    def details(self) -> dict[str, Any]:
-        """Notes, position, break and color: of the occurrence, or else of the schedule."""
-        return {**get_details(self.schedule), **self.occurrence.details}
-
-    @property
-    def duration(self) -> timedelta:
-        """How long the clock of its zone shows that it lasts."""
-        start, end = (
-            expand.to_wall_time(at, str(self.schedule.zone)) for at in (self.occurrence.start, self.occurrence.end)
-        )
-        return end - start
-
-    @property
-    def version(self) -> int:
-        """The version of its schedule."""
-        return int(self.schedule.version)
-
-    @property
-    def sort_key(self) -> tuple[str, str, str]:
-        """What shifts are sorted by, and what a cursor holds."""
-        occurrence = self.occurrence
-        return (format_instant(occurrence.start), str(self.schedule.id), occurrence.recurrence_id.isoformat())
-
-
-def get_shift(schedule: Schedule, recurrence_id: datetime) -> Shift:
-    """One shift of a series that an edit has kept, by its recurrence id as the edit got it."""
-    series = schedule.series()
-    start = local_time.to_recurrence_id(series, recurrence_id)
-    return Shift(schedule, expand.build_occurrence(series, start))
 
 
 def _index_of(schedule_filter: ScheduleFilter) -> str:
@@ -177,7 +124,7 @@ def _query_pages(
     return pagination.query_pages(queries, limit=limit, cursors=cursors)
 
 
-def _take_series(series: Iterator[T]) -> list[T]:
+def take_series(series: Iterator[T]) -> list[T]:
     """The series alive in a window. Raises `QueryTooWide`."""
     taken = list(islice(series, MAX_SERIES + 1))
     if len(taken) > MAX_SERIES:
@@ -189,7 +136,7 @@ def query_series(schedule_filter: ScheduleFilter) -> list[Schedule]:
     """The series alive in the window. Raises `QueryTooWide`."""
     *_, series_range = schedule_filter.key_ranges()
     (series,) = dynamodb.iter_records_together([build_query(schedule_filter, series_range, MAX_SERIES + 1)])
-    return _take_series(series)
+    return take_series(series)
 
 
 def has_more_series(location_id: str, at: datetime, limit: int) -> bool:
@@ -203,74 +150,6 @@ def has_more_series(location_id: str, at: datetime, limit: int) -> bool:
         if count > limit:
             return True
     return False
-
-
-def iter_shifts(schedule_filter: ScheduleFilter, read_limit: int) -> Iterator[Shift]:
-    """The shifts of a location or customer in a window, by start; single ones are read as taken."""
-    page_sizes = (read_limit, read_limit, MAX_SERIES + 1)
-    singles, long_ones, series = dynamodb.iter_items_together(
-        [
-            build_query(schedule_filter, key_range, page_size)
-            for key_range, page_size in zip(schedule_filter.key_ranges(), page_sizes, strict=True)
-        ]
-    )
-    return heapq.merge(
-        _iter_single_shifts(map(Schedule.from_item, singles), schedule_filter),
-        _iter_single_shifts(map(Schedule.from_item, long_ones), schedule_filter),
-        iter_series_shifts(map(StoredSeries, _take_series(series)), schedule_filter),
-        key=lambda shift: shift.sort_key,
-    )
-
-
-def _iter_single_shifts(schedules: Iterable[Schedule], schedule_filter: ScheduleFilter) -> Iterator[Shift]:
-    """Single shifts by start and id; ``schedules`` are in the order of their stored starts."""
-    tolerance = zone_rules.tolerance()
-    pending: list[tuple[tuple[str, str, str], Shift]] = []
-    for schedule in schedules:
-        stored_start = datetime.fromisoformat(schedule.window.partition("#")[2])
-        earliest_next = format_instant(stored_start - tolerance)
-        while pending and pending[0][0] < (earliest_next,):
-            yield heapq.heappop(pending)[1]
-        for occurrence in expand.iter_occurrences(schedule.series(), *schedule_filter.window):
-            shift = Shift(schedule, occurrence)
-            heapq.heappush(pending, (shift.sort_key, shift))
-    while pending:
-        yield heapq.heappop(pending)[1]
-
-
-def iter_series_shifts(
-    schedules: Iterable[Schedule | StoredSeries], schedule_filter: ScheduleFilter
-) -> Iterator[Shift]:
-    """The shifts of schedules by start, expanded lazily, window by window."""
-    since, until = schedule_filter.window
-    schedule_series = [(schedule, schedule.series((since, until))) for schedule in schedules]
-    first_step = max(SHORTEST_STEP, min(FIRST_STEP, FIRST_STEP * SERIES_OF_FIRST_STEP / max(1, len(schedule_series))))
-    for step_start, step_end in iter_steps(since, until, first_step):
-        shifts = [
-            (occurrence.start, schedule.id, occurrence.recurrence_id, schedule, occurrence)
-            for schedule, series in schedule_series
-            for occurrence in expand.iter_occurrences(series, step_start, step_end)
-            if step_start == since or occurrence.start >= step_start
-        ]
-        shifts.sort(key=_BY_SORT_KEY)
-        for _, _, _, schedule, occurrence in shifts:
-            shift = Shift(schedule.load() if isinstance(schedule, StoredSeries) else schedule, occurrence)
-            if schedule_filter.staff_id in (None, shift.staff_id):
-                yield shift
-
-
-def iter_steps(since: datetime, until: datetime, step: timedelta = FIRST_STEP) -> Iterator[tuple[datetime, datetime]]:
-    """Windows that follow each other and double in length, to expand only as far as is needed."""
-    while since < until:
-        step_end = min(since + step, until)
-        yield since, step_end
-        since, step = step_end, step * 2
-
-
-def list_current_shifts(location_id: str, at: datetime, *, grace: timedelta = timedelta(0)) -> list[Shift]:
-    """The current shifts at a location, and those that ended less than ``grace`` ago, by start."""
-    until = at + timedelta(microseconds=1)
-    return list(iter_shifts(ScheduleFilter(location_id=location_id, since=at - grace, until=until), 1000))
 
 
 def list_schedules_in(schedule_filter: ScheduleFilter) -> list[Schedule]:
@@ -295,7 +174,7 @@ def list_schedules_in_each(filters: Sequence[ScheduleFilter]) -> list[list[Sched
         )
     )
     return [
-        [*islice(next(pages), MAX_SINGLE_SHIFTS), *islice(next(pages), MAX_SINGLE_SHIFTS), *_take_series(next(pages))]
+        [*islice(next(pages), MAX_SINGLE_SHIFTS), *islice(next(pages), MAX_SINGLE_SHIFTS), *take_series(next(pages))]
         for _ in filters
     ]
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from accounts import users
 from staffing.models import Schedule
-from staffing.schedules.queries import Shift
+from staffing.schedules.expansion import Shift
 
 if TYPE_CHECKING:
     from accounts.models import User

@@ -22,7 +22,7 @@ from staffing.models import Schedule
 from staffing.recurrence import expand, pattern
 from staffing.recurrence.details import WIRE_NAMES, to_json
 from staffing.recurrence.series_update import SentBack
-from staffing.schedules.queries import Shift
+from staffing.schedules.expansion import Shift
 from staffing.serializers.details import DetailsView, ScheduleDetails
 from staffing.serializers.patterns import RecurrencePatternField, RecurrencePatternView
 from staffing.serializers.times import TIME_EXAMPLES, RecurrenceIdField, ShiftTimeField, TimeRangeQuery

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from accounts import locations
 from accounts.permissions import Actor
 from config.api.csv_tables import Table, local_time_cell, yes_no_cell
-from staffing.schedules.queries import Shift
+from staffing.schedules.expansion import Shift
 from staffing.schedules.staff_names import load_staff_names
 
 if TYPE_CHECKING:

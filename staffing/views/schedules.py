@@ -1,4 +1,4 @@
-"""``/staffSchedule`` and who is on duty."""
+"""``/staffSchedule``."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -12,17 +12,17 @@ from rest_framework.request import Request
 from accounts import locations, permissions, users
 from accounts.auth.authentication import actor_of, authenticated_user
 from config import api, dynamodb, errors, local_time
-from config.api import conditional, csv_tables, pagination
+from config.api import csv_tables, pagination
 from config.api.messages import OperationRequest, Response
 from config.dynamodb import idempotency
 from staffing.models import Schedule
 from staffing.recurrence import edit, pattern, rrule
 from staffing.recurrence.series_update import SeriesUpdate
-from staffing.schedules import access, availability, commands, listing, on_duty, save
-from staffing.schedules.queries import QueryTooWide, ScheduleFilter, Shift, get_shift
+from staffing.schedules import access, availability, commands, listing, save
+from staffing.schedules.expansion import Shift, get_shift
+from staffing.schedules.queries import QueryTooWide, ScheduleFilter
 from staffing.schedules.staff_names import load_staff_names
 from staffing.serializers import shift_table
-from staffing.serializers.on_duty import LocationOnDutyView, OnDutyQuery
 from staffing.serializers.schedules import (
     SCHEDULE_OR_OCCURRENCE,
     DeletedSchedule,
@@ -277,26 +277,3 @@ class ScheduleDetail(api.OperationViewSet):
         )
         deleted = {"id": id, "status": "removed", "scope": query.get("scope", "all")}
         return Response(DeletedSchedule(deleted).data)
-
-
-class LocationOnDuty(api.OperationViewSet):
-    """``/location/{id}/on-duty``."""
-
-    tag = "Staff Schedule"
-
-    @api.operation("getOnDuty", "schedules:read", errors=(errors.NotFound,))
-    @api.accepts_query(OnDutyQuery)
-    @api.prefetches(lambda request: users.location_keys([api.path_value(request, "id")]))
-    @api.returns(LocationOnDutyView, examples.ON_DUTY)
-    def retrieve(self, request: Request, id: str) -> Response:
-        """Get who is on duty at a location.
-
-        Who is on duty now, or at the time `at`: until when and why, sorted by the start of the
-        shift. By default, a call to the location rings these users.
-        """
-        at = OnDutyQuery.parse_query(request).get("at") or datetime.now(UTC)
-        known = authenticated_user(request).records
-        duty = on_duty.get_location_duty(id, at, actor=actor_of(request), known=known)
-        names = {entry.user.id: users.display_name(entry.user) for entry in duty.items}
-        view = LocationOnDutyView(duty, context={"staff_names": names}).data
-        return Response(view, headers={"ETag": conditional.weak_etag(view["items"])})

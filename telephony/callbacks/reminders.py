@@ -6,7 +6,7 @@ And of missed calls whose number is withheld: nobody can call back, but people k
 from datetime import datetime, timedelta
 
 from config import journal, outbox
-from staffing.schedules import queries
+from staffing.schedules import expansion, queries
 from staffing.schedules.queries import QueryTooWide, ScheduleFilter
 from telephony.callbacks import callback_record, notifications
 from telephony.callbacks.subjects import DUE, HELD, LATE, MISSED, WITHHELD
@@ -81,7 +81,7 @@ def _find_next_shift(callback: Callback, at: datetime) -> datetime | None:
         schedules = queries.list_schedules_in(window)
     except QueryTooWide:
         return None
-    starts = (shift.occurrence.start for shift in queries.iter_series_shifts(schedules, window))
+    starts = (shift.occurrence.start for shift in expansion.iter_series_shifts(schedules, window))
     return next((start for start in starts if start > at), None)
 
 

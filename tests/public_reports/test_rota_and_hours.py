@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from staffing.admin import rota
-from staffing.schedules.queries import Shift
+from staffing.schedules.expansion import Shift
 from telephony import ivr
 from tests.public_reports.test_holidays import preview
 from tests.staffing.schedules.test_commands import PATH, create_schedule, schedule_body

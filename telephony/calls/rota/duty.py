@@ -8,7 +8,7 @@ from typing import Any
 from accounts import locations, users
 from config import dynamodb
 from staffing.schedules import on_duty
-from staffing.schedules.queries import Shift
+from staffing.schedules.expansion import Shift
 from telephony import ivr
 from telephony.lines import ResolvedLine
 from telephony.models import LastConversation, OngoingCall, PhonePause, PhoneVerification, caller_key

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from accounts import users
 from config import dynamodb
-from staffing.schedules import queries
+from staffing.schedules import expansion, queries
+from staffing.schedules.expansion import Shift
 from staffing.schedules.on_duty import OnDuty
-from staffing.schedules.queries import ScheduleFilter, Shift
+from staffing.schedules.queries import ScheduleFilter
 from telephony import dialing_rules, ivr
 from telephony.calls.rota import routing
 from telephony.lines import ResolvedLine
@@ -99,7 +100,7 @@ class _Rota:
         return _start_of(entry) <= at < entry.shift.occurrence.end + self.grace
 
     def _read(self, since: datetime, until: datetime) -> list[OnDuty]:
-        shifts = queries.iter_series_shifts(self.schedules, ScheduleFilter(since=since, until=until))
+        shifts = expansion.iter_series_shifts(self.schedules, ScheduleFilter(since=since, until=until))
         return [OnDuty(self.staff[shift.staff_id], shift) for shift in shifts if shift.staff_id in self.staff]
 
 
@@ -186,7 +187,7 @@ class _Search:
         if self.always_answered or not callable_ids:
             return iter(())
         window = ScheduleFilter(since=self.at - self.longest_grace, until=self.until)
-        shifts = queries.iter_series_shifts(_list_those_of(callable_ids, self.schedules), window)
+        shifts = expansion.iter_series_shifts(_list_those_of(callable_ids, self.schedules), window)
         return (shift for shift in shifts if shift.staff_id in callable_ids)
 
     def _without_break(self, user_id: str, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:

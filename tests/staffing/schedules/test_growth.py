@@ -13,9 +13,10 @@ from staffing.models import format_instant
 from staffing.recurrence import conflicts, expand
 from staffing.recurrence.expand import Series
 from staffing.recurrence.rules import RecurrenceRule
-from staffing.schedules import availability, queries, save
+from staffing.schedules import availability, expansion, save
 from staffing.schedules.availability_rows import StoredRow, build_rows
-from staffing.schedules.queries import ScheduleFilter, Shift
+from staffing.schedules.expansion import Shift
+from staffing.schedules.queries import ScheduleFilter
 from staffing.schedules.stored_series import StoredSeries
 from tests.staffing.recurrence.test_conflicts import random_series
 from tests.staffing.schedules.test_commands import PATH, schedule_body
@@ -83,7 +84,7 @@ def test_shifts_of_many_series_come_in_order_at_any_page(count: int, days: int) 
 
     def iter_from(since: datetime) -> Iterator[Shift]:
         later = ScheduleFilter(location_id="x", since=since, until=schedule_filter.until)
-        return queries.iter_series_shifts(stored, later)
+        return expansion.iter_series_shifts(stored, later)
 
     assert [shift.sort_key for shift in iter_from(SINCE)] == expected
     for sort_key in rng.sample(expected, min(3, len(expected))):  # where a page ended, as its cursor says
