@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TypeVar
 
-from config import costs, errors
+from config import costs, errors, failures
 
 WAIT_HEALTHY_SECONDS, WAIT_FAILING_SECONDS = 2.0, 0.05
 """Seconds to wait for a free thread while the dependency answers, and while it does not.
@@ -106,6 +106,7 @@ class Bulkhead:
         """Note and log that the dependency failed; the error to raise."""
         self._failed_at = time.monotonic()
         logger.warning("request failed", extra={"vendor": self.name, "why": reason})
+        failures.note(self.name.removeprefix("The "), reason)
         return errors.Unavailable(f"{self.name} does not answer.")
 
     def rate_limited(self, retry_after: str) -> errors.Unavailable:

@@ -1,5 +1,6 @@
 """Files: in the bucket that STORAGE_BUCKET names, else in STORAGE_FOLDER."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,9 +12,11 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
 
-from config import errors
+from config import errors, failures
 
 CHUNK_BYTES = 65_536
+DEPENDENCY = "file storage"
+logger = logging.getLogger("dutyline.storage")
 
 
 def save_file(name: str, content: IO[bytes]) -> str:
@@ -24,7 +27,7 @@ def save_file(name: str, content: IO[bytes]) -> str:
     try:
         return default_storage.save(name, File(content))
     except (OSError, BotoCoreError, ClientError) as error:
-        raise errors.Unavailable("The file storage does not accept files at the moment.") from error
+        raise _failure("The file storage does not accept files at the moment.", error) from error
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def _reading() -> Iterator[None]:
     except (OSError, BotoCoreError, ClientError) as error:
         if isinstance(error, ClientError) and error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
             raise errors.NotFound("File not found.") from error
-        raise errors.Unavailable("The file storage does not answer.") from error
+        raise _failure("The file storage does not answer.", error) from error
 
 
 def delete_file(name: str) -> None:
@@ -106,4 +109,24 @@ def delete_file(name: str) -> None:
     try:
         default_storage.delete(name)
     except (OSError, BotoCoreError, ClientError) as error:
-        raise errors.Unavailable("The file storage does not answer.") from error
+        raise _failure("The file storage does not answer.", error) from error
+
+
+def probe() -> None:
+    """Ask for the list of files in a folder that nobody uses. Raises `errors.Unavailable`."""
+    list_files("probe")
+
+
+def failure_code(error: Exception) -> str:
+    """What went wrong, in S3's words: a code such as NoSuchBucket, and the operation."""
+    if isinstance(error, ClientError):
+        return f"{error.response.get('Error', {}).get('Code', '')} {error.operation_name}"
+    return type(error).__name__
+
+
+def _failure(detail: str, error: Exception) -> errors.Unavailable:
+    """Note and log that the storage failed; the error to raise."""
+    code = failure_code(error)
+    logger.warning("the file storage failed", extra={"why": code})
+    failures.note(DEPENDENCY, code)
+    return errors.Unavailable(detail)

@@ -9,7 +9,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from accounts.clients.auth0_http import error_class
+from accounts.clients.auth0_http import error_class, forbidden_code
+from config import failures
 
 if TYPE_CHECKING:
     from auth0.management.client import Auth0
@@ -26,6 +27,7 @@ def revoke_access(client: "Auth0", subject: str) -> dict[str, str]:
     """
     forbidden = error_class("ForbiddenError")
     headers: dict[str, str] = {}
+    code = ""
     for revoke in (
         partial(client.users.with_raw_response.revoke_access, subject),
         partial(client.user_grants.with_raw_response.delete_by_user_id, user_id=subject),
@@ -34,7 +36,8 @@ def revoke_access(client: "Auth0", subject: str) -> dict[str, str]:
             return dict(revoke(request_options=NO_RETRIES).headers)
         except forbidden as error:
             headers = dict(error.headers or {})
-    _log_refusal("refresh tokens cannot be revoked", subject)
+            code = forbidden_code(error)
+    _log_refusal("refresh tokens cannot be revoked", subject, code)
     return headers
 
 
@@ -43,9 +46,10 @@ def delete_factors(client: "Auth0", subject: str) -> None:
     try:
         with suppress(error_class("NotFoundError")):
             client.users.authentication_methods.delete_all(subject, request_options=NO_RETRIES)
-    except error_class("ForbiddenError"):
-        _log_refusal("second factors cannot be deleted", subject)
+    except error_class("ForbiddenError") as error:
+        _log_refusal("second factors cannot be deleted", subject, forbidden_code(error))
 
 
-def _log_refusal(what: str, subject: str) -> None:
-    logger.error("%s; run manage.py auth0 setup", what, extra={"user": subject.partition("|")[2]})
+def _log_refusal(what: str, subject: str, code: str) -> None:
+    failures.note("sign-in service", code)
+    logger.error("%s; run manage.py auth0 setup", what, extra={"user": subject.partition("|")[2], "why": code})

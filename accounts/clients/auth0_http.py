@@ -3,6 +3,7 @@
 The SDK is imported late, because it is large. Its retries are disabled: the outbox retries.
 """
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ TIMEOUT = httpx.Timeout(3.5, connect=1.0)
 """Seconds for each step of one call."""
 
 T = TypeVar("T")
+_SCOPE = re.compile(r"\b[a-z]{1,20}:[a-z_]{1,40}\b")
 
 _bulkhead = bulkhead.Bulkhead("The sign-in service")
 
@@ -42,8 +44,19 @@ def _run_and_translate_errors(task: "Callable[[Auth0], T]") -> T:
     except error_class("UnauthorizedError") as error:
         _token.invalidate()
         raise _bulkhead.failure("unauthorized") from error
+    except error_class("ForbiddenError") as error:
+        raise _bulkhead.failure(forbidden_code(error)) from error
+    except httpx.HTTPStatusError as error:  # of a token; calls raise the SDK's errors
+        raise _bulkhead.failure(f"no token: {error.response.status_code}") from error
     except (_api_error(), httpx.HTTPError, ValueError) as error:
         raise _bulkhead.failure(type(error).__name__) from error
+
+
+def forbidden_code(error: Any) -> str:
+    """Auth0's code of a refusal (403), and the scopes that it expects, if it says so."""
+    body = error.body if isinstance(error.body, dict) else {}
+    scopes = _SCOPE.findall(str(body.get("message", "")))
+    return " ".join([str(body.get("errorCode") or "forbidden")[:40], *scopes[:5]])
 
 
 @cache

@@ -6,6 +6,7 @@ rendered from the same text. What people wrote is never in the first line, nor a
 the subject, and nothing of it makes a link (`config.names`).
 """
 
+import logging
 import smtplib
 from collections.abc import Mapping
 from datetime import datetime
@@ -21,8 +22,9 @@ from django.utils.formats import date_format
 
 from accounts import preferences
 from accounts.notifications.recipients import Recipient
-from config import errors, names
+from config import errors, failures, names
 
+logger = logging.getLogger("dutyline.mail")
 NAMES = ("by", "inviter")
 """Values that are names of people."""
 
@@ -69,7 +71,16 @@ def send_email(
     except smtplib.SMTPRecipientsRefused as error:
         raise MailRefused("The mail server rejects this address.") from error
     except (OSError, smtplib.SMTPException) as error:
+        code = failure_code(error)
+        logger.warning("the mail server failed", extra={"why": code})
+        failures.note("mail server", code)
         raise errors.Unavailable("The mail server does not answer.") from error
+
+
+def failure_code(error: Exception) -> str:
+    """What went wrong: the kind of error, and the server's status, if it sent any."""
+    status = getattr(error, "smtp_code", "")
+    return f"{type(error).__name__} {status}".strip()
 
 
 def _render_paragraphs(template: str, context: Mapping[str, Any]) -> list[str]:

@@ -3,6 +3,7 @@
 Every call goes through `call`. Records are written only through `config.journal`.
 """
 
+import logging
 import random
 import re
 import time
@@ -37,11 +38,18 @@ _RETRYABLE_CODES = {
 _NO_CREDENTIALS = "No AWS credentials for DynamoDB."
 _EXPECTED_CODES = {"ConditionalCheckFailedException", "TransactionCanceledException"}
 """Errors that callers of `call` handle."""
+_FORBIDDEN_CODES = {
+    *("AccessDeniedException", "KMSAccessDeniedException", "NotAuthorized", "OptInRequired"),
+    *("ExpiredTokenException", "InvalidSignatureException", "IncompleteSignature", "InvalidClientTokenId"),
+    *("MissingAuthenticationTokenException", "UnrecognizedClientException", "ResourceNotFoundException"),
+}
+"""Credentials, rights or a table are missing: an operator can mend it."""
 MAX_HASH_KEY_BYTES, MAX_RANGE_KEY_BYTES = 2_048, 1_024
 
 
 R = TypeVar("R", bound=Record)
 _outage = Outage()
+logger = logging.getLogger("dutyline.database")
 
 
 class CallRejected(Exception):
@@ -63,11 +71,24 @@ class CallRejected(Exception):
         return {"operation": self.operation, "table": self.table, "reason": self.reason}
 
 
+class CallForbidden(CallRejected, errors.Unavailable):
+    """DynamoDB rejects a call until an operator mends credentials, rights or tables.
+
+    Clients may retry, and tasks wait.
+    """
+
+    def __init__(self, operation: str, table: str, reason: str) -> None:
+        errors.Unavailable.__init__(self, "The database is not available; retry later.", retry_after=30)
+        self.args = (operation, table, reason)
+        self.operation, self.table, self.reason = operation, table, reason
+
+
 def call(operation: str, **arguments: Any) -> dict[str, Any]:
     """Make one DynamoDB call; retry it within the budget if it was throttled or unanswered.
 
     Retries are safe because all writes are idempotent: conditional, or a transaction with a token.
-    Raises `errors.Unavailable` if the budget is spent, and `CallRejected`. Failed conditions and
+    Raises `errors.Unavailable` if the budget is spent, and `CallRejected`, which is `CallForbidden`
+    if an operator can mend it. Failed conditions and
     cancelled transactions pass through as `VerboseClientError`.
     """
     return _call(operation, arguments, time.monotonic() + BUDGET_SECONDS)
@@ -140,7 +161,7 @@ def _finish_call(
         if code in _EXPECTED_CODES:
             raise
         if not _is_retryable(code):
-            raise CallRejected(operation, _table_names(arguments), code) from error
+            raise _rejection(operation, _table_names(arguments), code) from error
         raise _CallFailed from error
     except CONNECTION_ERRORS as error:
         _outage.note_failure()
@@ -149,6 +170,16 @@ def _finish_call(
         raise errors.Unavailable(_NO_CREDENTIALS) from error
     _outage.note_answer()
     return response
+
+
+def _rejection(operation: str, tables: str, code: str) -> CallRejected:
+    """The error to raise; what an operator can mend is logged here, whoever asked."""
+    if code not in _FORBIDDEN_CODES:
+        return CallRejected(operation, tables, code)
+    error = CallForbidden(operation, tables, code)
+    if operation != "DescribeTable":  # which asks whether there is a table
+        logger.error("the database refuses a call", extra=error.log_fields)
+    return error
 
 
 def back_off(attempt: int, *, deadline: float) -> bool:

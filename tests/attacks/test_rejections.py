@@ -1,19 +1,29 @@
-"""What DynamoDB rejects for good is a defect: told as 500 and dead at once, never as "busy"."""
+"""What DynamoDB rejects for good is a defect: told as 500 and dead at once, never as "busy".
+
+Missing credentials, rights and tables are not: an operator mends them.
+"""
 
 import json
 import time
 
+import httpx
 import pytest
 
 from accounts import users
 from accounts.models import User
 from config import dynamodb, errors, journal, outbox
-from config.dynamodb import transactions
+from config.dynamodb import transactions, unaudited
 from tests.support.environment import Environment
 from tests.support.proxy import FaultPlan
 from tests.support.users import UserFixtures, now, process_outbox
 
 NAME = "Canary Person"
+
+
+@outbox.task("test.unreadable")
+def read_missing_table() -> None:
+    """Reads a table that does not exist, or that the role may not read."""
+    dynamodb.call("GetItem", TableName="dutyline-test-nothing", Key={"id": {"S": "x"}})
 
 
 @outbox.task("test.too_large")
@@ -24,18 +34,9 @@ def write_too_much(user_id: str, *, job: outbox.TaskContext) -> None:
         write.put(user.with_changes(name="x" * 410_000))
 
 
-@pytest.mark.parametrize(
-    ("mode", "call", "reason"),
-    [
-        ("invalid", "TransactWriteItems", "ValidationError"),
-        ("denied", "TransactWriteItems", "AccessDeniedException"),
-        ("denied", "BatchGetItem", "AccessDeniedException"),
-    ],
-)
-def test_rejections_are_500_and_logged_without_values(
-    test_users: UserFixtures, env: Environment, mode: str, call: str, reason: str
-) -> None:
+def test_rejections_are_500_and_logged_without_values(test_users: UserFixtures, env: Environment) -> None:
     """M11: every reason except conditions and conflicts was 503 with `Retry-After: 2`."""
+    call, mode, reason = "TransactWriteItems", "invalid", "ValidationError"
     with env.apply_plan(FaultPlan(always={f"dynamodb {call}": mode})) as plan:
         response = test_users.sam.patch("/user", {"profileName": NAME})
 
@@ -47,6 +48,48 @@ def test_rejections_are_500_and_logged_without_values(
     assert rejection["reason"] == reason
     assert "dutyline-test-" in rejection["table"]
     assert NAME not in json.dumps(lines)
+
+
+@pytest.mark.parametrize("call", ["TransactWriteItems", "BatchGetItem"])
+def test_missing_rights_are_503_and_the_log_names_them(test_users: UserFixtures, env: Environment, call: str) -> None:
+    """S2-9: they were 500, without AWS's code in the log, although they pass."""
+    log_before = len(env.read_log("web"))
+    with env.apply_plan(FaultPlan(always={f"dynamodb {call}": "denied"})) as plan:
+        response = test_users.sam.patch("/user", {"profileName": NAME})
+
+    assert (response.status_code, response.json()["code"]) == (503, "unavailable")
+    assert int(response.headers["Retry-After"]) > 0
+    assert len([name for name in plan.fired_faults if call in name]) == 1, "it was asked again"
+    lines = [json.loads(line) for line in env.read_log("web")[log_before:].splitlines() if line.startswith("{")]
+    (refusal,) = [line for line in lines if line["message"] == "the database refuses a call"]
+    assert (refusal["operation"], refusal["reason"]) == (call, "AccessDeniedException")
+    assert "dutyline-test-" in refusal["table"]
+    assert NAME not in json.dumps(lines)
+
+
+def test_readiness_names_the_missing_right(web: str, env: Environment) -> None:
+    time.sleep(2.1)  # until the last report is no longer reused
+    with env.apply_plan(FaultPlan(always={"dynamodb Query": "denied"})):
+        response = httpx.get(f"{web}/readyz")
+
+    assert (response.status_code, response.json()["store"]) == (503, "unavailable")
+    assert int(response.headers["Retry-After"]) > 0
+    problem = {"name": "store", "code": "AccessDeniedException", "detail": "Query of dutyline-test-outbox"}
+    assert problem in response.json()["problems"]
+
+
+def test_task_waits_for_missing_rights(test_users: UserFixtures, env: Environment) -> None:
+    """A role that had expired made every message of the outbox a dead letter at once."""
+    message_id = f"test.unreadable-{time.time_ns()}"
+    with journal.write(test_users.ann.actor, "test.happened", test_users.sam.user, now()) as write:
+        write.enqueue("test.unreadable", id=message_id)
+
+    process_outbox()
+
+    message = dynamodb.get_record(outbox.OutboxMessage, message_id)
+    assert message is not None
+    assert (message.shard, int(message.deferrals)) == (outbox.shard_for(message_id), 1)
+    unaudited.remove(message, outbox.OutboxMessage.id.exists())
 
 
 @pytest.mark.parametrize(

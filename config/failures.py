@@ -1,0 +1,96 @@
+"""The last failures of vendors, of the mail server and of the file storage, for ``/readyz``.
+
+Workers call the mail server and web processes answer ``/readyz``, so processes share what they saw
+through Redis, for as long as the longest pause of an outbox message. Codes are stable words, such
+as ``insufficient_scope`` or ``NoSuchBucket``: no personal data, no secrets.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from redis import Redis, RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+KEPT_SECONDS = 900
+SHARE_INTERVAL = 10.0
+"""Seconds for which a process does not share the same failure again."""
+REDIS_KEY = "dutyline:failures"
+MAX_CODE_LENGTH = 120
+
+
+@dataclass(frozen=True)
+class Failure:
+    """That a dependency failed, with the code of the last failure; ``at`` is a Unix time."""
+
+    dependency: str
+    code: str
+    at: float
+
+
+_seen: dict[str, Failure] = {}
+_shared_at: dict[tuple[str, str], float] = {}
+_lock = threading.Lock()
+
+
+@cache
+def redis_client() -> Redis:
+    """A client that gives up soon, without retries."""
+    return Redis.from_url(
+        settings.REDIS_URL, socket_connect_timeout=0.25, socket_timeout=0.25, retry=Retry(NoBackoff(), 0)
+    )
+
+
+def note(dependency: str, code: str) -> None:
+    """Remember a failure of a dependency; costs a round trip to Redis at most every 10 s."""
+    failure = Failure(dependency, code[:MAX_CODE_LENGTH], time.time())
+    key, now = (dependency, failure.code), time.monotonic()
+    with _lock:
+        _seen[dependency] = failure
+        if now - _shared_at.get(key, float("-inf")) < SHARE_INTERVAL:
+            return
+        if len(_shared_at) > 100:
+            _shared_at.clear()
+        _shared_at[key] = now
+    try:
+        with redis_client().pipeline() as pipeline:
+            pipeline.hset(REDIS_KEY, dependency, json.dumps([failure.code, failure.at]))
+            pipeline.expire(REDIS_KEY, KEPT_SECONDS)
+            pipeline.execute()
+    except RedisError:
+        pass  # it is in the log, and in what this process reports
+
+
+def read_recent(*, with_shared: bool = True) -> list[Failure]:
+    """The last failure of each dependency within `KEPT_SECONDS`, by name.
+
+    Without those that other processes shared if Redis does not answer, or is not to be asked.
+    """
+    failures = dict(_seen)
+    for dependency, failure in _read_shared().items() if with_shared else ():
+        if dependency not in failures or failures[dependency].at < failure.at:
+            failures[dependency] = failure
+    oldest = time.time() - KEPT_SECONDS
+    return [failure for _, failure in sorted(failures.items()) if failure.at >= oldest]
+
+
+def _read_shared() -> dict[str, Failure]:
+    try:
+        values: Mapping[Any, Any] = redis_client().hgetall(REDIS_KEY)
+    except RedisError:
+        return {}
+    failures = {}
+    for raw_name, raw_value in values.items():
+        try:
+            code, at = json.loads(raw_value)
+            name = raw_name.decode()
+            failures[name] = Failure(name, str(code)[:MAX_CODE_LENGTH], float(at))
+        except (ValueError, TypeError):
+            continue  # another release wrote it
+    return failures
