@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property, lru_cache
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from staffing.recurrence import dst, rules
 from staffing.recurrence.rules import RecurrenceRule
 
+T = TypeVar("T")
 MAX_SHIFT_DAYS = 31
 MAX_SHIFT_DURATION = timedelta(days=MAX_SHIFT_DAYS)
 """Wall time from the start of a shift to its end, at most: somebody may be on call for a month."""
@@ -188,23 +189,44 @@ def widen_to_wall_times(since: datetime, until: datetime) -> tuple[datetime, dat
 
 def iter_occurrences(series: Series, since: datetime, until: datetime) -> Iterator[Occurrence]:
     """The shifts of a series that overlap a window, by start; instants are aware."""
+    return (occurrence for _, occurrence in iter_occurrences_of_each([(series, series)], since, until))
+
+
+def iter_occurrences_of_each(
+    items: Iterable[tuple[T, Series]], since: datetime, until: datetime
+) -> Iterator[tuple[T, Occurrence]]:
+    """The shifts of many series that overlap a window, each with the item that its series is of.
+
+    A location has many series, most of which have no shift in a short window: what a window is in
+    each zone is asked once, and the days of a rule tell whether to look further.
+    """
     since, until = since.astimezone(UTC), until.astimezone(UTC)
-    low, high = _to_wall_window(since, until, series.zone)
-    duration = series.end - series.start
-    cycle = series.day_cycle
-    if cycle and not series.exceptions and not cycle.has_day((low - duration).toordinal(), high.toordinal() + 1):
-        return iter(())  # a location has many series, most of which have no shift in a short window
-    starts = rules.iter_starts(series.rule, series.start, low - duration, high) if series.rule else (series.start,)
-    occurrences = [
-        occurrence
-        for occurrence in _iter_regular_occurrences(series, starts)
-        if occurrence.start < until and occurrence.end > since
-    ]
-    if series.exceptions:
-        moved = iter_exception_occurrences(series, low - MAX_ZONE_DIFFERENCE, high + MAX_ZONE_DIFFERENCE)
-        occurrences += [shift for shift in moved if shift.start < until and shift.end > since]
-        occurrences.sort(key=lambda occurrence: (occurrence.start, occurrence.recurrence_id))
-    return iter(occurrences)
+    windows: dict[str, tuple[datetime, datetime, int, int]] = {}
+    for item, series in items:
+        window = windows.get(series.zone)
+        if window is None:
+            low, high = _to_wall_window(since, until, series.zone)
+            window = windows[series.zone] = low, high, count_seconds(low), count_seconds(high) + 1
+        low, high, low_seconds, high_seconds = window
+        cycle = series.day_cycle
+        if cycle and not series.exceptions:
+            start_seconds, seconds = series.seconds
+            first_day = -((start_seconds + seconds - low_seconds) // SECONDS_PER_DAY)
+            if not cycle.has_day(first_day, -((start_seconds - high_seconds) // SECONDS_PER_DAY)):
+                continue
+        low -= series.end - series.start
+        starts = rules.iter_starts(series.rule, series.start, low, high) if series.rule else (series.start,)
+        occurrences = [
+            occurrence
+            for occurrence in _iter_regular_occurrences(series, starts)
+            if occurrence.start < until and occurrence.end > since
+        ]
+        if series.exceptions:
+            moved = iter_exception_occurrences(series, low - MAX_ZONE_DIFFERENCE, high + MAX_ZONE_DIFFERENCE)
+            occurrences += [shift for shift in moved if shift.start < until and shift.end > since]
+            occurrences.sort(key=lambda occurrence: (occurrence.start, occurrence.recurrence_id))
+        for occurrence in occurrences:
+            yield item, occurrence
 
 
 def _iter_regular_occurrences(series: Series, starts: Iterable[datetime]) -> Iterator[Occurrence]:

@@ -102,8 +102,12 @@ class DayCycle(NamedTuple):
 
     def has_day(self, low: int, high: int) -> bool:
         """Whether there is a day from ``low`` until before ``high``."""
-        phase, span = (low - self.anchor) % self.period, high - low
-        return any((offset - phase) % self.period < span for offset in self.offsets)
+        anchor, period, offsets = self
+        phase, span = low - anchor, high - low
+        for offset in offsets:  # half the time of any(): a list asks each series of a location
+            if (offset - phase) % period < span:
+                return True
+        return False
 
     def find_nth_day(self, nth: int, first_day: int) -> int | None:
         """The ``nth`` day, counted from ``first_day`` in the first period; None: there is none."""

@@ -11,13 +11,13 @@ from config import dynamodb, zone_rules
 from staffing.models import Schedule, format_instant
 from staffing.recurrence import expand, local_time
 from staffing.recurrence.details import get_details
-from staffing.recurrence.expand import Occurrence
+from staffing.recurrence.expand import Occurrence, Series
 from staffing.schedules.queries import MAX_SERIES, ScheduleFilter, build_query, take_series
 from staffing.schedules.stored_series import StoredSeries
 
 FIRST_STEP, SHORTEST_STEP = timedelta(days=7), timedelta(hours=6)
-SERIES_OF_FIRST_STEP = 50
-"""Series that are expanded `FIRST_STEP` far at first; of more, no further than a page may need."""
+FEW_SHIFTS = 50
+"""About as many shifts are expanded at first where nobody says how many are read."""
 _BY_SORT_KEY = itemgetter(0, 1, 2)
 """The order of `Shift.sort_key`, from values that need not be written as text."""
 
@@ -78,7 +78,7 @@ def iter_shifts(schedule_filter: ScheduleFilter, read_limit: int) -> Iterator[Sh
     return heapq.merge(
         _iter_single_shifts(map(Schedule.from_item, singles), schedule_filter),
         _iter_single_shifts(map(Schedule.from_item, long_ones), schedule_filter),
-        iter_series_shifts(map(StoredSeries, take_series(series)), schedule_filter),
+        iter_series_shifts(map(StoredSeries, take_series(series)), schedule_filter, read_limit),
         key=lambda shift: shift.sort_key,
     )
 
@@ -100,17 +100,18 @@ def _iter_single_shifts(schedules: Iterable[Schedule], schedule_filter: Schedule
 
 
 def iter_series_shifts(
-    schedules: Iterable[Schedule | StoredSeries], schedule_filter: ScheduleFilter
+    schedules: Iterable[Schedule | StoredSeries], schedule_filter: ScheduleFilter, count: int = FEW_SHIFTS
 ) -> Iterator[Shift]:
-    """The shifts of schedules by start, expanded lazily, window by window."""
+    """The shifts of schedules by start, expanded lazily, window by window.
+
+    ``count``: how many are probably read. The first window has about as many.
+    """
     since, until = schedule_filter.window
     schedule_series = [(schedule, schedule.series((since, until))) for schedule in schedules]
-    first_step = max(SHORTEST_STEP, min(FIRST_STEP, FIRST_STEP * SERIES_OF_FIRST_STEP / max(1, len(schedule_series))))
-    for step_start, step_end in iter_steps(since, until, first_step):
+    for step_start, step_end in iter_steps(since, until, _find_first_step(schedule_series, count)):
         shifts = [
             (occurrence.start, schedule.id, occurrence.recurrence_id, schedule, occurrence)
-            for schedule, series in schedule_series
-            for occurrence in expand.iter_occurrences(series, step_start, step_end)
+            for schedule, occurrence in expand.iter_occurrences_of_each(schedule_series, step_start, step_end)
             if step_start == since or occurrence.start >= step_start
         ]
         shifts.sort(key=_BY_SORT_KEY)
@@ -118,6 +119,16 @@ def iter_series_shifts(
             shift = Shift(schedule.load() if isinstance(schedule, StoredSeries) else schedule, occurrence)
             if schedule_filter.staff_id in (None, shift.staff_id):
                 yield shift
+
+
+def _find_first_step(schedule_series: Iterable[tuple[Any, Series]], count: int) -> timedelta:
+    """How far series are expanded at first: `FIRST_STEP`, or as far as ``count`` shifts reach.
+
+    Half as far again as on average, since most shifts of a day start close to each other.
+    """
+    cycles = [series.day_cycle for _, series in schedule_series]
+    shifts_a_day = sum(len(cycle.offsets) / cycle.period for cycle in cycles if cycle)
+    return max(SHORTEST_STEP, min(FIRST_STEP, timedelta(days=1.5 * count / max(shifts_a_day, 1))))
 
 
 def iter_steps(since: datetime, until: datetime, step: timedelta = FIRST_STEP) -> Iterator[tuple[datetime, datetime]]:

@@ -1,9 +1,11 @@
 """What grows with a customer: lists cost by the page, and much work leaves room for one shift."""
 
+import cProfile
 import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import islice
 
 import pytest
 
@@ -91,6 +93,28 @@ def test_shifts_of_many_series_come_in_order_at_any_page(count: int, days: int) 
         following = iter_from(max(SINCE, datetime.fromisoformat(sort_key[0])))
         keys = [shift.sort_key for shift in following if shift.sort_key > sort_key]
         assert keys == expected[expected.index(sort_key) + 1 :]
+
+
+def test_a_page_of_shifts_costs_by_the_page_beside_many_series(record_figure: Callable[[str], None]) -> None:
+    """A week of a location: the function calls, which are the same at each run, of a page of 100."""
+    build = partial(save.build_schedule, at=now(), customer_id="cus_x", location_id="x", details={})
+    window = ScheduleFilter(location_id="x", since=SINCE, until=SINCE + timedelta(days=7))
+    calls = []
+    for count in (100, 1_000):
+        starts = [datetime(2026, 1, 5, 6) + timedelta(days=n % 7, minutes=n // 7 * 5) for n in range(count)]
+        weekly = [Series(at, at + timedelta(hours=8), "America/New_York", RecurrenceRule("weekly")) for at in starts]
+        stored = [StoredSeries(build(series, "usr_x").serialize()) for series in weekly]
+        profile = cProfile.Profile()
+        for run in (None, profile):  # what a process finds out once is found out
+            if run:
+                run.enable()
+            page = list(islice(queries.iter_series_shifts(stored, window, count=101), 101))
+            if run:
+                run.disable()
+        assert len(page) >= 100
+        calls.append(sum(entry.callcount for entry in profile.getstats()))
+    record_figure(f"function calls of a page of 100 shifts, beside 100 and 1,000 series: {calls}")
+    assert calls[1] - calls[0] < 10 * (1_000 - 100), "a series that the page does not show costs ten calls"
 
 
 def test_a_person_with_a_hundred_series_can_have_single_shifts(test_users: UserFixtures) -> None:
