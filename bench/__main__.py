@@ -18,12 +18,13 @@ from bench import check, latency, load, memory, recorder, report
 from bench.operations import OPERATIONS, PEER_OPERATIONS, RESTORED_TABLES, Data
 from bench.stack import FOLDER, ROOT, Stack
 from bench.tables import Engine
-from bench.targets import SEED_PREFIX, TARGETS, Target
+from bench.targets import BEFORE, PRODUCTS, SEED_PREFIX, TARGETS, Target
 
+_PEERS = ("express", "fastapi", "drf")
 DEFAULT_TARGETS = {
-    "cost": TARGETS,
-    "latency": ("dutyline", "fastapi"),
-    "memory": ("dutyline", "express", "fastapi", "drf"),
+    "cost": (*(PRODUCTS if BEFORE != ROOT else PRODUCTS[:1]), *_PEERS, "floor"),
+    "latency": ("dutyline", "fastapi", "floor"),
+    "memory": ("dutyline", *_PEERS),
 }
 
 
@@ -98,8 +99,8 @@ def run_checks(
             continue
         if target.name == "floor":
             check.write_floor_plan(ours, data, target, stack.folder)
-        theirs = check.check_target(target, data, compared)
-        for difference in check.differences(ours, theirs, compared) if target.name != "floor" else []:
+        theirs = check.check_target(target, data, operations if target.name == "before" else compared)
+        for difference in check.differences(ours, theirs, compared) if target.name in _PEERS else []:
             agree = False
             print(f"! {target.name} differs: {difference}", flush=True)
     return agree, ours
@@ -112,7 +113,7 @@ def run_rounds(options: Options, data: Data, targets: Sequence[Target]) -> dict[
         print(f"· round {round_number + 1} of {options.rounds}" if round_number >= 0 else "· warming up …", flush=True)
         for name in options.operations:
             for target in targets:
-                if target.name != "dutyline" and not OPERATIONS[name].has_peers:
+                if target.name not in PRODUCTS and not OPERATIONS[name].has_peers:
                     continue
                 seconds = 0.5 if round_number < 0 else options.seconds
                 connections = OPERATIONS[name].connections or options.connections
@@ -138,7 +139,8 @@ def main() -> None:
         **asdict(options),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": report.describe_machine(),
-        "commit": _commit(),
+        "commit": _commit(ROOT),
+        "commitBefore": _commit(BEFORE) if "before" in options.targets else "",
         "peersAgree": agree,
         "calls": {name: [len(calls), recorder.count_waits(calls)] for name, calls in ours.calls.items()},
         **measured,
@@ -185,9 +187,10 @@ def _copy_tables(stack: Stack, targets: Sequence[Target]) -> None:
     engine.copy_tables(RESTORED_TABLES, stack.table_prefix, SEED_PREFIX)
 
 
-def _commit() -> str:
+def _commit(checkout: Path) -> str:
     command = ["git", "describe", "--always", "--dirty"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+    described = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+    return described.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":

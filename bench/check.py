@@ -40,7 +40,8 @@ def check_target(target: Target, data: Data, operations: Sequence[str]) -> Check
             recorder.calls.clear()
             status, text = _send(target, OPERATIONS[name].build(data, PERSON))
             if not 200 <= status < 300 or not OPERATIONS[name].is_right(text):
-                raise SystemExit(f"{target.name} answers {OPERATIONS[name].title} with {status}: {text[:500]}")
+                title = OPERATIONS[name].title
+                raise SystemExit(f"{target.name} answers {title} with {status}: {text[:500]}")
             checked.statuses[name], checked.texts[name], checked.answers[name] = status, text, _parse(text)
             checked.calls[name] = list(recorder.calls)
     finally:

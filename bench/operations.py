@@ -57,8 +57,8 @@ class Operation:
         return b"\0".join(self.build(data, number).to_bytes() for number in numbers)
 
 
-def _has_items(count: int, member: str = "items") -> Callable[[str], bool]:
-    return lambda text: len(json.loads(text)[member]) == count
+def _has_items(*counts: int) -> Callable[[str], bool]:
+    return lambda text: len(json.loads(text)["items"]) in counts
 
 
 def _authorization(data: Data, number: int) -> dict[str, str]:
@@ -129,11 +129,11 @@ OPERATIONS = {
     "post": Operation(
         "POST /staffSchedule",
         _create_schedule,
-        lambda text: '"schedule"' in text,
+        lambda text: '"staffId"' in text,
         has_peers=True,
         restored_table="staff-busy",
     ),
-    "people": Operation("GET /userManagement?limit=100", _list_people, _has_items(99)),
+    "people": Operation("GET /userManagement?limit=100", _list_people, _has_items(99, 100)),
     "patch": Operation("PATCH /user", _update_user, lambda text: '"At ' in text),
     "audit": Operation("GET /user/{id}/audit-logs (50)", _list_audit_entries, _has_items(50)),
     "duty": Operation("GET /location/{id}/on-duty (12)", _on_duty, _has_items(12)),

@@ -3,12 +3,12 @@
 import json
 import statistics
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.operations import OPERATIONS
+from bench.operations import OPERATIONS, PEER_OPERATIONS
 
 KINDS = ("cost", "latency", "memory")
 README = Path(__file__).with_name("README.md")
@@ -16,17 +16,6 @@ RESULTS_FOLDER = README.parent.parent / ".local/bench/results"
 BEGIN, END = "<!-- results: written by python -m bench.report --write -->", "<!-- end of results -->"
 Results = dict[str, Any]
 """A run: ``samples`` holds lists of `bench.load.Sample` by operation and target."""
-BEFORE = {
-    "user": 3.908,
-    "list": 24.0,
-    "post": 13.7,
-    "people": 35.0,
-    "patch": 7.0,
-    "audit": 11.0,
-    "duty": 11.0,
-    "voice": 14.0,
-}
-"""CPU milliseconds of the product at commit d0f678f, measured in the same way on two calm cores."""
 
 
 def describe_machine() -> str:
@@ -40,9 +29,11 @@ def to_markdown(results: Results) -> str:
     """The tables of one run."""
     date = datetime.fromisoformat(results["date"]).astimezone(UTC)
     clients = {"latency": f"64 clients, an engine {results['latency_ms']:g} ms away", "memory": "16 connections"}
+    before = f", before: {results['commitBefore']}" if results.get("commitBefore") else ""
     lines = [
         f"{date:%Y-%m-%d}, {results['machine']}; {results['rounds']} rounds of {results['seconds']:g} s of CPU time, "
-        f"{clients.get(results['kind'], str(results['connections']) + ' connections')}; commit {results['commit']}.",
+        f"{clients.get(results['kind'], str(results['connections']) + ' connections')}; commit {results['commit']}"
+        f"{before}.",
         "",
     ]
     if results["kind"] == "memory":
@@ -81,21 +72,30 @@ def _operation_table(title: str, samples: dict[str, list[dict[str, float]]]) -> 
 
 
 def _ratio_table(results: Results) -> list[str]:
-    """CPU of each peer by that of the product, in the same round; and the product before by now."""
-    peers = [target for target in results["targets"] if target != "dutyline"]
+    """CPU of each other target by that of the product, in the same round."""
     if "dutyline" not in results["targets"]:
         return []
-    header = ["times the CPU of Dutyline", *peers, "Dutyline before"]
-    lines = [f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
-    for name, samples in results["samples"].items():
-        ours = [sample["cpu_ms"] for sample in samples["dutyline"]]
-        cells = [OPERATIONS[name].title]
-        for peer in peers:
-            theirs = [sample["cpu_ms"] for sample in samples.get(peer, [])]
-            cells.append(_spread([their / our for their, our in zip(theirs, ours, strict=True)]) if theirs else "")
-        cells.append(f"{BEFORE[name] / statistics.median(ours):.2f}" if name in BEFORE else "")
-        lines.append(f"| {' | '.join(cells)} |")
+    lines = _table_header(["times the CPU of Dutyline", *_others(results)])
+    for name in results["samples"]:
+        lines.append(f"| {' | '.join([OPERATIONS[name].title, *_ratios(results, name)])} |")
     return lines
+
+
+def _table_header(cells: Sequence[str]) -> list[str]:
+    return [f"| {' | '.join(cells)} |", "|---" * len(cells) + "|"]
+
+
+def _others(results: Results) -> list[str]:
+    return [target for target in results["targets"] if target != "dutyline"]
+
+
+def _ratios(results: Results, name: str) -> Iterator[str]:
+    """CPU of each other target by that of the product for an operation; empty if it has none."""
+    samples = results["samples"][name]
+    ours = [sample["cpu_ms"] for sample in samples["dutyline"]]
+    for target in _others(results):
+        theirs = [sample["cpu_ms"] for sample in samples.get(target, [])]
+        yield _spread([their / our for their, our in zip(theirs, ours, strict=True)]) if theirs else ""
 
 
 def _title(name: str, calls: dict[str, list[int]]) -> str:
@@ -118,12 +118,29 @@ def _spread(values: Sequence[float]) -> str:
     return f"{digits(statistics.median(values))} ({digits(min(values))}–{digits(max(values))})"
 
 
-def write_readme() -> None:
-    """Put the newest results of each kind into the README."""
-    parts = [to_markdown(json.loads(path.read_text())) for kind in KINDS if (path := _newest(kind))]
-    before, _, rest = README.read_text().partition(BEGIN)
+def to_summary(results: Results) -> str:
+    """A table of the operations that all targets answer: CPU time, and the ratios."""
+    date = datetime.fromisoformat(results["date"]).astimezone(UTC)
+    source = f"{date:%Y-%m-%d}, {results['machine']}, commit {results['commit']}"
+    lines = _table_header([source, "CPU ms", *(f"{target}, times" for target in _others(results))])
+    for name in [name for name in PEER_OPERATIONS if name in results["samples"]]:
+        ours = _spread([sample["cpu_ms"] for sample in results["samples"][name]["dutyline"]])
+        lines.append(f"| {' | '.join([OPERATIONS[name].title, ours, *_ratios(results, name)])} |")
+    return "\n".join(lines)
+
+
+def write_results() -> None:
+    """Put the newest results into README.md beside this, and a summary into that of the root."""
+    newest = {kind: json.loads(path.read_text()) for kind in KINDS if (path := _newest(kind))}
+    _replace_results(README, "\n" + "\n".join(map(to_markdown, newest.values())))
+    if "cost" in newest:
+        _replace_results(README.parent.parent / README.name, to_summary(newest["cost"]))
+
+
+def _replace_results(path: Path, text: str) -> None:
+    before, _, rest = path.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    README.write_text(f"{before}{BEGIN}\n\n" + "\n".join(parts) + f"\n{END}{after}")
+    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
 
 
 def _newest(kind: str) -> Path | None:
@@ -131,10 +148,10 @@ def _newest(kind: str) -> Path | None:
 
 
 def main() -> None:
-    """``python -m bench.report [FILE… | --write]``: print tables, or write them into the README."""
+    """``python -m bench.report [FILE… | --write]``: print tables, or write READMEs."""
     arguments = sys.argv[1:]
     if arguments == ["--write"]:
-        write_readme()
+        write_results()
         return
     for path in [Path(name) for name in arguments] or [max(RESULTS_FOLDER.glob("*.json"))]:
         print(to_markdown(json.loads(path.read_text())))

@@ -1,6 +1,8 @@
 """The servers that are compared: how each is started, its tables and its process."""
 
+import json
 import os
+import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +19,10 @@ _PYTHON = str(PEERS / ".venv/bin/python")
 SEED_PREFIX = "seed"
 """Of copies of tables, from which they are restored."""
 THREADS = os.environ.get("WEB_THREADS", "16")
+BEFORE = Path(os.environ.get("BEFORE") or ROOT).expanduser().resolve()
+"""A checkout of an older commit of this repository: the target ``before``."""
+PRODUCTS = ("dutyline", "before")
+"""Targets that answer all operations."""
 
 
 def _granian(port: int, interface: str, application: str, *options: str) -> list[str]:
@@ -36,10 +42,26 @@ def _command(name: str, port: int) -> list[str]:
         return _granian(port, "wsgi", "bench.peers.drf.wsgi:application", "--blocking-threads", THREADS)
     if name == "floor":
         return _granian(port, "rsgi", "bench.peers.floor:app")
+    if name == "before":
+        return _before_command(port)
     sys.exit(f"There is no target {name}; there are: {', '.join(TARGETS)}")
 
 
-TARGETS = ("dutyline", "express", "fastapi", "drf", "floor")
+def _before_command(port: int) -> list[str]:
+    """The web process as the older checkout starts it, with its own packages if it has them."""
+    if BEFORE == ROOT:
+        sys.exit("The target before needs BEFORE=<folder of a checkout>.")
+    own_python = BEFORE / ".venv/bin/python"
+    python = str(own_python) if own_python.exists() else sys.executable
+    module, function = next(names for names in _WEB_COMMANDS if (BEFORE / f"{names[0].replace('.', '/')}.py").exists())
+    script = f"import json; from {module} import {function}; print(json.dumps({function}({port})))"
+    command = json.loads(subprocess.check_output([python, "-c", script], cwd=BEFORE, text=True))
+    return ["env", "--chdir", str(BEFORE), *command]
+
+
+_WEB_COMMANDS = (("config.dev.services", "web_command"), ("config.local.product", "web"))
+"""The module and the function that returns the command of the web process, now and in d0f678f."""
+TARGETS = (*PRODUCTS, "express", "fastapi", "drf", "floor")
 
 
 @dataclass
@@ -72,7 +94,7 @@ class Target:
             "BENCH_CONSTANTS": str(self.stack.folder / "constants.json"),
             "BENCH_FLOOR": str(self.stack.folder / f"floor-{self.table_prefix}.json"),
             "PORT": str(self.port),
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": str(BEFORE if self.name == "before" else ROOT),
             "NODE_ENV": "production",
             "WEB_THREADS": THREADS,
             **self.environment,

@@ -104,7 +104,7 @@ class DayCycle(NamedTuple):
         """Whether there is a day from ``low`` until before ``high``."""
         anchor, period, offsets = self
         phase, span = low - anchor, high - low
-        for offset in offsets:  # half the time of any(): a list asks each series of a location
+        for offset in offsets:  # noqa: SIM110 - half the time of any(), and lists ask it of each series
             if (offset - phase) % period < span:
                 return True
         return False

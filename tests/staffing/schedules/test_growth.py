@@ -96,7 +96,7 @@ def test_shifts_of_many_series_come_in_order_at_any_page(count: int, days: int) 
 
 
 def test_a_page_of_shifts_costs_by_the_page_beside_many_series(record_figure: Callable[[str], None]) -> None:
-    """A week of a location: the function calls, which are the same at each run, of a page of 100."""
+    """The function calls of a page of 100, which are the same at each run."""
     build = partial(save.build_schedule, at=now(), customer_id="cus_x", location_id="x", details={})
     window = ScheduleFilter(location_id="x", since=SINCE, until=SINCE + timedelta(days=7))
     calls = []
