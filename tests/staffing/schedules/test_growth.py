@@ -108,7 +108,7 @@ def test_a_page_of_shifts_costs_by_the_page_beside_many_series(record_figure: Ca
         for run in (None, profile):  # what a process finds out once is found out
             if run:
                 run.enable()
-            page = list(islice(queries.iter_series_shifts(stored, window, count=101), 101))
+            page = list(islice(expansion.iter_series_shifts(stored, window, count=101), 101))
             if run:
                 run.disable()
         assert len(page) >= 100
