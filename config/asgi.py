@@ -12,8 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, cast
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -24,6 +23,7 @@ from django.utils.module_loading import import_string
 from config import wsgi  # first: it sets up Django
 from config.api import concurrency
 from config.request_ids import new_request_id
+from config.web_threads import WebThreads
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -74,8 +74,8 @@ class Application:
     """
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(settings.WEB_THREADS, thread_name_prefix="web")
-        self._call_threads = ThreadPoolExecutor(settings.WEB_CALL_THREADS, thread_name_prefix="calls")
+        self._threads = WebThreads(settings.WEB_THREADS, "web")
+        self._call_threads = WebThreads(settings.WEB_CALL_THREADS, "calls")
         verifier = import_string(settings.SIGN_IN_VERIFIER)()
         self._tokens = concurrency.TokenQueue(settings.REQUESTS_AT_ONCE_PER_TOKEN, verifier.verified_subject)
 
@@ -86,8 +86,10 @@ class Application:
             await _send_liveness(send)
             return
         received_at = time.monotonic()
-        environ = _build_environ(scope, await _read_body(scope, receive))
+        environ = _build_environ(scope)
         environ["dutyline.received_at"] = received_at
+        if length := _length_to_read(environ):
+            environ["wsgi.input"] = await _read_body(length, receive)
         try:
             response = await self._answer(scope, environ, receive)
         except concurrency.ClientGone:
@@ -100,27 +102,23 @@ class Application:
     async def _answer(self, scope: Scope, environ: dict[str, Any], receive: Receive) -> wsgi.Response:
         """Answer a complete request in a thread, when it has a place. Raises `ClientGone`."""
         if scope["path"].startswith(CALLS_PATH):
-            return cast(wsgi.Response, await _run(self._call_threads, lambda: wsgi.answer(environ)))
+            return await self._call_threads.run(lambda: wsgi.answer(environ))
         deadline = time.monotonic() + concurrency.MAX_WAIT_SECONDS
         authorization = environ.get("HTTP_AUTHORIZATION", "")
         async with self._tokens.place(
             scope["method"], authorization, deadline, lambda: _await_disconnect(receive)
         ) as refusal:
             environ[concurrency.REFUSAL] = refusal
-            return cast(wsgi.Response, await _run(self._threads, lambda: _answer_in_time(environ, deadline)))
+            return await self._threads.run(lambda: _answer_in_time(environ, deadline))
 
     async def _send_stream(self, stream: Any, send: Send) -> None:
         """Send a stream in chunks; while the client reads one, no thread waits."""
         chunks = iter(stream)
         try:
-            while chunk := await _run(self._threads, lambda: _read_chunk(chunks)):
+            while chunk := await self._threads.run(lambda: _read_chunk(chunks)):
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
         finally:
-            await _run(self._threads, stream.close)
-
-
-async def _run(threads: ThreadPoolExecutor, task: Callable[[], Any]) -> Any:
-    return await asyncio.get_running_loop().run_in_executor(threads, task)
+            await self._threads.run(stream.close)
 
 
 async def _await_disconnect(receive: Receive) -> None:
@@ -142,63 +140,91 @@ async def _send_liveness(send: Send) -> None:
     await send({"type": "http.response.body", "body": b'{"status":"ok"}'})
 
 
-async def _read_body(scope: Scope, receive: Receive) -> io.RawIOBase | io.BytesIO:
-    """The complete body, or one that raises an error when it is read: late, or cut off.
+def _length_to_read(environ: dict[str, Any]) -> int:
+    """The length of the body, or 0 if there is none that is read.
 
     Bodies that `config.api.middleware.BodyLimitMiddleware` refuses are not read.
     """
-    headers = dict(scope["headers"])
-    length = headers.get(b"content-length", b"")
-    if b"transfer-encoding" in headers or not length.isdigit() or not 0 < int(length) <= settings.BODY_LIMIT:
-        return io.BytesIO()
+    length = environ.get("CONTENT_LENGTH", "")
+    if not length.isdecimal() or "HTTP_TRANSFER_ENCODING" in environ:
+        return 0
+    return int(length) if int(length) <= settings.BODY_LIMIT else 0
+
+
+async def _read_body(length: int, receive: Receive) -> io.RawIOBase | io.BytesIO:
+    """The complete body, or one that raises an error when it is read: late, or cut off."""
     body = bytearray()
     try:
         async with asyncio.timeout(settings.BODY_SECONDS):
-            while len(body) < int(length):
+            while len(body) < length:
                 message = await receive()
                 body += message.get("body", b"")
                 if not message.get("more_body", False):
                     break
     except TimeoutError as error:
         return UnreadableBody(error)
-    if len(body) < int(length):
+    if len(body) < length:
         return UnreadableBody(ConnectionAbortedError())
     return io.BytesIO(body)
 
 
-def _build_environ(scope: Scope, body: io.RawIOBase | io.BytesIO) -> dict[str, Any]:
-    """The WSGI environment (PEP 3333) of a request.
+def _build_environ(scope: Scope) -> dict[str, Any]:
+    """The WSGI environment (PEP 3333) of a request, with an empty body.
 
     Headers whose names have underscores are left out: there they would look like those with
     hyphens, such as the forwarding headers of a proxy.
     """
     server_name, server_port = scope.get("server") or ("localhost", 80)
     environ: dict[str, Any] = {
+        **_CONSTANT_ENVIRON,
         "REQUEST_METHOD": scope["method"],
-        "SCRIPT_NAME": "",
         "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
         "QUERY_STRING": scope["query_string"].decode("latin-1"),
         "SERVER_NAME": server_name,
         "SERVER_PORT": str(server_port),
         "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
         "REMOTE_ADDR": (scope.get("client") or ("", 0))[0],
-        "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope["scheme"],
-        "wsgi.input": body,
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
+        "wsgi.input": io.BytesIO(),
     }
     for raw_name, raw_value in scope["headers"]:
-        if b"_" in raw_name:
+        key = _ENVIRON_KEYS.get(raw_name) or _environ_key(raw_name)
+        if not key:
             continue
-        name = raw_name.decode("latin-1").upper().replace("-", "_")
-        key = name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
         value = raw_value.decode("latin-1")
-        separator = "; " if key == "HTTP_COOKIE" else ","
-        environ[key] = f"{environ[key]}{separator}{value}" if key in environ else value
+        if key in environ:
+            separator = "; " if key == "HTTP_COOKIE" else ","
+            value = f"{environ[key]}{separator}{value}"
+        environ[key] = value
     return environ
+
+
+def _environ_key(raw_name: bytes) -> str:
+    """The key of a header; nothing if it is left out."""
+    if b"_" in raw_name:
+        return ""
+    name = raw_name.decode("latin-1").upper().replace("-", "_")
+    return name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
+
+
+_CONSTANT_ENVIRON = {
+    "SCRIPT_NAME": "",
+    "wsgi.version": (1, 0),
+    "wsgi.errors": sys.stderr,
+    "wsgi.multithread": True,
+    "wsgi.multiprocess": True,
+    "wsgi.run_once": False,
+}
+_ENVIRON_KEYS = {
+    name: _environ_key(name)
+    for name in (
+        *(b"accept", b"accept-encoding", b"accept-language", b"authorization", b"cache-control", b"connection"),
+        *(b"content-length", b"content-type", b"cookie", b"host", b"idempotency-key", b"if-match", b"if-none-match"),
+        *(b"origin", b"referer", b"sec-fetch-dest", b"sec-fetch-mode", b"sec-fetch-site", b"user-agent"),
+        *(b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-request-id", b"x-twilio-signature"),
+    )
+}
+"""Keys of what nearly all headers are; those of others are found for each request."""
 
 
 def _read_chunk(chunks: Iterator[bytes]) -> bytes:
