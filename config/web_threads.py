@@ -1,6 +1,6 @@
 """Threads that work for an event loop.
 
-`asyncio`'s `run_in_executor` does the same for three times the CPU time of a hand-over (28 and
+The executor of asyncio does the same for three times the CPU time of a hand-over (28 and
 10 µs, a thirtieth of a small request): it makes a second future with a lock for each task, and
 wakes the loop for each result.
 """
