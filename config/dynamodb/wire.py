@@ -9,9 +9,10 @@ import base64
 import json
 import logging
 import threading
+import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
@@ -21,11 +22,12 @@ from pynamodb.exceptions import CancellationReason, VerboseClientError
 
 from config.dynamodb.http_connection import ConnectionFailed
 from config.dynamodb.http_pool import Answer, HttpPool
-from config.dynamodb.signing import AwsKeys, sign_request
+from config.dynamodb.signing import AwsKeys, signed_headers
 
 MAX_ANSWER_BYTES = 32_000_000
 """DynamoDB's largest answer, a batch of 16 MB, as JSON."""
 MAX_IDLE_CONNECTIONS = 64
+MIN_CLOCK_CORRECTION_SECONDS = 30.0
 _SKEW_CODES = {"InvalidSignatureException", "RequestExpired", "RequestTimeTooSkewed"}
 _SKEW_TEXTS = ("signature expired", "signature not yet", "request expired", "request time too skewed")
 logger = logging.getLogger("dutyline.dynamodb")
@@ -55,7 +57,8 @@ class DynamoDBWire:
             max_answer_bytes=MAX_ANSWER_BYTES,
         )
         self._region, self._get_keys = region, get_keys
-        self._clock_error = timedelta(0)
+        self._clock_error = 0.0
+        """Seconds by which this machine is behind the service."""
         self._lock = threading.Lock()
 
     def call(
@@ -85,15 +88,15 @@ class DynamoDBWire:
         self._pool.close()
 
     def _request(
-        self, calls: Sequence[tuple[str, Mapping[str, Any]]], clock_error: timedelta, read_timeout: float | None
+        self, calls: Sequence[tuple[str, Mapping[str, Any]]], clock_error: float, read_timeout: float | None
     ) -> list[Answer | ConnectionFailed]:
-        at = datetime.now(UTC) + clock_error
+        at = int(time.time() + clock_error)
         requests = [self._build_request(operation, _encode(arguments), at) for operation, arguments in calls]
         return self._pool.request_together(requests, _check_checksum, read_timeout)
 
     def _finish(
         self,
-        clock_error: timedelta,
+        clock_error: float,
         read_timeout: float | None,
         operation: str,
         arguments: Mapping[str, Any],
@@ -110,12 +113,10 @@ class DynamoDBWire:
             return _parse_success(outcome)
         raise _to_error(outcome, operation, arguments)
 
-    def _build_request(self, operation: str, body: bytes, at: datetime) -> bytes:
+    def _build_request(self, operation: str, body: bytes, at: int) -> bytes:
         target = f"DynamoDB_20120810.{operation}"
-        headers = sign_request(self._get_keys(), self._region, self._pool.host_header, target, body, at)
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        head = f"POST / HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n"
-        return head.encode("latin-1") + body
+        headers = signed_headers(self._get_keys(), self._region, self._pool.host_header, target, body, at)
+        return f"POST / HTTP/1.1\r\n{headers}content-length: {len(body)}\r\n\r\n".encode("latin-1") + body
 
     def _correct_clock(self, answer: Answer) -> None:
         """Sign with the time of the service from now on."""
@@ -123,13 +124,12 @@ class DynamoDBWire:
             service_time = parsedate_to_datetime(answer.headers.get(b"date", b"").decode("latin-1"))
         except ValueError:
             return
-        clock_error = service_time - datetime.now(UTC)
+        clock_error = (service_time - datetime.now(UTC)).total_seconds()
         with self._lock:
-            if abs(clock_error - self._clock_error) < timedelta(seconds=30):
+            if abs(clock_error - self._clock_error) < MIN_CLOCK_CORRECTION_SECONDS:
                 return
             self._clock_error = clock_error
-        seconds = round(clock_error.total_seconds())
-        logger.error("the clock of this machine is wrong; set it", extra={"seconds_behind_aws": seconds})
+        logger.error("the clock of this machine is wrong; set it", extra={"seconds_behind_aws": round(clock_error)})
 
 
 def _check_checksum(answer: Answer) -> None:
