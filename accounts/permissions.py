@@ -172,13 +172,28 @@ class AccessRights:
     @property
     def permissions(self) -> frozenset[str]:
         """The effective permissions; always with those over oneself."""
-        return ((ROLES[self.role] | set(self.extra)) - set(self.denied)).union(SELF_SERVICE)
+        return _effective_permissions(self.role, tuple(self.extra), tuple(self.denied))
+
+
+@lru_cache(maxsize=1_024)
+def _effective_permissions(role: str, extra: tuple[str, ...], denied: tuple[str, ...]) -> frozenset[str]:
+    """Cached, as most people of a role have the same."""
+    return ((ROLES[role] | set(extra)) - set(denied)).union(SELF_SERVICE)
 
 
 def access_rights_of(user: User) -> AccessRights:
-    """The current access rights of a person; older records may deny those over oneself, in vain."""
-    denied = tuple(name for name in user.denied if name not in SELF_SERVICE)
-    return AccessRights(user.role, tuple(user.extra), denied, tuple(user.locations))
+    """The current access rights of a person."""
+    return AccessRights(user.role, tuple(user.extra), tuple(list_denied_permissions(user)), tuple(user.locations))
+
+
+def list_denied_permissions(user: User) -> list[str]:
+    """Those taken from the role; older records may name those over oneself, in vain."""
+    return [name for name in user.denied if name not in SELF_SERVICE]
+
+
+def effective_permissions(user: User) -> frozenset[str]:
+    """The permissions of a person."""
+    return _effective_permissions(user.role, tuple(user.extra), tuple(user.denied))
 
 
 def split_permissions(role: str, permissions: Collection[str]) -> tuple[list[str], list[str]]:
@@ -187,9 +202,9 @@ def split_permissions(role: str, permissions: Collection[str]) -> tuple[list[str
 
 
 @lru_cache(maxsize=1_024)
-def list_permissions(rights: AccessRights) -> tuple[str, ...]:
-    """The effective permissions, sorted; kept, as most people of a role have the same."""
-    return tuple(sorted(rights.permissions))
+def sort_permissions(names: frozenset[str]) -> tuple[str, ...]:
+    """Permissions in their order of display; cached, as many people have the same."""
+    return tuple(sorted(names))
 
 
 def user_actor(user: User, origin: Origin = Origin()) -> Actor:
@@ -203,7 +218,7 @@ def user_actor(user: User, origin: Origin = Origin()) -> Actor:
         user_agent=origin.user_agent,
         request_id=origin.request_id,
         role=user.role,
-        permissions=access_rights_of(user).permissions,
+        permissions=effective_permissions(user),
         locations=tuple(user.locations),
     )
 
@@ -256,7 +271,7 @@ def check_email_change(actor: Actor, user: User) -> None:
 
     Whoever receives a person's e-mail can take over the account.
     """
-    if access_rights_of(user).permissions - actor.permissions:
+    if effective_permissions(user) - actor.permissions:
         raise TargetForbidden(
             "To change this e-mail address you must hold every permission of this person.", pointer="/email"
         )

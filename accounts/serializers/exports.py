@@ -47,7 +47,7 @@ class ExportView(RecordView[Any]):
     format = serializers.CharField(help_text="Name and version of this format.")
     person = ExportSubject()
     customer = ExportSubject()
-    data = serializers.DictField(  # type: ignore[assignment] # the wire's name
+    data = serializers.DictField(
         child=serializers.ListField(child=serializers.DictField()),
         help_text="By section: profile, rights, locations, terms, devices, history …",
     )

@@ -157,12 +157,12 @@ class UserView(RecordView[User]):
 
         Always with those over oneself.
         """
-        return list(permissions.list_permissions(permissions.access_rights_of(user)))
+        return list(permissions.sort_permissions(permissions.effective_permissions(user)))
 
     @extend_schema_field(serializers.ListField(child=_PermissionView()))
     def get_deniedPermissions(self, user: User) -> list[str]:  # noqa: N802 - the wire's name
         """Permissions of the role that the user does not have."""
-        return list(permissions.access_rights_of(user).denied)
+        return permissions.list_denied_permissions(user)
 
 
 class NewUser(NewRecordBody):

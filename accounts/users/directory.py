@@ -8,6 +8,7 @@ checked again, so that an outdated entry neither shows anybody nor anything.
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from accounts import permissions
@@ -51,21 +52,24 @@ class Criteria:
     def is_empty(self) -> bool:
         return not (self.words or self.role or self.statuses or self.location_id or self.skill)
 
-    @property
+    @cached_property
     def words(self) -> list[str]:
         return list(dict.fromkeys(folding.fold_text(self.text).split()))
 
     def matches(self, user: User) -> bool:
         """Whether a person fulfills all criteria; `_build_filter` says the same to the database."""
-        entry = user.directory_entry()
-        texts = [entry.names] if self.names_only else [entry.names, entry.email]
         return (
             user.status in DIRECTORY_STATUSES
-            and all(any(word in text for text in texts) for word in self.words)
             and self.role in ("", user.role)
             and (not self.statuses or user.status in self.statuses)
             and (not self.location_id or bool({self.location_id, ALL_LOCATIONS} & set(user.locations)))
-            and (not self.skill or folding.fold_text(self.skill) in entry.skills)
+            and (not (self.words or self.skill) or self._matches_texts(user.directory_entry()))
+        )
+
+    def _matches_texts(self, entry: DirectoryEntry) -> bool:
+        texts = [entry.names] if self.names_only else [entry.names, entry.email]
+        return all(any(word in text for text in texts) for word in self.words) and (
+            not self.skill or folding.fold_text(self.skill) in entry.skills
         )
 
 

@@ -74,7 +74,8 @@ def page_response(
 
     ``context`` is for the serializer of the items.
     """
-    items = item(page.records, many=True, context=dict(context or {})).data
+    view = item(context=dict(context or {}))
+    items = [view.to_representation(record) for record in page.records]
     return Response({"items": items, "nextCursor": encode_cursor(scope, page.next_cursor)})
 
 
@@ -82,10 +83,10 @@ def next_link(request: Request, next_cursor: str) -> str:
     """The header Link of a page that is not the last; its ``limit`` is the one that applied."""
     parameters = {name: value for name, value in request.query_params.items() if name != "offset"}
     if "limit" in parameters:
-        query_fields = cast(Any, request.parser_context)["view"].declared_operation().query().fields
-        parameters["limit"] = str(query_fields["limit"].to_internal_value(parameters["limit"]))
-    query = urlencode({**parameters, "cursor": next_cursor})
-    return f'<{request.path}?{query}>; rel="next"'
+        query = cast(Any, request.parser_context)["view"].declared_operation().query
+        parameters["limit"] = str(query.parse_query(request)["limit"])
+    query_string = urlencode({**parameters, "cursor": next_cursor})
+    return f'<{request.path}?{query_string}>; rel="next"'
 
 
 def _cursor_cipher() -> AESSIV:

@@ -9,6 +9,7 @@ the time.
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar, cast
 
 from rest_framework import serializers
@@ -46,8 +47,27 @@ class _Member(NamedTuple):
 class RecordView(serializers.Serializer[T]):
     """A serializer that only shows; its members are those that REST framework's own would have."""
 
+    def __init__(self, instance: Any = None, *arguments: Any, context: Any = None, **options: Any) -> None:
+        """A view of ``instance``, for which it needs none of what a field is otherwise made of."""
+        if instance is None or arguments or options:
+            super().__init__(instance, *arguments, context=context or {}, **options)
+        else:
+            self.instance, self.parent, self._context = instance, cast(Any, None), context or {}
+
+    @classmethod
+    def many_init(cls, instance: Any = None, **options: Any) -> Any:
+        """Views of all ``instance``, by one that is a field of theirs."""
+        views = super().many_init(**options)
+        views.instance = instance
+        return views
+
+    @property
+    def data(self) -> Any:
+        """What it shows. REST framework's refers back to the view: a cycle, for the collector."""
+        return self.to_representation(cast(T, self.instance))
+
     def to_representation(self, instance: T) -> dict[str, Any]:
-        stored = _stored_values(instance)
+        stored = _value_finder(cast(type, type(instance)))(instance)
         representation: dict[str, Any] = {}
         for name, source, read, plain_type, convert, method_name, view in _list_members(type(self)):
             value = stored.get(source, _MISSING)
@@ -76,11 +96,16 @@ class RecordView(serializers.Serializer[T]):
         return cast("serializers.BaseSerializer[Any]", bound_views[name])
 
 
-def _stored_values(instance: Any) -> Mapping[str | None, Any]:
-    """The values of a record or dict by name, without the descriptors of the attributes."""
-    if isinstance(instance, Record):
-        return cast(Mapping[str | None, Any], instance.attribute_values)
-    return instance if type(instance) is dict else {}
+@cache
+def _value_finder(instance_class: type) -> Callable[[Any], Mapping[str | None, Any]]:
+    """Finds the values of a record, dict or plain object by name, without descriptors."""
+    if issubclass(instance_class, Record):
+        return attrgetter("attribute_values")
+    if instance_class is dict:
+        return _itself
+    if issubclass(instance_class, Mapping) or not instance_class.__dictoffset__:
+        return lambda _: {}
+    return attrgetter("__dict__")
 
 
 @cache
@@ -92,7 +117,7 @@ def _list_members(view_class: type[RecordView[Any]]) -> list[_Member]:
             _source_of(field),
             _reader(field),
             _plain_type_of(field),
-            field.to_representation,
+            _converter(field),
             str(field.method_name) if isinstance(field, serializers.SerializerMethodField) else "",
             field if isinstance(field, serializers.BaseSerializer) else None,
         )
@@ -123,6 +148,19 @@ def _reader(field: "Field[Any, Any, Any, Any]") -> Callable[[Any], Any]:
 
 def _itself(instance: Any) -> Any:
     return instance
+
+
+def _converter(field: "Field[Any, Any, Any, Any]") -> Callable[[Any], Any]:
+    """Converts a value as the field does; lists of plain values are shown as they are."""
+    convert = field.to_representation
+    if type(field).to_representation is not serializers.ListField.to_representation:
+        return convert
+    plain_type = _plain_type_of(cast(serializers.ListField, field).child)
+
+    def convert_list(values: Any) -> Any:
+        return values if type(values) is list and {plain_type}.issuperset(map(type, values)) else convert(values)
+
+    return convert_list
 
 
 def _plain_type_of(field: "Field[Any, Any, Any, Any]") -> type | None:

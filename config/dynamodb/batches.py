@@ -39,7 +39,8 @@ def batch_get(keys: Iterable[RecordKey], known: BatchResult = NOTHING_READ) -> B
     items: dict[RecordKey, Record] = {}
     for start in range(0, len(unique_keys), 100):
         items |= _batch_get_chunk(unique_keys[start : start + 100])
-    return known | BatchResult(items, unread_keys)
+    result = BatchResult(items, unread_keys)
+    return known | result if known.keys else result
 
 
 def batch_get_items(record_class: type[Record], hash_keys: Iterable[str], attributes: Iterable[str]) -> list[Any]:
@@ -60,10 +61,13 @@ def batch_get_items(record_class: type[Record], hash_keys: Iterable[str], attrib
 
 
 def _batch_get_chunk(keys: list[RecordKey]) -> dict[RecordKey, Record]:
-    record_classes = {key.record_class.table_name(): key.record_class for key in keys}
-    requests: dict[str, Any] = {name: {"Keys": [], "ConsistentRead": True} for name in record_classes}
+    record_classes: dict[str, type[Record]] = {}
+    requests: dict[str, Any] = {}
     for record_class, hash_key, range_key in keys:
-        requests[record_class.table_name()]["Keys"].append(record_class.to_dynamodb_key(hash_key, range_key))
+        name = record_class.table_name()
+        if name not in requests:
+            record_classes[name], requests[name] = record_class, {"Keys": [], "ConsistentRead": True}
+        requests[name]["Keys"].append(record_class.to_dynamodb_key(hash_key, range_key))
     items: dict[RecordKey, Record] = {}
     for responses in _iter_batch(requests):
         for name, rows in responses.items():

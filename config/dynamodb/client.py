@@ -45,6 +45,7 @@ _FORBIDDEN_CODES = {
 }
 """Credentials, rights or a table are missing: an operator can mend it."""
 MAX_HASH_KEY_BYTES, MAX_RANGE_KEY_BYTES = 2_048, 1_024
+MAX_BYTES_PER_CHARACTER = 4
 
 
 R = TypeVar("R", bound=Record)
@@ -205,9 +206,16 @@ def _table_names(arguments: Mapping[str, Any]) -> str:
 
 def is_storable_key(hash_key: str, range_key: int | str | None = None) -> bool:
     """Whether DynamoDB could store this key; it rejects reads of any other."""
-    sizes = [len(key.encode("utf-8", "surrogatepass")) for key in (hash_key, range_key) if isinstance(key, str)]
-    limits = (MAX_HASH_KEY_BYTES, MAX_RANGE_KEY_BYTES)
-    return all(0 < size <= limit for size, limit in zip(sizes, limits, strict=False))
+    return _fits(hash_key, MAX_HASH_KEY_BYTES) and (
+        not isinstance(range_key, str) or _fits(range_key, MAX_RANGE_KEY_BYTES)
+    )
+
+
+def _fits(key: str, max_bytes: int) -> bool:
+    """Whether a key is neither empty nor longer; of short ones no bytes are counted."""
+    return 0 < len(key) <= max_bytes // MAX_BYTES_PER_CHARACTER or (
+        0 < len(key) <= max_bytes and len(key.encode("utf-8", "surrogatepass")) <= max_bytes
+    )
 
 
 def get_record(record_class: type[R], hash_key: str, range_key: int | str | None = None) -> R | None:

@@ -194,6 +194,7 @@ class HttpPool:
             reader.feed(connection.receive_more())
         if reader.status < 200:
             raise ConnectionFailed("an interim answer, which nobody asked for")
+        del reader.parser  # it refers back: a cycle that holds the answer until it is collected
         body = reader.chunks[0] if len(reader.chunks) == 1 else b"".join(reader.chunks)
         return Answer(reader.status, reader.headers, body), reader.keeps_alive and not reader.has_surplus
 

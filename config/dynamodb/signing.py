@@ -72,9 +72,10 @@ def _common_parts(keys: AwsKeys, region: str, host: str, target: str, at: int) -
     names = ";".join(headers)
     canonical_lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
     scope = f"{timestamp[:8]}/{region}/{SERVICE}/aws4_request"
-    credential = f"AWS4-HMAC-SHA256 Credential={keys.access_key}/{scope}, SignedHeaders={names}, Signature="
+    credential = f"AWS4-HMAC-SHA256 Credential={keys.access_key}/{scope}, SignedHeaders={names}"
     return _Parts(
-        headers="".join(f"{name}: {value}\r\n" for name, value in {**headers, "authorization": credential}.items())[:-2],
+        headers="".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        + f"authorization: {credential}, Signature=",
         canonical_request=f"POST\n/\n\n{canonical_lines}\n{names}\n",
         text_to_sign=f"AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n",
         mac=_day_mac(keys.secret_key, timestamp[:8], region),
