@@ -1,5 +1,6 @@
 """Fixtures for all tests."""
 
+import gc
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from telephony.twilio import client
 from tests.support.chaos import CHAOS
 from tests.support.crash_harness import CrashHarness
 from tests.support.environment import Environment
+from tests.support.http_client import HTTP
 from tests.support.users import UserFixtures, create_user_fixtures
 
 AUDIT_ACTIONS = dict.fromkeys(
@@ -26,6 +28,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.startswith("tests/config/journal/"))
 
 
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector all modules and tests: it would look through them each time."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def django_test_environment() -> None:
     """Disable pytest-django's fixture, which would replace the e-mail backend."""
@@ -35,6 +43,7 @@ def django_test_environment() -> None:
 def close_http_clients() -> Iterator[None]:
     """Close the HTTP clients of this process at the end."""
     yield
+    HTTP.close()
     tokens.http_client().close()
     auth0_http.http_client().close()
     expo.http_client().close()
@@ -50,11 +59,17 @@ def test_users(env: Environment, web: str) -> UserFixtures:
 
 
 @pytest.fixture(scope="session")
-def harness(env: Environment) -> Iterator[CrashHarness]:
-    """The crash harness; its process takes seconds of CPU to start."""
-    crash_harness = CrashHarness(env)
-    yield crash_harness
-    crash_harness.close()
+def harness(env: Environment) -> CrashHarness:
+    """The crash harness."""
+    return CrashHarness(env)
+
+
+@pytest.fixture(scope="session")
+def backoffice_url(env: Environment, web: str) -> str:
+    """The URL of a web process with a migrated operators' database."""
+    completed = env.run_management_command("migrate", "--verbosity", "0")
+    assert completed.returncode == 0, completed.stderr
+    return web
 
 
 @pytest.fixture(scope="session")

@@ -126,11 +126,9 @@ class FormValues(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def operator(env: Environment, web: str) -> Iterator[OperatorSession]:
+def operator(backoffice_url: str) -> Iterator[OperatorSession]:
     """A lead, signed in to the back office."""
-    completed = env.run_management_command("migrate", "--verbosity", "0")
-    assert completed.returncode == 0, completed.stderr
-    with open_operator_session(web) as session:
+    with open_operator_session(backoffice_url) as session:
         assert session.sign_in("olive@dutyline.example").status_code == 200
         yield session
 

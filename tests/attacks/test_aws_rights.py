@@ -48,7 +48,6 @@ def test_the_application_may_do_what_it_does(test_users: UserFixtures, harness: 
 
 
 def test_deployment_and_maintenance_may_do_what_they_do(test_users: UserFixtures, env: Environment) -> None:
-    endpoint = {"DYNAMODB_ENDPOINT_URL": f"http://127.0.0.1:{env.proxy_ports['dynamodb']}"}
     commands = {
         "deployment": ["tables", "directory", "terms announce"],
         "maintenance": ["audit verify", "terms verify", "keys status", "zones update"],
@@ -56,7 +55,7 @@ def test_deployment_and_maintenance_may_do_what_they_do(test_users: UserFixtures
     for role, lines in commands.items():
         with env.as_role(role):
             for line in lines:
-                completed = env.run_management_command(*line.split(), **endpoint)
+                completed = env.run_management_command(*line.split(), proxied=True)
                 assert completed.returncode == 0, f"{line}: {completed.stderr}"
         assert env.rights(role), role
     assert Right("Scan", "audit") in env.rights("maintenance")

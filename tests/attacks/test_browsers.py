@@ -102,18 +102,11 @@ def test_production_talks_to_its_servers_over_tls_only(production: dict[str, Any
     assert production["local passwords"] == [], "nor takes it passwords of its own"
 
 
-@pytest.fixture
-def backoffice(env: Environment, web: str) -> str:
-    completed = env.run_management_command("migrate", "--verbosity", "0")
-    assert completed.returncode == 0, completed.stderr
-    return web
-
-
-def test_no_redirect_leads_elsewhere(env: Environment, backoffice: str) -> None:
+def test_no_redirect_leads_elsewhere(env: Environment, backoffice_url: str) -> None:
     """ASVS 3.7.2: before and after sign-in and sign-out, and for sessions to be renewed."""
     email = create_operator(env, "rhea", ["support"])
     for target in ELSEWHERE:
-        with open_operator_session(backoffice) as operator:
+        with open_operator_session(backoffice_url) as operator:
             operator.client.follow_redirects = False
             operator.get("/admin/login/", params={"next": target})
             renewed = operator.get("/admin/sign-in/renew/", params={"next": target})
@@ -126,7 +119,7 @@ def test_no_redirect_leads_elsewhere(env: Environment, backoffice: str) -> None:
             page = operator.client.post(str(page.url), data={"username": email, "password": operators.PASSWORD})
             assert page.status_code == 200, (target, page.text[:300])
             visited = [str(step.url) for step in [*page.history, page]]
-            assert all(url.startswith((backoffice, env.issuer)) for url in visited), (target, visited)
+            assert all(url.startswith((backoffice_url, env.issuer)) for url in visited), (target, visited)
             operator.client.follow_redirects = False
             ended = operator.post("/admin/logout/", next=target)
             assert ended.headers["location"].startswith(f"{env.issuer}v2/logout?")
@@ -134,22 +127,22 @@ def test_no_redirect_leads_elsewhere(env: Environment, backoffice: str) -> None:
             assert ended.headers["clear-site-data"] == '"cache", "storage"'
 
 
-def test_a_session_is_new_after_sign_in_and_dead_after_sign_out(env: Environment, backoffice: str) -> None:
+def test_a_session_is_new_after_sign_in_and_dead_after_sign_out(env: Environment, backoffice_url: str) -> None:
     """ASVS 7.2.4, 7.4.1: neither a planted nor a copied session is good for anything."""
     email = create_operator(env, "sven", ["support"])
     planted = "a" * 32
-    with open_operator_session(backoffice) as operator, open_operator_session(backoffice) as thief:
+    with open_operator_session(backoffice_url) as operator, open_operator_session(backoffice_url) as thief:
         operator.client.cookies.set("dutyline-operator", planted, domain="127.0.0.1", path="/admin/")
         assert "/admin/logout/" in operator.sign_in(email).text, "signing out is in the menu"
         keys = {cookie.value for cookie in operator.client.cookies.jar if cookie.name == "dutyline-operator"}
         assert planted not in keys
         thief.client.cookies.set("dutyline-operator", planted, domain="127.0.0.1", path="/admin/")
-        assert str(thief.get("/admin/").url).startswith(f"{backoffice}/admin/login/")
+        assert str(thief.get("/admin/").url).startswith(f"{backoffice_url}/admin/login/")
         (copied,) = keys
         operator.post("/admin/logout/")
         thief.client.cookies.clear()
         thief.client.cookies.set("dutyline-operator", copied or "", domain="127.0.0.1", path="/admin/")
-        assert str(thief.get("/admin/").url).startswith(f"{backoffice}/admin/login/")
+        assert str(thief.get("/admin/").url).startswith(f"{backoffice_url}/admin/login/")
 
 
 def test_a_host_name_from_outside_appears_nowhere(env: Environment) -> None:

@@ -5,16 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.support.environment import Environment
 from tests.support.operators import OperatorSession, open_operator_session
-
-
-@pytest.fixture(scope="session")
-def backoffice_url(env: Environment, web: str) -> str:
-    """The URL of a web process with a migrated operators' database."""
-    completed = env.run_management_command("migrate", "--verbosity", "0")
-    assert completed.returncode == 0, completed.stderr
-    return web
 
 
 @pytest.fixture(scope="session")

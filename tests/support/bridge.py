@@ -16,6 +16,7 @@ from telephony.models import Call, OngoingCall
 from tests.emulators.twilio.phones import sign_webhook
 from tests.support.calls import LineFixture, post_webhook
 from tests.support.environment import Environment
+from tests.support.http_client import HTTP
 from tests.support.users import SignedInUser, enable_ringing, now, process_outbox
 
 _callers = count(1_000)
@@ -27,7 +28,7 @@ def next_caller() -> str:
 
 
 def set_phone(env: Environment, number: str, behavior: str) -> None:
-    httpx.post(f"{env.twilio}/_local/phones", json={"number": number, "does": behavior}).raise_for_status()
+    HTTP.post(f"{env.twilio}/_local/phones", json={"number": number, "does": behavior}).raise_for_status()
 
 
 def open_callback(line: LineFixture, caller: str) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def call_back(person: SignedInUser, callback_id: str) -> str:
 
 def find_played(env: Environment, call_id: str) -> list[dict[str, Any]]:
     """The simulated calls that Twilio placed for a call."""
-    calls = httpx.get(f"{env.twilio}/_local/calls").raise_for_status().json()
+    calls = HTTP.get(f"{env.twilio}/_local/calls").raise_for_status().json()
     return [call for call in calls if f"c={call_id}" in call["url"]]
 
 

@@ -11,6 +11,7 @@ import httpx
 from accounts import locations
 from accounts.models import Location, User
 from telephony.numbers import purchase
+from tests.support.http_client import HTTP
 from tests.support.users import UserFixtures, create_shift, enable_ringing, free_number, now, simulate_call
 
 WEDNESDAY_NOON = datetime.fromisoformat("2027-06-02T12:00:00-04:00")
@@ -132,4 +133,4 @@ def new_sid() -> str:
 
 def post_webhook(url: str, form: dict[str, str], **headers: str) -> httpx.Response:
     """Post a webhook with these headers."""
-    return httpx.post(url, data=form, headers=headers, timeout=30)
+    return HTTP.post(url, data=form, headers=headers, timeout=30)

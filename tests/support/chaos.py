@@ -16,6 +16,8 @@ from uuid import uuid4
 
 import httpx
 
+from tests.support.http_client import HTTP
+
 CHANCES = {
     "cut before the request": 0.02,  # DynamoDB does not see it
     "cut before the answer": 0.02,  # DynamoDB has done it
@@ -120,11 +122,11 @@ def send(method: str, url: str, *, headers: Mapping[str, str], **options: Any) -
     what it wants.
     """
     if CHAOS is None:
-        return httpx.request(method, url, headers=headers, timeout=30, **options)
+        return HTTP.request(method, url, headers=headers, timeout=30, **options)
     if method == "POST":
         headers = {"Idempotency-Key": str(uuid4()), **headers}
     for _ in range(MAX_REPEATS):
-        response = httpx.request(method, url, headers=headers, timeout=30, **options)
+        response = HTTP.request(method, url, headers=headers, timeout=30, **options)
         if response.status_code != 503 or CHAOS.is_planned:
             break
         CHAOS.count_repeat()

@@ -1,13 +1,11 @@
 """The crash harness: executes a command in a child process while planned calls fail."""
 
-import json
-import subprocess
-import sys
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 from config import dynamodb
-from tests.support.environment import IS_SCALE_RUN, ROOT, Environment
+from tests.support.environment import IS_SCALE_RUN, Environment
 from tests.support.proxy import MODES, FaultPlan, ProxiedCall
 
 CRASH_MODES = MODES if IS_SCALE_RUN else ("kill_after", "lost")
@@ -35,20 +33,6 @@ class CrashHarness:
     """Runs requests and outbox passes in forked children behind the proxies."""
 
     env: Environment
-    process: subprocess.Popen[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        environment = self.env.process_environment(proxied=True)
-        with (self.env.folder / "fork_server.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.support.fork_server"],
-                cwd=ROOT,
-                env={**environment, "DJANGO_SETTINGS_MODULE": "config.settings"},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
 
     def request(
         self, token: str, method: str, path: str, body: Any, *, plan: FaultPlan, key: str = ""
@@ -70,37 +54,17 @@ class CrashHarness:
     def process_outbox_until_idle(self, start: float = 600) -> None:
         """Process the outbox at increasingly later times until nothing is due."""
         is_idle = self.process_outbox(seconds_ahead=start, plan=FaultPlan(), rounds=8)
-        assert is_idle, f"the outbox does not become idle\n{self.env.read_log('fork_server')[-2000:]}"
+        log = self.env.fork_server(proxied=True).log_file.read_text()
+        assert is_idle, f"the outbox does not become idle\n{log[-2000:]}"
 
     def _execute(self, command: dict[str, Any], plan: FaultPlan) -> Any:
-        assert self.process.stdin
-        assert self.process.stdout
-        self._send_line(json.dumps(command))
-        pid = int(self.process.stdout.readline())
-        plan.victim_pid = lambda: pid
-        with self.env.apply_plan(plan):
-            self._send_line("go")
-            line = self.process.stdout.readline()
-        assert line, (self.env.folder / "fork_server.log").read_text()[-3000:]
-        return json.loads(line)
+        with ExitStack() as stack:
 
-    def _send_line(self, line: str) -> None:
-        assert self.process.stdin
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
+            def start_faults(pid: int) -> None:
+                plan.victim_pid = lambda: pid
+                stack.enter_context(self.env.apply_plan(plan))
 
-    def close(self) -> None:
-        """End the server, which has nothing to save, at once.
-
-        At the end of its input it would end by itself, but not while it loads the product, and
-        taking the interpreter down takes a second of CPU, which is many on a busy machine.
-        """
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.kill()
-        self.process.wait(10)
-        self.process.stdin.close()
-        self.process.stdout.close()
+            return self.env.fork_server(proxied=True).execute(command, start_faults)
 
 
 def scan_items(record_class: type[dynamodb.Record]) -> list[Any]:

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-import httpx
-
 from tests.support.environment import ENVIRONMENT
+from tests.support.http_client import HTTP
 from tests.support.users import SignedInUser, process_outbox
 
 
@@ -17,7 +16,7 @@ def register_device(person: SignedInUser) -> SignedInUser:
 
 def list_pushes(person: SignedInUser, event: str = "") -> list[dict[str, Any]]:
     """What was pushed to the user's device, of one event or of all, newest first."""
-    response = httpx.get(f"{ENVIRONMENT.expo}/messages", params={"to": _token_of(person), "limit": 1000})
+    response = HTTP.get(f"{ENVIRONMENT.expo}/messages", params={"to": _token_of(person), "limit": 1000})
     messages = response.raise_for_status().json()
     return [message for message in messages if event in ("", message["data"]["event"])]
 

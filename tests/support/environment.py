@@ -21,11 +21,12 @@ import pytest
 from config.dev import engines, services
 from config.dev.supervisor import wait_or_kill_group
 from tests.emulators.auth0.tenant import Auth0Tenant
-from tests.support import aws_rights, twilio_specification
+from tests.support import aws_rights, forks, twilio_specification
 from tests.support.chaos import CHAOS
+from tests.support.forks import ForkServer
 from tests.support.proxy import Exchange, FaultPlan, Proxy
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = forks.ROOT
 IS_SCALE_RUN = os.environ.get("SCALE") == "1"
 """Whether this is ``make scale``: full sizes and all fault modes."""
 
@@ -69,6 +70,7 @@ class Environment:
         self.proxies: list[Proxy] = []
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._tenant: Auth0Tenant | None = None
+        self._fork_servers: dict[bool, ForkServer] = {}
         self.issuer = f"http://127.0.0.1:{self.proxy_ports['identity']}/"
 
     @property
@@ -212,6 +214,8 @@ class Environment:
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
     def close(self) -> None:
+        for server in self._fork_servers.values():
+            server.close()
         for name in list(self.processes)[::-1]:
             self.stop(name)
         if self._tenant:
@@ -261,12 +265,27 @@ class Environment:
             for proxy in self.proxies:
                 proxy.plan = FaultPlan()
 
-    def run_management_command(self, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        """Run a management command without proxies."""
+    def fork_server(self, *, proxied: bool) -> ForkServer:
+        """The process with proxied or direct services that forks a child for each command."""
+        if proxied not in self._fork_servers:
+            log_file = self.folder / f"fork_server_{'proxied' if proxied else 'direct'}.log"
+            self._fork_servers[proxied] = ForkServer(self.process_environment(proxied=proxied), log_file)
+        return self._fork_servers[proxied]
+
+    def run_management_command(
+        self, *command: str, proxied: bool = False, **settings: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a management command, with direct services by default.
+
+        Settings are read when a process starts: with others, it is a new one, which takes two
+        seconds of CPU.
+        """
+        if not settings:
+            return self.fork_server(proxied=proxied).run_management_command(*command)
         return subprocess.run(
             [sys.executable, "manage.py", *command],
             cwd=ROOT,
-            env={**self.process_environment(proxied=False), **settings},
+            env={**self.process_environment(proxied=proxied), **settings},
             capture_output=True,
             text=True,
             timeout=120,

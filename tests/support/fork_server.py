@@ -1,14 +1,16 @@
 """A process with the product loaded, which forks a child for each command.
 
-The protocol is JSON lines: the crash harness sends a command, reads the child's pid, sends a line
-to start it, and reads the result. A child inherits no connections and may be killed at any moment,
-like a web process or a worker.
+The protocol is JSON lines: `tests.support.forks` sends a command, reads the child's pid, sends a
+line to start it, and reads the result. A child inherits no connections and may be killed at any
+moment, like a web process or a worker.
 """
 
 import gc
 import json
 import os
+import runpy
 import sys
+import traceback
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -81,12 +83,41 @@ def _write_line(value: Any) -> None:
 
 
 def _execute(command: dict[str, Any]) -> Any:
-    return _process_outbox(command) if command["do"] == "sweep" else _handle_request(command)
+    actions = {"manage": _run_management_command, "request": _handle_request, "sweep": _process_outbox}
+    return actions[command["do"]](command)
+
+
+def _run_management_command(command: dict[str, Any]) -> int:
+    """Run ``manage.py`` as if from a shell, with output to files; its exit code."""
+    _redirect_standard_streams(*command["outputs"])
+    sys.argv = ["manage.py", *command["arguments"]]
+    exit_code: Any = 0
+    try:
+        runpy.run_path("manage.py", run_name="__main__")
+    except SystemExit as exit_request:
+        exit_code = exit_request.code or 0
+    except BaseException:  # printed, as by the interpreter
+        traceback.print_exc()
+        exit_code = 1
+    if isinstance(exit_code, str):
+        print(exit_code, file=sys.stderr)
+        exit_code = 1
+    _flush_notifications()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return int(exit_code)
+
+
+def _redirect_standard_streams(output_path: str, error_path: str) -> None:
+    for number, (path, flags) in enumerate(
+        ((os.devnull, os.O_RDONLY), (output_path, os.O_WRONLY | os.O_CREAT), (error_path, os.O_WRONLY | os.O_CREAT))
+    ):
+        descriptor = os.open(path, flags, 0o600)
+        os.dup2(descriptor, number)
+        os.close(descriptor)
 
 
 def _handle_request(command: dict[str, Any]) -> dict[str, Any]:
-    from config.celery import _notifier
-
     response = _client.generic(
         command["method"],
         command["path"],
@@ -94,8 +125,14 @@ def _handle_request(command: dict[str, Any]) -> dict[str, Any]:
         content_type="application/json",
         headers=command["headers"],
     )
-    _notifier.flush()
+    _flush_notifications()
     return {"status": response.status_code, "body": json.loads(response.content or b"null")}
+
+
+def _flush_notifications() -> None:
+    from config.celery import _notifier
+
+    _notifier.flush()
 
 
 def _process_outbox(command: dict[str, Any]) -> bool:

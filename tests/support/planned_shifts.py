@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import httpx
-
 from accounts.models import Location, User
 from config import dynamodb, outbox, zone_rules
 from config.dynamodb import unaudited
@@ -14,6 +12,7 @@ from staffing.models import Schedule
 from staffing.schedules import availability
 from tests.support import old_rules
 from tests.support.environment import Environment
+from tests.support.http_client import HTTP
 from tests.support.users import UserFixtures
 
 
@@ -69,7 +68,7 @@ def wait_for_status(web: str, status: str) -> dict[str, Any]:
     """What ``/readyz`` says of zone rules, once it is this."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        report: dict[str, Any] = httpx.get(f"{web}/readyz").json()["zoneRules"]
+        report: dict[str, Any] = HTTP.get(f"{web}/readyz").json()["zoneRules"]
         if report["status"] == status or (status, report["status"]) == ("ok", "old"):
             return report
         time.sleep(0.2)

@@ -35,6 +35,7 @@ from telephony.numbers.reservation import NumberWithLine
 from telephony.twilio import client
 from tests.support import chaos
 from tests.support.environment import ENVIRONMENT, Environment
+from tests.support.http_client import HTTP
 from tests.support.problems import check_document, check_error
 
 PASSWORD = "a-good-password"
@@ -249,7 +250,7 @@ def put_profile(actor: permissions.Actor, country: str, *, has_bundle: bool = Fa
     profile = profiles.put_address(country, address, actor=actor, at=now())
     assert profile.address_status == "registered"
     if has_bundle:
-        bundle_sid = httpx.post(f"{ENVIRONMENT.twilio}/_local/bundles", json={"country": country}).json()["sid"]
+        bundle_sid = HTTP.post(f"{ENVIRONMENT.twilio}/_local/bundles", json={"country": country}).json()["sid"]
         system_actor = permissions.system_actor(actor.customer_id)
         profiles.record_bundle(
             country, actor.customer_id, bundle_sid=bundle_sid, address_sid="", actor=system_actor, at=now()
@@ -283,7 +284,7 @@ def enable_ringing(user: User, phone: str = "") -> str:
 
 def simulate_call(to: str, **parameters: Any) -> dict[str, Any]:
     """Call a number; the transcript, the webhooks and the call's id."""
-    response = httpx.post(f"{ENVIRONMENT.twilio}/_local/calls", json={"to": to, **parameters}, timeout=60)
+    response = HTTP.post(f"{ENVIRONMENT.twilio}/_local/calls", json={"to": to, **parameters}, timeout=60)
     return dict(response.raise_for_status().json())
 
 
@@ -311,7 +312,7 @@ def await_ended_callbacks() -> None:
     """Wait until the calls that the product has placed to call back are over."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        calls = httpx.get(f"{ENVIRONMENT.twilio}/_local/calls", timeout=30).raise_for_status().json()
+        calls = HTTP.get(f"{ENVIRONMENT.twilio}/_local/calls", timeout=30).raise_for_status().json()
         if all(call["isOver"] for call in calls if "/voice/back?" in call["url"]):
             return
         time.sleep(0.05)
@@ -360,7 +361,7 @@ def now() -> datetime:
 
 def fetch_access_token(env: Environment, email: str, password: str = PASSWORD) -> str:
     """Fetch an access token as an app does."""
-    response = httpx.post(
+    response = HTTP.post(
         f"{env.issuer}oauth/token",
         data={
             "grant_type": "password",
@@ -378,7 +379,7 @@ def fetch_access_token(env: Environment, email: str, password: str = PASSWORD) -
 def accept_invitation(env: Environment, web: str, user: User) -> SignedInUser:
     """Accept a user's invitation, or sign in after a handover: set a password and sign in."""
     link = auth0.create_password_ticket(user_id=user.id, seconds=600)
-    httpx.post(link, data={"password": PASSWORD}).raise_for_status()
+    HTTP.post(link, data={"password": PASSWORD}).raise_for_status()
     if user.handed_over_at:
         await_token_of_present_holder(user.id)
     accepted = identity.accept_invitation(user, origin=permissions.Origin(), at=now())
@@ -395,7 +396,7 @@ def await_token_of_present_holder(user_id: str) -> None:
 def set_password(env: Environment, address: str, password: str = PASSWORD) -> httpx.Response:
     """Open the link of the newest e-mail to an address, and set a password."""
     link = next(link for link in emails_to(env, address)[0]["links"] if "reset-verify" in link)
-    return httpx.post(link, data={"password": password})
+    return HTTP.post(link, data={"password": password})
 
 
 def create_user_fixtures(env: Environment, web: str) -> UserFixtures:
@@ -462,7 +463,7 @@ def directory_differences(customer_id: str) -> list[str]:
 
 def emails_to(env: Environment, address: str) -> list[dict[str, Any]]:
     """The e-mails delivered to an address, newest first."""
-    response = httpx.get(f"{env.mail}/messages", params={"to": address})
+    response = HTTP.get(f"{env.mail}/messages", params={"to": address})
     return list(response.raise_for_status().json())
 
 

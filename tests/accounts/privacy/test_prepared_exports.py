@@ -274,19 +274,15 @@ def test_each_export_that_an_operator_gets_is_audited(test_users: UserFixtures, 
 
 
 def test_a_crash_at_any_write_of_a_print_leaves_one_result(
-    env: Environment, person: SignedInUser, record_figure: Callable[[str], None]
+    harness: CrashHarness, person: SignedInUser, record_figure: Callable[[str], None]
 ) -> None:
     """The worker is killed after each write, or its answer is lost; the next one completes it."""
     process_outbox()
-    harness = CrashHarness(env)
-    try:
-        golden_plan = print_with_faults(harness, person, FaultPlan())
-        faults = [(call.signature, mode) for call in golden_plan.calls if is_worth_trying(call) for mode in CRASH_MODES]
-        for signature, mode in faults:
-            plan = print_with_faults(harness, person, FaultPlan(faults={signature: mode}))
-            assert plan.fired_faults, (signature, mode)
-    finally:
-        harness.close()
+    golden_plan = print_with_faults(harness, person, FaultPlan())
+    faults = [(call.signature, mode) for call in golden_plan.calls if is_worth_trying(call) for mode in CRASH_MODES]
+    for signature, mode in faults:
+        plan = print_with_faults(harness, person, FaultPlan(faults={signature: mode}))
+        assert plan.fired_faults, (signature, mode)
     assert len(faults) >= 3 * len(CRASH_MODES), "claim, note, remove"
     record_figure(f"prepared exports: {len(faults)} crashes of a worker, each leaves one result")
 
