@@ -272,20 +272,18 @@ class Environment:
             self._fork_servers[proxied] = ForkServer(self.process_environment(proxied=proxied), log_file)
         return self._fork_servers[proxied]
 
-    def run_management_command(
-        self, *command: str, proxied: bool = False, **settings: str
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a management command, with direct services by default.
+    def run_management_command(self, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run a management command without proxies.
 
         Settings are read when a process starts: with others, it is a new one, which takes two
         seconds of CPU.
         """
         if not settings:
-            return self.fork_server(proxied=proxied).run_management_command(*command)
+            return self.fork_server(proxied=False).run_management_command(*command)
         return subprocess.run(
             [sys.executable, "manage.py", *command],
             cwd=ROOT,
-            env={**self.process_environment(proxied=proxied), **settings},
+            env={**self.process_environment(proxied=False), **settings},
             capture_output=True,
             text=True,
             timeout=120,
