@@ -59,7 +59,7 @@ def _load_late_imports() -> None:
     from accounts.auth import tokens
     from accounts.clients import auth0_http
     from config import celery, dynamodb
-    from config.api import throttling
+    from config.api import routes, throttling
     from config.outbox import worker
     from telephony.twilio import client
 
@@ -74,6 +74,7 @@ def _load_late_imports() -> None:
     assert client._client().incoming_phone_numbers
     celery.app.finalize()
     _client.handler.load_middleware()
+    routes.load()
     gc.collect()
     gc.freeze()  # children neither search nor copy what is loaded here
 
