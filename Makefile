@@ -26,7 +26,7 @@ token:
 	@python3 -m config.dev.running token "$(USER)" "$(PASSWORD)"
 
 manage:
-	@.venv/bin/python -m config.dev.running manage $(CMD)
+	@python3 -m config.dev.running manage $(CMD)
 
 openapi:
 	@.venv/bin/python -m config.dev.openapi

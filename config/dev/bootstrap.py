@@ -83,7 +83,7 @@ def main() -> None:
         _exit_with_message(message)
     if platform.system() == "Linux":
         _install_debian_packages({**DEBIAN_PACKAGES, **DEBIAN_PACKAGES_BY_PURPOSE.get(purpose, {})})
-    _install_python_packages("requirements-dev.txt" if purpose == "test" else "requirements.txt")
+    _install_python_packages("requirements-dev.txt" if purpose == "test" else "requirements-run.txt")
     _install_dynamodb_engine(purpose)
     if purpose == "test":
         _install_npm_packages(ROOT / "clients", "TypeScript client and sample app")
@@ -162,7 +162,7 @@ def _install_python_packages(lock_file: str, venv: Path = VENV_FOLDER) -> None:
     pip_command += ["--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:"]
     with _report_step(f"Python packages of {lock_file} (about half a minute)"):
         _run_logged([*pip_command, "-r", lock_file], "make run (it needs access to the Python package index)")
-    digests = {digest} | ({_lock_digest("requirements.txt")} if lock_file.endswith("-dev.txt") else set())
+    digests = {digest} | ({_lock_digest("requirements-run.txt")} if lock_file.endswith("-dev.txt") else set())
     (venv / ".installed").write_text("\n".join(sorted(digests)))
 
 

@@ -23,7 +23,9 @@ COMPILE_COMMAND = [
 ]
 LOCK_SOURCES = {
     "requirements.txt": ["pyproject.toml"],
-    "requirements-dev.txt": ["pyproject.toml", "--group", "dev", "-c", "requirements.txt"],
+    "requirements-run.txt": ["pyproject.toml", "--group", "run", "-c", "requirements.txt"],
+    "requirements-dev.txt": ["pyproject.toml", "--group", "dev", "-c", "requirements-run.txt"],
+    "deploy/sbom/requirements.txt": ["deploy/sbom/requirements.in", "-c", "requirements.txt"],
     "bench/peers/requirements.txt": ["bench/peers/requirements.in", "-c", "requirements.txt"],
 }
 RELEASE_FILE = ROOT / "config/zone_rules.toml"

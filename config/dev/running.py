@@ -26,10 +26,13 @@ def read_run_info() -> dict[str, Any]:
 def run_management_command(*arguments: str) -> None:
     """Replace this process by a management command."""
     run_info = read_run_info()
+    if command := run_info.get("manage"):  # of a product in containers
+        os.execvp(command[0], [*command, *arguments])  # noqa: S606 - our own command
     ports = services.PortBlock.starting_at(int(run_info["port"]))
     database = services.DynamoDB(**run_info["dynamodb"])
-    command = [sys.executable, str(services.ROOT / "manage.py"), *arguments]
-    os.execve(sys.executable, command, services.process_environment(ports, database))  # noqa: S606 - our own command
+    python = str(services.ROOT / ".venv/bin/python")
+    command = [python, str(services.ROOT / "manage.py"), *arguments]
+    os.execve(python, command, services.process_environment(ports, database))  # noqa: S606 - our own command
 
 
 def print_token(email: str = "", password: str = "") -> None:

@@ -205,13 +205,14 @@ def _start_processes(supervisor: Supervisor, ports: PortBlock, folder: Path, dat
     print(f"· ready after {time.monotonic() - started_at:.1f} s", flush=True)
 
 
-def _announce_running(ports: PortBlock, folder: Path, database: DynamoDB) -> None:
+def describe_product(ports: PortBlock, folder: Path, database: DynamoDB, *, api: str) -> dict[str, Any]:
+    """What `run.json` says of a running product: addresses and demo accounts, for scripts."""
     accounts: list[dict[str, Any]] = json.loads((folder / "demo.json").read_text())["accounts"]
-    run_info: dict[str, Any] = {
+    return {
         "port": ports.web,
-        "api": base_url(ports.web),
-        "admin": f"{base_url(ports.web)}/admin/",
-        "docs": f"{base_url(ports.web)}/docs/",
+        "api": api,
+        "admin": f"{api}/admin/",
+        "docs": f"{api}/docs/",
         "identity": {
             "issuer": f"{base_url(ports.identity)}/",
             "audience": AUDIENCE,
@@ -228,10 +229,14 @@ def _announce_running(ports: PortBlock, folder: Path, database: DynamoDB) -> Non
         "accounts": accounts,
         "operator": OPERATOR_CREDENTIALS,
     }
+
+
+def _announce_running(ports: PortBlock, folder: Path, database: DynamoDB) -> None:
+    run_info = describe_product(ports, folder, database, api=base_url(ports.web))
     partial_file = folder / "run.json.part"
     partial_file.write_text(json.dumps(run_info, indent=2))
     partial_file.rename(folder / "run.json")
-    account_lines = "\n".join(f"  {a['email']:24} {a['role']:8} {a['password']}" for a in accounts)
+    account_lines = "\n".join(f"  {a['email']:24} {a['role']:8} {a['password']}" for a in run_info["accounts"])
     username, password = OPERATOR_CREDENTIALS["username"], OPERATOR_CREDENTIALS["password"]
     api = run_info["api"]
     print(

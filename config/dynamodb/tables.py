@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
+
 from config import dynamodb
 
 Report = Callable[[str], object]
@@ -145,6 +147,18 @@ def table_definition(record_class: type[dynamodb.Record]) -> dict[str, Any]:
         for index in schema["global_secondary_indexes"]
     ]
     return {**definition, "GlobalSecondaryIndexes": indexes} if indexes else definition
+
+
+def describe_all() -> list[dict[str, Any]]:
+    """All tables, by name without prefix: keys, indexes, the attribute by which items expire."""
+    return [
+        {
+            "name": record_class.table_name().removeprefix(f"{settings.DYNAMODB['prefix']}-"),
+            **table_definition(record_class),
+            "expiry": getattr(record_class.Meta, "ttl", None),
+        }
+        for record_class in sorted(dynamodb.record_classes(), key=lambda item: item.table_name())
+    ]
 
 
 def _sort_hash_first(schema: Iterable[Definition]) -> list[Definition]:

@@ -1,5 +1,6 @@
 """Create the DynamoDB tables, and correct those that differ from what the records need."""
 
+import json
 from argparse import BooleanOptionalAction
 from datetime import UTC, datetime
 from typing import Any
@@ -26,9 +27,17 @@ class Command(BaseCommand):
             default=not settings.LOCAL,
             help="backups, deletion protection and encryption (default: in production); not every engine has them",
         )
+        parser.add_argument(
+            "--json",
+            action="store_true",
+            help="change nothing: print what the tables must be, without prefix, for tools that create them",
+        )
         parser.add_argument("--timeout", type=float, default=1800, help="seconds that one table may take (1800)")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["json"]:
+            self.stdout.write(json.dumps(tables.describe_all(), indent=2))
+            return
         converger = tables.Converger(options["protect"], options["timeout"], self.stdout.write)
         try:
             count = converger.converge_all()

