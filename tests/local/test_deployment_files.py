@@ -60,7 +60,7 @@ def test_processes_run_the_documented_commands(process: str) -> None:
         assert [without_address(json.loads(command)) for command in default] == [expected]
 
 
-def test_units_have_every_setting_that_production_requires() -> None:
+def test_units_have_the_settings_that_production_requires() -> None:
     environment_file = (DEPLOY / "systemd/dutyline.env").read_text()
     names = set(re.findall(r"^(\w+)=", environment_file, re.MULTILINE))
     credentials = {
