@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from celery import Celery
+from celery.schedules import crontab
 from celery.signals import setup_logging, task_failure
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -46,7 +47,8 @@ app.conf.update(
     task_publish_retry=False,
     beat_schedule={
         "sweep": {"task": "outbox.sweep", "schedule": 5.0, "options": {"expires": 5}},
-        "daily": {"task": "house.daily", "schedule": 86_400.0, "options": {"expires": 3_600}},
+        # At a time of the day: an interval would begin anew whenever a container loses beat's file.
+        "daily": {"task": "house.daily", "schedule": crontab(hour=4, minute=17), "options": {"expires": 3_600}},
         "report": {"task": "outbox.report", "schedule": 60.0, "options": {"expires": 60}},
     },
 )

@@ -132,9 +132,8 @@ def _take_tour(stack: Stack, certificate: Path) -> None:
     run_info = json.loads(stack.execute("auth0", "cat", "/var/lib/dutyline/run.json").stdout)
     run_info["manage"] = ["podman", "--runtime", "runc", "exec", f"{NAME_PREFIX}web", "python3", "manage.py"]
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("Makefile", "config"):
-            copy = shutil.copytree if (services.ROOT / name).is_dir() else shutil.copy
-            copy(services.ROOT / name, Path(folder) / name, **({"symlinks": True} if copy is shutil.copytree else {}))
+        shutil.copy(services.ROOT / "Makefile", folder)
+        shutil.copytree(services.ROOT / "config", Path(folder) / "config", symlinks=True)
         (Path(folder) / ".local").mkdir()
         (Path(folder) / ".local/run.json").write_text(json.dumps(run_info))
         completed = subprocess.run(

@@ -44,6 +44,14 @@ def compose_services() -> dict[str, dict[str, Any]]:
     return dict(yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"])
 
 
+def helm_values() -> dict[str, Any]:
+    return dict(yaml.safe_load((DEPLOY / "helm/dutyline/values.yaml").read_text()))
+
+
+def terraform_processes() -> dict[str, dict[str, Any]]:
+    return dict(json.loads((DEPLOY / "terraform/processes.json").read_text()))
+
+
 def unit_values(file: str, key: str) -> Iterator[str]:
     """The values of a key in a systemd unit."""
     return (match[1] for match in re.finditer(rf"^{key}=(.*)$", (DEPLOY / "systemd" / file).read_text(), re.MULTILINE))
@@ -55,6 +63,8 @@ def test_processes_run_the_documented_commands(process: str) -> None:
     assert without_address(compose_services()[process]["command"]) == expected
     (unit_command,) = unit_values(f"dutyline-{process}.service", "ExecStart")
     assert without_address(shlex.split(unit_command)) == expected
+    for declared in (terraform_processes(), helm_values()["processes"]):
+        assert without_address(declared[process]["command"]) == expected
     if process == "web":
         default = re.findall(r"^CMD (\[\"granian.*\])$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
         assert [without_address(json.loads(command)) for command in default] == [expected]
@@ -70,6 +80,32 @@ def test_units_have_the_settings_that_production_requires() -> None:
     assert names | credentials == REQUIRED_SETTINGS | names
     assert credentials < files
     assert not names & credentials
+
+
+def test_the_chart_has_the_settings_that_production_requires() -> None:
+    values = helm_values()
+    derived = {"ENVIRONMENT", "PUBLIC_BASE_URL", "ALLOWED_HOSTS"}
+    assert set(values["settings"]) | set(values["secrets"]["required"]) | derived >= REQUIRED_SETTINGS
+    assert set(values["processes"]) == set(PROCESSES)
+
+
+def test_terraform_has_the_settings_that_production_requires() -> None:
+    texts = {name: (DEPLOY / f"terraform/{name}.tf").read_text() for name in ("variables", "services", "secrets")}
+    names = {name for text in texts.values() for name in re.findall(r"\b[A-Z][A-Z0-9_]{5,}\b", text)}
+    assert names >= REQUIRED_SETTINGS
+    assert set(terraform_processes()) == set(PROCESSES)
+
+
+def test_rights_and_alarms_of_terraform_are_those_of_the_product() -> None:
+    """Policies are read from docs/aws; alarms name sentences that the product logs."""
+    (roles,) = re.findall(r"for role in \[(.*)\] :", (DEPLOY / "terraform/iam.tf").read_text())
+    assert {role.strip(' "') for role in roles.split(",")} == {path.stem for path in (ROOT / "docs/aws").glob("*.json")}
+    (block,) = re.findall(r"logged = \{\n(.*?)\n  \}", (DEPLOY / "terraform/alarms.tf").read_text(), re.DOTALL)
+    sentences = re.findall(r'= "(.*)"', block)
+    sources = "".join(path.read_text() for path in (ROOT / "config").rglob("*.py") if "dev" not in path.parts)
+    assert len(sentences) == 4
+    for sentence in sentences:
+        assert f'"{sentence}"' in sources, sentence
 
 
 def test_tables_for_terraform_are_those_of_the_records() -> None:

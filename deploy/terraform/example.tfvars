@@ -1,0 +1,25 @@
+# Copy it, fill it in: terraform apply -var-file=production.tfvars
+region                  = "eu-central-1"
+prefix                  = "dutyline-live"
+bucket                  = "example-dutyline-live-files"
+vpc_id                  = "vpc-0123456789abcdef0"
+public_subnet_ids       = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
+private_subnet_ids      = ["subnet-0123456789abcdef2", "subnet-0123456789abcdef3"]
+private_route_table_ids = ["rtb-0123456789abcdef0"]
+image                   = "your-registry/dutyline@sha256:…"
+proxy_image             = "your-registry/dutyline-proxy@sha256:…"
+host_name               = "api.example.com"
+database_certificates   = "-----BEGIN CERTIFICATE-----…"
+alarm_emails            = ["operations@example.com"]
+settings = {
+  AUTH0_AUDIENCE      = "https://api.example.com/"
+  AUTH0_CLIENT_ID     = "…"
+  AUTH0_ISSUER        = "https://your-tenant.eu.auth0.com/"
+  AUTH0_ROLES_CLAIM   = "https://example.com/roles"
+  AUTH0_SSO_CLIENT_ID = "…"
+  AUTH0_SPA_CLIENT_ID = "…"
+  CORS_ORIGINS        = "https://app.example.com"
+  DEFAULT_FROM_EMAIL  = "Your Name <hello@example.com>"
+  TWILIO_ACCOUNT_SID  = "AC…"
+  TWILIO_CALLER_ID    = "+14155550123"
+}
