@@ -106,7 +106,8 @@ def _check_running(stack: Stack) -> None:
         _require(stack.inspect(name)["State"]["Running"], f"{name} runs")
         refused = stack.execute(name, "python3", "-c", "open('/srv/dutyline/x', 'w')").stderr
         _require("Read-only file system" in refused, f"{name} cannot change its image")
-    health = stack.inspect("web")["Config"]["Healthcheck"]["Test"][1:]
+    (image,) = json.loads(run("podman", "image", "inspect", "dutyline"))
+    health = image["Healthcheck"]["Test"][1:]
     _require(stack.execute("web", *health).returncode == 0, "the health check of the image passes")
     _take_tour(stack, certificate)
     for name in PRODUCT:

@@ -116,15 +116,16 @@ resource "aws_ecs_task_definition" "process" {
       name             = each.key
       command          = each.value.command
       logConfiguration = local.logs[each.key]
-      }, each.value.port == null ? {} : {
-      portMappings = [{ name = each.key, containerPort = each.value.port, protocol = "tcp" }]
-      healthCheck = {
-        command     = ["CMD", "python3", "-ISc", "import http.client as h; c = h.HTTPConnection('127.0.0.1', ${each.value.port}, timeout=3); c.request('GET', '/healthz'); raise SystemExit(c.getresponse().status != 200)"]
-        interval    = 10
-        timeout     = 3
-        retries     = 3
-        startPeriod = 30
-      }
+      }, { for key, value in {
+        portMappings = [{ name = each.key, containerPort = each.value.port, protocol = "tcp" }]
+        healthCheck = {
+          command     = ["CMD", "python3", "-ISc", "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8000, timeout=3); c.request('GET', '/healthz'); raise SystemExit(c.getresponse().status != 200)"]
+          interval    = 10
+          timeout     = 3
+          retries     = 3
+          startPeriod = 30
+        }
+      } : key => value if each.value.port != null
     }),
   ])
 }
