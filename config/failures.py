@@ -67,6 +67,12 @@ def note(dependency: str, code: str) -> None:
         pass  # it is in the log, and in what this process reports
 
 
+def last_code(dependency: str) -> str:
+    """The code of the last failure that this process saw; empty if it saw none."""
+    failure = _seen.get(dependency)
+    return failure.code if failure else ""
+
+
 def read_recent(*, with_shared: bool = True) -> list[Failure]:
     """The last failure of each dependency within `KEPT_SECONDS`, by name.
 

@@ -99,9 +99,15 @@ def _reading() -> Iterator[None]:
     except FileNotFoundError as error:
         raise errors.NotFound("File not found.") from error
     except (OSError, BotoCoreError, ClientError) as error:
-        if isinstance(error, ClientError) and error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+        if isinstance(error, ClientError) and _is_missing_object(error):
             raise errors.NotFound("File not found.") from error
         raise _failure("The file storage does not answer.", error) from error
+
+
+def _is_missing_object(error: ClientError) -> bool:
+    """Whether the object does not exist; a bucket that does not is a defect of the settings."""
+    is_missing: bool = error.response["ResponseMetadata"]["HTTPStatusCode"] == 404
+    return is_missing and bool(error.response["Error"].get("Code") != "NoSuchBucket")
 
 
 def delete_file(name: str) -> None:

@@ -122,19 +122,27 @@ class _ManagementToken:
             self._until = 0.0
 
     def _fetch(self) -> None:
-        response = http_client().post(
-            f"{settings.AUTH0['issuer']}oauth/token",
-            json={
-                "grant_type": "client_credentials",
-                "client_id": settings.AUTH0["client_id"],
-                "client_secret": settings.AUTH0["client_secret"],
-                "audience": settings.AUTH0["management_url"],
-            },
-        )
-        response.raise_for_status()
-        payload = response.json()
+        payload = request_token()
         self._value = str(payload["access_token"])
         self._until = self._clock() + float(payload["expires_in"]) - 60
+
+
+def request_token() -> dict[str, Any]:
+    """Auth0's answer to a request for a token of the machine-to-machine application.
+
+    Raises `httpx.HTTPError` and `ValueError`.
+    """
+    response = http_client().post(
+        f"{settings.AUTH0['issuer']}oauth/token",
+        json={
+            "grant_type": "client_credentials",
+            "client_id": settings.AUTH0["client_id"],
+            "client_secret": settings.AUTH0["client_secret"],
+            "audience": settings.AUTH0["management_url"],
+        },
+    )
+    response.raise_for_status()
+    return dict(response.json())
 
 
 _token = _ManagementToken()

@@ -1,8 +1,6 @@
 from config.dynamodb.attributes import Timestamp, format_timestamp
 from config.dynamodb.batches import NOTHING_READ, BatchResult, batch_get, batch_get_items
 from config.dynamodb.client import (
-    CallForbidden,
-    CallRejected,
     RecordQuery,
     back_off,
     call,
@@ -20,4 +18,5 @@ from config.dynamodb.client import (
 )
 from config.dynamodb.connection import CREDENTIAL_ERRORS, gather, get_transport
 from config.dynamodb.records import Record, RecordKey, TableMeta, full_table_name, index, is_id, new_id, record_classes
+from config.dynamodb.rejections import CallForbidden, CallRejected
 from config.dynamodb.waiting import deadline_in, waited_for

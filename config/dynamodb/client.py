@@ -3,7 +3,6 @@
 Every call goes through `call`. Records are written only through `config.journal`.
 """
 
-import logging
 import random
 import re
 import time
@@ -17,6 +16,7 @@ from config import costs, errors
 from config.dynamodb.connection import CONNECTION_ERRORS, CREDENTIAL_ERRORS, get_transport
 from config.dynamodb.outage import Outage
 from config.dynamodb.records import Record
+from config.dynamodb.rejections import to_rejection
 from config.dynamodb.waiting import READ_TIMEOUT, first_read_timeout
 
 BUDGET_SECONDS = 4.0
@@ -38,50 +38,12 @@ _RETRYABLE_CODES = {
 _NO_CREDENTIALS = "No AWS credentials for DynamoDB."
 _EXPECTED_CODES = {"ConditionalCheckFailedException", "TransactionCanceledException"}
 """Errors that callers of `call` handle."""
-_FORBIDDEN_CODES = {
-    *("AccessDeniedException", "KMSAccessDeniedException", "NotAuthorized", "OptInRequired"),
-    *("ExpiredTokenException", "InvalidSignatureException", "IncompleteSignature", "InvalidClientTokenId"),
-    *("MissingAuthenticationTokenException", "UnrecognizedClientException", "ResourceNotFoundException"),
-}
-"""Credentials, rights or a table are missing: an operator can mend it."""
 MAX_HASH_KEY_BYTES, MAX_RANGE_KEY_BYTES = 2_048, 1_024
 MAX_BYTES_PER_CHARACTER = 4
 
 
 R = TypeVar("R", bound=Record)
 _outage = Outage()
-logger = logging.getLogger("dutyline.database")
-
-
-class CallRejected(Exception):
-    """DynamoDB rejects a call for good: a defect, an item that is too large, missing rights.
-
-    Repeating the call would not help. Holds no values: DynamoDB's own messages may quote them.
-    """
-
-    def __init__(self, operation: str, table: str, reason: str) -> None:
-        super().__init__(operation, table, reason)  # the arguments, so that workers can pickle it
-        self.operation, self.table, self.reason = operation, table, reason
-
-    def __str__(self) -> str:
-        return f"{self.operation} of {self.table}: {self.reason}"
-
-    @property
-    def log_fields(self) -> dict[str, str]:
-        """What log lines say about it."""
-        return {"operation": self.operation, "table": self.table, "reason": self.reason}
-
-
-class CallForbidden(CallRejected, errors.Unavailable):
-    """DynamoDB rejects a call until an operator mends credentials, rights or tables.
-
-    Clients may retry, and tasks wait.
-    """
-
-    def __init__(self, operation: str, table: str, reason: str) -> None:
-        errors.Unavailable.__init__(self, "The database is not available; retry later.", retry_after=30)
-        self.args = (operation, table, reason)
-        self.operation, self.table, self.reason = operation, table, reason
 
 
 def call(operation: str, **arguments: Any) -> dict[str, Any]:
@@ -162,7 +124,7 @@ def _finish_call(
         if code in _EXPECTED_CODES:
             raise
         if not _is_retryable(code):
-            raise _rejection(operation, _table_names(arguments), code) from error
+            raise to_rejection(operation, _table_names(arguments), code) from error
         raise _CallFailed from error
     except CONNECTION_ERRORS as error:
         _outage.note_failure()
@@ -171,16 +133,6 @@ def _finish_call(
         raise errors.Unavailable(_NO_CREDENTIALS) from error
     _outage.note_answer()
     return response
-
-
-def _rejection(operation: str, tables: str, code: str) -> CallRejected:
-    """The error to raise; what an operator can mend is logged here, whoever asked."""
-    if code not in _FORBIDDEN_CODES:
-        return CallRejected(operation, tables, code)
-    error = CallForbidden(operation, tables, code)
-    if operation != "DescribeTable":  # which asks whether there is a table
-        logger.error("the database refuses a call", extra=error.log_fields)
-    return error
 
 
 def back_off(attempt: int, *, deadline: float) -> bool:

@@ -66,6 +66,15 @@ class Converger:
             self._converge(record_class)
         return len(record_classes)
 
+    def list_differences(self, record_class: type[dynamodb.Record]) -> list[str]:
+        """What is not as the record needs it; changes nothing. Raises as `converge_all`."""
+        description = _describe(record_class.table_name())
+        if description is None:
+            return ["missing"]
+        if _is_changing(description):
+            return ["being changed"]
+        return [f"not yet {correction.description}" for correction in self._corrections(record_class, description)]
+
     def _create(self, record_class: type[dynamodb.Record]) -> None:
         table = record_class.table_name()
         protection = {"DeletionProtectionEnabled": True, "SSESpecification": _ENCRYPTION} if self.protect else {}

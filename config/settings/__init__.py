@@ -86,6 +86,19 @@ RESTORATION_STEPS = [
     "telephony.numbers.restoration.compare_numbers",
 ]
 
+DOCTOR_CHECKS = [
+    "config.doctor.settings.CHECKS",
+    "config.doctor.rights.CHECKS",
+    "config.doctor.store.CHECKS",
+    "config.doctor.files.CHECKS",
+    "config.doctor.sql.CHECKS",
+    "config.doctor.redis.CHECKS",
+    "config.doctor.mail.CHECKS",
+    "config.doctor.network.CHECKS",
+    "accounts.doctor.CHECKS",
+    "telephony.doctor.CHECKS",
+]
+"""What `manage.py doctor` tries."""
 WARM_UP_TASKS = ["accounts.auth.tokens.load_keys"]
 """What a web process does before it listens, in addition to what config needs."""
 DAILY_TASKS = [

@@ -67,6 +67,8 @@ class OwnedNumber:
     tag: str
     has_old_webhooks: bool = False
     """Whether it calls this deployment, but with other settings than those of `buy_number`."""
+    is_misdirected: bool = False
+    """Whether it calls another address than this deployment."""
 
 
 def buy_number(number: str, *, tag: str, address_sid: str | None = None, bundle_sid: str | None = None) -> OwnedNumber:
@@ -145,7 +147,11 @@ def _to_owned_number(resource: Any) -> OwnedNumber:
         getattr(resource, name) != value for name, value in current.items()
     )
     return OwnedNumber(
-        str(resource.phone_number), str(resource.sid), str(resource.friendly_name or ""), has_old_webhooks
+        str(resource.phone_number),
+        str(resource.sid),
+        str(resource.friendly_name or ""),
+        has_old_webhooks,
+        is_misdirected=resource.voice_url != current["voice_url"],
     )
 
 
@@ -255,6 +261,11 @@ def _client() -> "Client":
     http_client = BaseUrlHttpClient()
     http_client.timeout = TIMEOUT  # its constructor takes one number only; requests takes both
     return Client(settings.TWILIO["account_sid"], settings.TWILIO["auth_token"], http_client=http_client)
+
+
+def prepare() -> None:
+    """Import the SDK and create its client, half a second of CPU time."""
+    _client()
 
 
 def close_connections() -> None:

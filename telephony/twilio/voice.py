@@ -151,6 +151,11 @@ def is_signed_by_twilio(path: str, query: Any, form: Any, signature: str | None)
     return any(matches)
 
 
+def sign(url: str, form: Mapping[str, str]) -> str:
+    """The signature that Twilio would send with a webhook."""
+    return str(_validators()[0].compute_signature(url, form))
+
+
 @cache
 def _base_urls(public_base_url: str) -> list[str]:
     """Twilio signs URLs with or without the port."""

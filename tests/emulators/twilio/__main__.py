@@ -33,6 +33,8 @@ from tests.emulators.twilio.phones import PHONE_BEHAVIORS, SimulatedCall
 from tests.emulators.twilio.regulations import TwilioError, regulation_resource
 
 ACCOUNT_PATH = "/2010-04-01/Accounts/{account}"
+VERIFIED_CALLER_ID = "+15005550006"
+"""Twilio's magic number of a valid caller."""
 COMPLIANCE_PATH = "/v2/RegulatoryCompliance"
 """Of numbers.twilio.com."""
 
@@ -50,6 +52,8 @@ class TwilioEmulator:
         numbers, calls = f"{ACCOUNT_PATH}/IncomingPhoneNumbers", f"{ACCOUNT_PATH}/Calls"
         addresses = f"{ACCOUNT_PATH}/Addresses"
         for method, path, handler in (
+            ("GET", f"{ACCOUNT_PATH}.json", self.get_account),
+            ("GET", f"{ACCOUNT_PATH}/OutgoingCallerIds.json", self.list_caller_ids),
             ("GET", ACCOUNT_PATH + "/AvailablePhoneNumbers/{country}/{kind}.json", self.search_numbers),
             ("POST", f"{addresses}.json", self.create_address),
             ("GET", f"{addresses}.json", self.list_addresses),
@@ -97,6 +101,19 @@ class TwilioEmulator:
                 return error_response(error)
 
         return authenticated
+
+    # --- account ----------------------------------------------------------------------------------
+    def get_account(self, request: EmulatorRequest) -> EmulatorResponse:
+        return json_response(self.account.to_resource())
+
+    def list_caller_ids(self, request: EmulatorRequest) -> EmulatorResponse:
+        """Numbers that are verified as caller ids; a page of them, all of them."""
+        uri = f"/2010-04-01/Accounts/{self.account.sid}/OutgoingCallerIds.json"
+        number = request.query.get("PhoneNumber", VERIFIED_CALLER_ID)
+        caller_ids = [self.account.caller_id_resource(number)] if number == VERIFIED_CALLER_ID else []
+        page = {"page": 0, "page_size": 50, "start": 0, "end": max(0, len(caller_ids) - 1)}
+        links = {"uri": uri, "first_page_uri": uri, "next_page_uri": None, "previous_page_uri": None}
+        return json_response({"outgoing_caller_ids": caller_ids, **page, **links})
 
     # --- numbers ----------------------------------------------------------------------------------
     def search_numbers(self, request: EmulatorRequest, country: str, kind: str) -> EmulatorResponse:
@@ -270,7 +287,7 @@ class TwilioEmulator:
         for name, value in request.json().items():
             if name == "list_lag":
                 self.account.set_list_lag(int(value))
-            elif name in ("rebuy", "unbridged", "calls", "query"):
+            elif name in ("rebuy", "unbridged", "calls", "query", "account"):
                 setattr(self.account.switches, name, str(value))
             else:
                 return json_response({"error": f"there is no switch {name}"}, 400)

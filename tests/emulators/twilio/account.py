@@ -44,6 +44,8 @@ class BehaviorSwitches:
     """Status of a dial that was answered but not bridged: completed or no-answer."""
     calls: str = "created"
     """How creating a call is answered: "created", or "unknown" (503 once the call is over)."""
+    account: str = "active"
+    """The status of the account: active, suspended or closed."""
     query: str = "as given"
     """How a webhook's query is requested: "as given", or "sorted" and encoded anew. Signed is the
     URL as it was given (twilio/twilio-php#790, twilio/twilio-node#1079)."""
@@ -90,6 +92,37 @@ class TwilioAccount:
             partial_file = self.state_file.with_suffix(".part")
             partial_file.write_text(json.dumps(state))
             partial_file.rename(self.state_file)
+
+    def to_resource(self) -> dict[str, Any]:
+        """The account itself."""
+        uri = f"/2010-04-01/Accounts/{self.sid}"
+        created_at = format_datetime(datetime(2026, 1, 5, tzinfo=UTC))
+        return {
+            "sid": self.sid,
+            "friendly_name": "Dutyline",
+            "status": self.switches.account,
+            "type": "Full",
+            "owner_account_sid": self.sid,
+            "auth_token": "hidden",
+            "date_created": created_at,
+            "date_updated": created_at,
+            "uri": f"{uri}.json",
+            "subresource_uris": {"calls": f"{uri}/Calls.json"},
+        }
+
+    def caller_id_resource(self, number: str) -> dict[str, Any]:
+        """A number that is verified as a caller id."""
+        sid = "PN" + "c0de" * 8
+        verified_at = format_datetime(datetime(2026, 1, 5, tzinfo=UTC))
+        return {
+            "sid": sid,
+            "account_sid": self.sid,
+            "friendly_name": number,
+            "phone_number": number,
+            "date_created": verified_at,
+            "date_updated": verified_at,
+            "uri": f"/2010-04-01/Accounts/{self.sid}/OutgoingCallerIds/{sid}.json",
+        }
 
     # --- numbers ----------------------------------------------------------------------------------
     def available_numbers(self, country: str, kind: str, query: dict[str, str]) -> list[dict[str, Any]]:

@@ -1,0 +1,70 @@
+"""The SQL database of operators: connection, TLS, migrations and rights."""
+
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.db import Error, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from config.doctor.checks import Check, Finding, Options, describe_error, failed, ok
+
+_TABLE = "django_session"
+_MIGRATE = "Run manage.py migrate."
+
+
+def _check_database(options: Options) -> Iterator[Finding]:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        yield from _examine()
+    except Error as error:
+        cause = error.__cause__ or error
+        yield failed(
+            f"DATABASE_URL: {connection.display_name} does not let us in ({describe_error(cause)}).",
+            "Check host, user, password, database and certificate of DATABASE_URL.",
+            type(cause).__name__,
+        )
+    finally:
+        connection.close()  # that of this thread
+
+
+def _examine() -> Iterator[Finding]:
+    executor = MigrationExecutor(connection)
+    pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if pending:
+        names = ", ".join(f"{migration.app_label}.{migration.name}" for migration, _ in pending[:3])
+        yield failed(f"{len(pending)} migrations are not applied: {names} …", _MIGRATE, "pending_migrations")
+        return
+    if connection.vendor != "postgresql":
+        yield ok(f"{connection.display_name} answers, and all migrations are applied.")
+        return
+    if refused := _read_refused_privileges():
+        sentence = f"The user of DATABASE_URL may not {', '.join(refused)} on {_TABLE}."
+        yield failed(sentence, "Grant it on all tables of the database.", "insufficient_privilege")
+    if not _is_encrypted() and not settings.LOCAL:
+        yield failed(
+            "The connection to PostgreSQL is not encrypted.", "Set sslmode=verify-full in DATABASE_URL.", "no_tls"
+        )
+    elif not refused:
+        tls = "with TLS" if _is_encrypted() else "without TLS"
+        yield ok(f"PostgreSQL answers {tls}, and all migrations are applied.")
+
+
+def _is_encrypted() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+        row = cursor.fetchone()
+    return bool(row and row[0])
+
+
+def _read_refused_privileges() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT privilege FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege"
+            " WHERE NOT has_table_privilege(%s, privilege)",
+            [_TABLE],
+        )
+        return [str(row[0]) for row in cursor.fetchall()]
+
+
+CHECKS = (Check("sql.database", _check_database),)

@@ -1,0 +1,418 @@
+"""`manage.py doctor` names exactly what is wrong, and nothing else; readiness names it too."""
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+from django.conf import settings
+from redis import Redis
+
+from accounts.auth.tenant_configuration import MACHINE_SCOPES
+from config import dynamodb, failures
+from config.doctor import network, rights
+from config.dynamodb import data_keys
+from tests.emulators.server import Emulator, EmulatorRequest, EmulatorResponse, create_server
+from tests.support import aws_rights
+from tests.support.environment import ROOT, Environment, free_port
+from tests.support.proxy import FaultPlan, Proxy
+from tests.support.users import UserFixtures
+
+Findings = list[dict[str, Any]]
+SECONDS = "60"
+"""For each check, on a machine that does much else."""
+
+
+@pytest.fixture(scope="module")
+def database(env: Environment) -> Proxy:
+    """A proxy of its own in front of DynamoDB: these calls try what no role may do."""
+    return Proxy("dynamodb", free_port(), env.ports["dynamodb"], http=True)
+
+
+def run_doctor(env: Environment, *options: str, **variables: str) -> tuple[int, Findings]:
+    """Exit code and findings of the command."""
+    environment = {**env.process_environment(proxied=False), **variables}
+    completed = subprocess.run(
+        [sys.executable, "manage.py", "doctor", "--json", "--seconds", SECONDS, *options],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert completed.stdout, completed.stderr
+    for secret in (settings.AUTH0["client_secret"], settings.TWILIO["auth_token"], "pass-word"):
+        assert secret not in completed.stdout
+    return completed.returncode, json.loads(completed.stdout)["checks"]
+
+
+def problems(findings: Findings) -> list[tuple[str, str, str]]:
+    """Name, status and code of what is neither right nor skipped."""
+    return [
+        (finding["name"], finding["status"], finding["code"])
+        for finding in findings
+        if finding["status"] not in ("ok", "skipped")
+    ]
+
+
+def test_everything_is_right(test_users: UserFixtures, env: Environment) -> None:
+    """And nothing stays behind: the outbox that may be late, and dead letters, are other tests'."""
+    before = {
+        record.table_name(): dynamodb.call("Scan", TableName=record.table_name(), Select="COUNT")["Count"]
+        for record in dynamodb.record_classes()
+    }
+    code, findings = run_doctor(env)
+
+    others = [problem for problem in problems(findings) if problem[0] not in ("outbox.age", "sql.database")]
+    assert others == [], [finding for finding in findings if finding["status"] != "ok"]
+    assert len(findings) >= 20
+    assert {finding["name"] for finding in findings if finding["status"] == "skipped"} == {
+        *("s3.objects", "s3.bucket", "public_url.certificate", "dynamodb.evidence")
+    }
+    for table, count in before.items():
+        assert dynamodb.call("Scan", TableName=table, Select="COUNT")["Count"] == count, table
+    assert list((env.folder / "files").glob("doctor*")) == []
+    assert code in (0, 1)
+
+
+@pytest.mark.parametrize("operation", ["DeleteItem", "TransactWriteItems", "BatchWriteItem"])
+def test_a_missing_right_is_named(env: Environment, database: Proxy, operation: str) -> None:
+    database.plan = FaultPlan(always={f"dynamodb {operation}": "denied"})
+    code, findings = run_doctor(env, "--only", "dynamodb,data_keys", DYNAMODB_ENDPOINT_URL=address_of(database))
+
+    assert (code, problems(findings)) == (1, [("dynamodb.rights", "failed", "AccessDeniedException")])
+    (finding,) = [finding for finding in findings if finding["status"] == "failed"]
+    action = {"TransactWriteItems": "ConditionCheckItem"}.get(operation, operation)
+    assert f"AWS refuses {action} on" in finding["sentence"]
+    assert "call-people" in finding["sentence"]
+    assert "docs/aws/application.json" in finding["mend"]
+
+
+def address_of(proxy: Proxy) -> str:
+    """The URL of a proxy."""
+    return f"http://127.0.0.1:{proxy.port}"
+
+
+def test_a_role_that_may_not_describe_tables_still_sees_missing_ones(env: Environment, database: Proxy) -> None:
+    """The application's role: `docs/aws/application.json` has no DescribeTable."""
+    database.plan = FaultPlan(always={"dynamodb DescribeTable": "denied"})
+    options, endpoint = ("--only", "dynamodb.tables"), {"DYNAMODB_ENDPOINT_URL": address_of(database)}
+    code, findings = run_doctor(env, *options, **endpoint)
+    assert (code, [finding["status"] for finding in findings]) == (0, ["ok", "skipped"])
+
+    code, findings = run_doctor(
+        env, *options, "--only", "dynamodb", DYNAMODB_TABLE_PREFIX="dutyline-absent", **endpoint
+    )
+    assert code == 1
+    missing = [finding["sentence"] for finding in findings if finding["status"] == "failed"]
+    assert "The table dutyline-absent-users is missing." in missing
+    assert {problem[0] for problem in problems(findings)} == {"dynamodb.tables"}
+
+
+def test_rights_are_those_of_the_policies() -> None:
+    """What is tried for each role is what the tests of the policies say that it may."""
+    for role in ("application", "maintenance"):
+        policy = aws_rights.load_policy(role)
+        tried = rights.list_rights(role)
+        expected = {
+            aws_rights.Right(action, record.table_name().removeprefix("dutyline-test-"))
+            for record in dynamodb.record_classes()
+            for action in rights._PROBES
+        }
+        assert {(right.action, right.table) for right in tried if not right.index_name} == {
+            tuple(right) for right in expected if aws_rights.is_allowed(right, policy)
+        }
+        allowed_actions = {action for part in policy if part["Effect"] == "Allow" for action in part["Action"]}
+        assert {right.action for right in tried} == {
+            action.removeprefix("dynamodb:") for action in allowed_actions if action.startswith("dynamodb:")
+        }
+
+
+def test_evidence_that_can_be_rewritten_is_named(test_users: UserFixtures, env: Environment) -> None:
+    """The engine denies nothing, as a role with too many rights."""
+    (finding,) = rights.find_missing_denials("application")
+
+    assert finding.status == "warning"
+    for right in ("DeleteItem on audit", "UpdateItem on terms", "PutItem on data-keys"):
+        assert right in finding.sentence
+
+
+def test_a_wrong_data_key_is_named(env: Environment) -> None:
+    code, findings = run_doctor(env, "--only", "data_keys", DATA_KEY="d3Jvbmcta2V5LWZvci10aGUtZG9jdG9yLXRlc3QhISE=")
+
+    assert code == 1
+    assert problems(findings) == [("data_keys.stored", "failed", "wrong_data_keys")]
+    assert f"The data key {data_keys.current_id()} is not the one" in findings[0]["sentence"]
+
+
+class RefusingBucket(Emulator):
+    """An S3 bucket that refuses some methods, as a role without their rights."""
+
+    def __init__(self, *methods: str, code: str = "AccessDenied", status: int = 403) -> None:
+        super().__init__(lambda text: EmulatorResponse(400))
+        self.objects: dict[str, bytes] = {}
+        self._refused = methods
+        self._code, self._status = code, status
+
+    def dispatch(self, request: EmulatorRequest) -> EmulatorResponse:
+        key = request.path.removeprefix("/files").strip("/")
+        if request.method in self._refused:
+            return self._error(self._code, self._status)
+        if "versioning" in request.query or "lifecycle" in request.query:
+            return self._error("AccessDenied", 403)
+        if request.method == "PUT":
+            self.objects[key] = request.body
+            return EmulatorResponse(200, headers={"ETag": '"1"'})
+        if request.method == "DELETE":
+            self.objects.pop(key, None)
+            return EmulatorResponse(204)
+        if not key:
+            return EmulatorResponse(200, b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>")
+        if key in self.objects:
+            return EmulatorResponse(200, self.objects[key], "application/octet-stream")
+        return self._error("NoSuchKey", 404)
+
+    def _error(self, code: str, status: int) -> EmulatorResponse:
+        body = f"<Error><Code>{code}</Code><Message>as planned</Message></Error>"
+        return EmulatorResponse(status, body.encode(), "application/xml")
+
+
+@contextmanager
+def serve(emulator: Emulator) -> Iterator[str]:
+    """Serve an emulator; its URL."""
+    port = free_port()
+    with create_server(emulator, port) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("bucket", "sentences"),
+    [
+        (RefusingBucket(), []),
+        (RefusingBucket("DELETE"), ["S3 refuses DeleteObject (AccessDenied)."]),
+        (RefusingBucket("PUT"), ["S3 refuses PutObject (AccessDenied)."]),
+        (
+            RefusingBucket("GET", "PUT", "DELETE", code="NoSuchBucket", status=404),
+            ["S3 refuses DeleteObject (NoSuchBucket)."],
+        ),
+    ],
+    ids=["right", "no DELETE", "no PUT", "no bucket"],
+)
+def test_a_bucket_that_refuses_is_named(env: Environment, bucket: RefusingBucket, sentences: list[str]) -> None:
+    """S1-5: documented rights lacked DeleteObject, and no recording was ever stored."""
+    with serve(bucket) as url:
+        code, findings = run_doctor(
+            env, "--only", "s3,files", STORAGE_BUCKET="files", STORAGE_ENDPOINT_URL=url, STORAGE_FOLDER=""
+        )
+
+    assert [finding["sentence"] for finding in findings if finding["status"] == "failed"] == sentences
+    assert code == (1 if sentences else 0)
+    assert bucket.objects == {}
+
+
+@contextmanager
+def mail_server(**options: Any) -> Iterator[str]:
+    """A mail server that asks for a login; its host and port."""
+    port = free_port()
+    controller = Controller(object(), hostname="127.0.0.1", port=port, auth_require_tls=False, **options)
+    controller.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        controller.stop()
+
+
+def test_a_refused_login_and_an_unknown_mail_server_are_named(env: Environment) -> None:
+    with mail_server(authenticator=lambda *_: AuthResult(success=False, handled=False)) as address:
+        code, findings = run_doctor(env, "--only", "smtp", EMAIL_URL=f"smtp://mailer:pass-word@{address}")
+    assert (code, problems(findings)) == (1, [("smtp.server", "failed", "SMTPAuthenticationError")])
+    assert "Check user and password of EMAIL_URL." in findings[0]["mend"]
+
+    code, findings = run_doctor(env, "--only", "smtp", EMAIL_URL="smtp://mailer:pass-word@nowhere.invalid:25")
+    assert (code, problems(findings)) == (1, [("smtp.server", "failed", "gaierror")])
+
+
+def test_a_missing_scope_is_named_by_doctor_and_readiness(test_users: UserFixtures, env: Environment) -> None:
+    tenant = env.tenant()
+    (grant,) = [
+        grant for grant in tenant.list_records("client_grant") if grant["client_id"] == settings.AUTH0["client_id"]
+    ]
+    lesser = [scope for scope in MACHINE_SCOPES if scope != "delete:users"]
+    tenant.put_record("client_grant", grant["id"], {**grant, "scope": lesser})
+    try:
+        code, findings = run_doctor(env, "--only", "auth0")
+    finally:
+        tenant.put_record("client_grant", grant["id"], grant)
+
+    assert (code, problems(findings)) == (1, [("auth0.token", "failed", "insufficient_scope")])
+    (finding,) = [finding for finding in findings if finding["status"] == "failed"]
+    assert "delete:users" in finding["sentence"]
+
+
+def test_a_wrong_secret_of_the_back_office_and_an_open_sign_up_are_named(env: Environment) -> None:
+    code, findings = run_doctor(env, "--only", "auth0.back_office", AUTH0_SSO_CLIENT_SECRET="wrong")
+    assert (code, problems(findings)) == (1, [("auth0.back_office", "failed", "access_denied")])
+
+    tenant = env.tenant()
+    (connection,) = tenant.list_records("connection")
+    options = {**connection["options"], "disable_signup": False}
+    tenant.put_record("connection", connection["id"], {**connection, "options": options})
+    try:
+        code, findings = run_doctor(env, "--only", "auth0")
+    finally:
+        tenant.put_record("connection", connection["id"], connection)
+    assert problems(findings) == [("auth0.tenant", "failed", "tenant_differs")]
+    assert any("Anybody can sign up" in finding["sentence"] for finding in findings)
+
+
+def test_a_missing_right_at_redis_is_named(env: Environment) -> None:
+    admin: Any = Redis(port=env.ports["redis"])
+    admin.execute_command("ACL", "SETUSER", "limited", "on", ">pass-word", "~*", "&*", "+@all", "-zadd")
+    try:
+        url = f"redis://limited:pass-word@127.0.0.1:{env.ports['redis']}/0"
+        code, findings = run_doctor(env, "--only", "redis", REDIS_URL=url)
+    finally:
+        admin.execute_command("ACL", "DELUSER", "limited")
+        admin.close()
+
+    assert (code, [problem[0] for problem in problems(findings)]) == (1, ["redis.commands"])
+    assert "Redis refuses ZADD (NoPermissionError" in findings[0]["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"TWILIO_AUTH_TOKEN": "wrong"}, {("twilio.account", "401 20003"), ("twilio.webhooks", "invalid_signature")}),
+        ({"TWILIO_CALLER_ID": "+14155550123"}, {("twilio.account", "caller_id")}),
+    ],
+)
+def test_wrong_settings_of_twilio_are_named(
+    web: str, env: Environment, variables: dict[str, str], expected: set[tuple[str, str]]
+) -> None:
+    code, findings = run_doctor(env, "--only", "twilio", **variables)
+
+    assert (code, {(name, reason) for name, _, reason in problems(findings)}) == (1, expected)
+
+
+def test_a_suspended_account_at_twilio_is_named(web: str, env: Environment) -> None:
+    httpx.post(f"{env.twilio}/_local/switches", json={"account": "suspended"}).raise_for_status()
+    try:
+        code, findings = run_doctor(env, "--only", "twilio")
+    finally:
+        httpx.post(f"{env.twilio}/_local/switches", json={"account": "active"}).raise_for_status()
+
+    assert (code, problems(findings)) == (1, [("twilio.account", "failed", "suspended")])
+
+
+def test_pending_migrations_and_a_wrong_server_are_named(env: Environment, tmp_path: Path) -> None:
+    code, findings = run_doctor(env, "--only", "sql", DATABASE_URL=f"sqlite:///{tmp_path}/new.sqlite3")
+    assert (code, problems(findings)) == (1, [("sql.database", "failed", "pending_migrations")])
+
+    server = f"postgres://u:pass-word@127.0.0.1:{free_port()}/x"
+    code, findings = run_doctor(env, "--only", "sql", DATABASE_URL=server)
+    assert (code, problems(findings)) == (1, [("sql.database", "failed", "OperationalError")])
+
+
+def test_contradictions_and_an_unreachable_address_are_named(env: Environment) -> None:
+    code, findings = run_doctor(
+        env,
+        *("--only", "settings,public_url"),
+        ALLOWED_HOSTS="api.dutyline.example",
+        CALLS_AT_ONCE_PER_CALLER="30",
+        PUBLIC_BASE_URL=f"http://127.0.0.1:{free_port()}",
+    )
+
+    assert code == 1
+    assert problems(findings) == [
+        ("settings.contradictions", "failed", "disallowed_host"),
+        ("settings.contradictions", "warning", "limit_without_effect"),
+        ("public_url.api", "failed", "ConnectError"),
+    ]
+    assert network.judge_certificate(timedelta(days=13)).status == "warning"
+    assert network.judge_certificate(timedelta(days=15)).status == "ok"
+
+
+def test_everything_hangs_and_the_run_ends_in_time(env: Environment) -> None:
+    """Servers that accept connections and never answer."""
+    with socket.create_server(("127.0.0.1", 0), backlog=256) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        environment = {
+            **env.process_environment(proxied=False),
+            **dict.fromkeys(("DYNAMODB_ENDPOINT_URL", "EXPO_BASE_URL", "TWILIO_BASE_URL"), f"http://{address}"),
+            "STORAGE_BUCKET": "files",
+            "STORAGE_ENDPOINT_URL": f"http://{address}",
+            "STORAGE_FOLDER": "",
+            "AUTH0_ISSUER": f"http://{address}/",
+            "AUTH0_MANAGEMENT_URL": f"http://{address}/api/v2/",
+            "REDIS_URL": f"redis://{address}/0",
+            "EMAIL_URL": f"smtp://{address}",
+            "PUBLIC_BASE_URL": f"http://{address}",
+            "DATABASE_URL": f"postgres://u:pass-word@{address}/x",
+        }
+        began_at = time.monotonic()
+        completed = subprocess.run(
+            [sys.executable, "manage.py", "doctor", "--json"],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        seconds = time.monotonic() - began_at
+
+    assert completed.returncode == 1, completed.stderr
+    assert seconds < 30
+    failed = {row["name"] for row in json.loads(completed.stdout)["checks"] if row["status"] == "failed"}
+    assert {
+        *("dynamodb.rights", "s3.objects", "sql.database", "redis.commands", "smtp.server", "public_url.api"),
+        *("auth0.token", "auth0.keys", "auth0.tenant", "expo.token", "twilio.account", "twilio.webhooks"),
+    } <= failed
+
+
+def test_readiness_names_failures_that_workers_saw(web: str, env: Environment) -> None:
+    """A wrong mail server or scope is named, and takes no process out of the load balancer."""
+    failures.note("mail server", "gaierror")
+    failures.note("sign-in service", "insufficient_scope delete:users")
+    time.sleep(2.1)  # until the last report is no longer reused
+    response = httpx.get(f"{web}/readyz")
+
+    report = response.json()
+    assert (response.status_code, report["status"]) == (200, "degraded")
+    codes = {problem["name"]: problem["code"] for problem in report["problems"]}
+    assert codes["mail server"] == "gaierror"
+    assert codes["sign-in service"] == "insufficient_scope delete:users"
+
+
+def test_readiness_names_a_missing_bucket_without_waiting_for_it(env: Environment) -> None:
+    with serve(RefusingBucket("GET", "PUT", "DELETE", code="NoSuchBucket", status=404)) as url:
+        ready_url = env.start_web(
+            "bucketless", free_port(), STORAGE_BUCKET="files", STORAGE_ENDPOINT_URL=url, STORAGE_FOLDER=""
+        )
+        try:
+            assert httpx.get(f"{ready_url}/readyz", timeout=20).json()["files"] == "unknown"
+            deadline = time.monotonic() + 30
+            while (report := httpx.get(f"{ready_url}/readyz", timeout=20).json())["files"] == "unknown":
+                assert time.monotonic() < deadline
+                time.sleep(0.5)
+        finally:
+            env.stop("bucketless")
+
+    assert report["files"] == "unavailable"
+    assert "NoSuchBucket" in {problem["name"]: problem["code"] for problem in report["problems"]}["file storage"]
