@@ -15,7 +15,7 @@ import pytest
 from accounts.clients import auth0
 from accounts.models import EmailOwner, User
 from config import dynamodb, outbox
-from config.audit import reader, verification
+from config.audit import reader
 from tests.support.crash_harness import CRASH_MODES, CrashHarness, is_worth_trying, scan_items
 from tests.support.environment import IS_SCALE_RUN, Environment
 from tests.support.proxy import FaultPlan
@@ -66,7 +66,7 @@ def test_create_user_survives_crashes(
     cases = len(attempts)
     assert cases
     assert directory_differences(test_users.customer.id) == []
-    assert verification.verify_audit().findings == []
+    assert test_users.audit_findings() == []
     record_figure(f"create, {mode}, {'retried' if retries else 'abandoned'}: {cases} of {cases} survived")
 
 
@@ -92,7 +92,7 @@ def test_outbox_processing_survives_crashes(
             check_invariants(env, body["email"], [result], plan, retries=False)
             cases += 1
     assert cases
-    assert verification.verify_audit().findings == []
+    assert test_users.audit_findings() == []
     record_figure(f"invitation, {mode}: {cases} of {cases} survived")
 
 
@@ -120,7 +120,7 @@ def test_a_second_crash_during_recovery_is_recovered(
         check_invariants(env, body["email"], results, plan, retries=False)
         cases += 1
     assert cases > 10
-    assert verification.verify_audit().findings == []
+    assert test_users.audit_findings() == []
     record_figure(f"create killed, then recovery killed: {cases} of {cases} survived")
 
 

@@ -4,6 +4,7 @@ Scans tables, so it is for the command line, never for a request.
 """
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from config import audit, dynamodb
@@ -47,6 +48,22 @@ def verify_audit() -> VerificationResult:
     result = VerificationResult()
     key_owners = dynamodb.scan_values(encryption.PersonKey, "person")  # before the streams: each key has its stream
     streams = reader.list_streams()
+    _check_streams(streams, result)
+    for stream in sorted(key_owners - streams):
+        result.findings.append(AuditFinding(stream, 0, "the whole stream is missing"))
+    _check_copies(result)
+    return result
+
+
+def verify_streams(streams: Iterable[str]) -> VerificationResult:
+    """Check these streams as `verify_audit` does, and that the copies of their entries exist."""
+    result = VerificationResult()
+    _check_streams(streams, result)
+    _check_copies(result)
+    return result
+
+
+def _check_streams(streams: Iterable[str], result: VerificationResult) -> None:
     for stream in sorted(streams):
         result.streams += 1
         stream_result = verify_stream(stream)
@@ -56,13 +73,13 @@ def verify_audit() -> VerificationResult:
         result.entries += len(stream_result.entries)
         for entry in stream_result.entries:
             _track_copies(stream, entry, result)
-    for stream in sorted(key_owners - streams):
-        result.findings.append(AuditFinding(stream, 0, "the whole stream is missing"))
+
+
+def _check_copies(result: VerificationResult) -> None:
     broken_streams = {finding.stream for finding in result.findings}
     for (stream, event_id), finding in result.missing_copies.items():
         if stream not in broken_streams and not _has_entry(stream, event_id):
             result.findings.append(finding)
-    return result
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from accounts.notifications import devices
 from accounts.terms import acceptance
 from accounts.users import side_effects
 from config import audit, dynamodb, outbox
-from config.audit import reader, verification
+from config.audit import reader
 from config.dynamodb import encryption
 from tests.support.crash_harness import CRASH_MODES, CrashHarness, is_worth_trying, scan_items
 from tests.support.environment import IS_SCALE_RUN, Environment
@@ -253,7 +253,7 @@ def test_user_changes_survive_faults(
     case_count = len(fault_cases)
     assert case_count
     check_counters(test_users)
-    assert verification.verify_audit().findings == []
+    assert test_users.audit_findings() == []
     record_figure(f"{name}, {mode}: {case_count} of {case_count} survived")
 
 

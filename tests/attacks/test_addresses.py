@@ -14,7 +14,6 @@ from accounts.clients import auth0
 from accounts.models import EmailOwner, User
 from accounts.users import create
 from config import dynamodb
-from config.audit import verification
 from tests.support import rate_limits
 from tests.support.crash_harness import CrashHarness, is_worth_trying
 from tests.support.environment import Environment, free_port
@@ -221,7 +220,7 @@ def test_no_crash_while_freeing_leaves_an_address_without_owner(
         assert owner != first.id, summary
         assert email_at_auth0(env, owner) == first.email, summary
     harness.process_outbox_until_idle()
-    assert verification.verify_audit().findings == []
+    assert test_users.audit_findings() == []
     record_figure(f"freeing: {len(cases)} of {len(cases)} crashes survived")
 
 

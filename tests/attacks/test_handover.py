@@ -13,7 +13,6 @@ from accounts.models import User
 from accounts.notifications import devices
 from accounts.users import update
 from config import audit, dynamodb, outbox
-from config.audit import verification
 from tests.support.crash_harness import CrashHarness, is_worth_trying
 from tests.support.environment import IS_SCALE_RUN, Environment
 from tests.support.intruder import intrude, invite, link_in_newest_mail, signs_in
@@ -209,7 +208,7 @@ def test_no_crash_leaves_access_or_a_dead_link(
     assert len(cases) > 10
     for person, plan in cases:
         check_handed_over(env, person, plan)
-    assert verification.verify_audit().findings == []
+    assert test_users.audit_findings() == []
     record_figure(f"handover: {len(cases)} of {len(cases)} crashes survived")
 
 

@@ -21,6 +21,8 @@ from accounts.clients import auth0
 from accounts.models import Customer, DirectoryEntry, Location, User
 from accounts.users import create, update
 from config import dynamodb, outbox
+from config.audit import verification
+from config.audit.log import AuditEntry
 from config.dynamodb import unaudited
 from config.outbox import worker
 from staffing import shift_templates
@@ -220,6 +222,29 @@ class UserFixtures:
         for user in self.users_by_role.values():
             enable_ringing(user.user)
         return True
+
+    def audit_findings(self) -> list[verification.AuditFinding]:
+        """What is wrong with the audit of both customers.
+
+        The whole audit, with the thousands of streams of all modules, is verified where that is
+        what a test is about.
+        """
+        condition = "#customer_id IN (:first, :second)"
+        pages = dynamodb.iter_pages(
+            "Scan",
+            TableName=AuditEntry.table_name(),
+            ConsistentRead=True,
+            FilterExpression=condition,
+            ProjectionExpression="#stream",
+            ExpressionAttributeNames={**dynamodb.expression_names(condition), "#stream": "stream"},
+            ExpressionAttributeValues={
+                ":first": {"S": str(self.customer.id)},
+                ":second": {"S": str(self.other_customer.id)},
+            },
+        )
+        streams = {str(item["stream"]["S"]) for page in pages for item in page}
+        people = {str(entry.id) for of in (self.customer, self.other_customer) for entry in list_directory(of.id)}
+        return verification.verify_streams(streams | people).findings
 
     def user_body(self, **fields: Any) -> dict[str, Any]:
         """A valid body for POST /user."""
@@ -444,10 +469,15 @@ def create_user_fixtures(env: Environment, web: str) -> UserFixtures:
     )
 
 
+def list_directory(customer_id: str) -> list[DirectoryEntry]:
+    """The directory of a customer."""
+    values = {":of": {"S": customer_id}}
+    return list(dynamodb.iter_records(DirectoryEntry, "#customer_id = :of", values, ConsistentRead=True))
+
+
 def directory_differences(customer_id: str) -> list[str]:
     """Where the directory of a customer differs from its users; empty: nowhere."""
     condition, values = "#customer_id = :of", {":of": {"S": customer_id}}
-    entries = dynamodb.iter_records(DirectoryEntry, condition, values, ConsistentRead=True)
     items = dynamodb.iter_pages(
         "Scan",
         TableName=User.table_name(),
@@ -458,7 +488,7 @@ def directory_differences(customer_id: str) -> list[str]:
     )
     users_of_customer = [User.from_item(item) for page in items for item in page]
     expected = {str(entry.serialize()) for user in users_of_customer for entry in user.derived_records()}
-    return sorted(expected ^ {str(entry.serialize()) for entry in entries})
+    return sorted(expected ^ {str(entry.serialize()) for entry in list_directory(customer_id)})
 
 
 def emails_to(env: Environment, address: str) -> list[dict[str, Any]]:

@@ -161,6 +161,15 @@ def test_removed_entry_is_reported(audit_rows: list[dict[str, Any]], seq: int) -
         assert any(finding.startswith(f"{stream} #{seq}: ") for finding in findings), findings
 
 
+def test_the_findings_of_a_module_are_those_of_its_customers(
+    audit_rows: list[dict[str, Any]], test_users: UserFixtures
+) -> None:
+    """What crash tests look at instead of the whole audit."""
+    assert test_users.audit_findings() == []
+    with findings_after(audit_rows, lambda: delete_rows(audit_rows[3])) as findings:
+        assert [str(finding) for finding in test_users.audit_findings()] == findings
+
+
 def test_swapped_entries_are_reported(audit_rows: list[dict[str, Any]]) -> None:
     first, second = audit_rows[2], audit_rows[3]
     swapped = [{**first, "seq": second["seq"]}, {**second, "seq": first["seq"]}]

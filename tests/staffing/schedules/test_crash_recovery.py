@@ -14,7 +14,7 @@ import pytest
 
 from accounts.models import User
 from config import audit, dynamodb, outbox
-from config.audit import reader, verification
+from config.audit import reader
 from staffing.models import VERSION_RECORD_KEY, Schedule, StaffAvailability
 from staffing.recurrence import covers
 from staffing.schedules import availability
@@ -212,5 +212,5 @@ def test_schedule_changes_survive_faults(
     messages = scan_items(outbox.OutboxMessage)
     staffing_messages = [row for row in messages if row["task"]["S"].startswith("staffing.")]
     assert [row for row in staffing_messages if row["shard"]["S"] == outbox.DEAD_LETTER_SHARD] == []
-    assert verification.verify_audit().findings == []
+    assert test_users.audit_findings() == []
     record_figure(f"{name} a schedule, {mode}: {case_count} of {case_count} survived")

@@ -9,7 +9,7 @@ import pytest
 
 from accounts import locations
 from config import dynamodb
-from config.audit import reader, verification
+from config.audit import reader
 from staffing.models import DayNote
 from tests.support.crash_harness import CRASH_MODES, CrashHarness, is_worth_trying
 from tests.support.proxy import FaultPlan
@@ -142,7 +142,7 @@ def test_changes_of_notes_survive_faults(
             assert count_note_entries(test_users, day) == (1 if method == "PUT" else 2), plan.fired_faults
             case_count += 1
     assert case_count
-    assert verification.verify_audit().findings == []
+    assert test_users.audit_findings() == []
     record_figure(f"notes of days, {mode}: {case_count} of {case_count} survived")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from config import dynamodb, outbox
-from config.audit import reader, verification
+from config.audit import reader
 from config.journal import write_intent
 from telephony.calls.state import call_messages
 from telephony.models import Call, Callback, OpenCallback, caller_key
@@ -94,7 +94,7 @@ def test_opening_survives_crashes(
     for case in cases:
         assert (case.callback.status, case.callback.calls, case.has_marker) == ("open", 1, True)
         assert case.list_actions() == ["callback.opened"], case.plan.fired_faults
-    assert verification.verify_audit().findings == []
+    assert test_users.audit_findings() == []
     record_figure(f"call-back opened, {mode}: {len(cases)} of {len(cases)} survived")
 
 
@@ -132,5 +132,5 @@ def test_changes_survive_crashes(
             assert (case.callback.status, case.has_marker) == ("done", False)
             assert case.list_actions() == ["callback.opened", "callback.closed"]
         check_message(case, "return", exists=what == "take")
-    assert verification.verify_audit().findings == []
+    assert test_users.audit_findings() == []
     record_figure(f"call-back {what}, {mode}: {len(cases)} of {len(cases)} survived")
