@@ -19,6 +19,9 @@ from telephony.twilio import voice
 from telephony.twilio.voice import CallWebhook
 
 View = Callable[[HttpRequest], HttpResponse]
+MAX_BODY_LENGTH, MAX_QUERY_LENGTH = 16 * 1024, 4 * 1024
+"""Bytes of a webhook, checked before its parameters are read. Twilio's have two KiB, and a few more
+for the names and headers that SIP callers choose; the query is ours."""
 
 
 class InvalidSignature(errors.Forbidden):
@@ -50,6 +53,10 @@ def signed_webhook(view: Callable[[HttpRequest], VoiceReply | None]) -> View:
 def _check_signature(request: HttpRequest) -> None:
     if request.method != "POST":
         raise problem_details.MethodNotAllowed("Webhooks are POST requests.", allowed_methods=["POST"])
+    if len(request.body) > MAX_BODY_LENGTH or len(request.META.get("QUERY_STRING", "")) > MAX_QUERY_LENGTH:
+        throttling.get_limiter().count_request("anonymous", request.META["REMOTE_ADDR"])
+        detail = f"A webhook has at most {MAX_BODY_LENGTH // 1024} KiB, its query {MAX_QUERY_LENGTH // 1024}."
+        raise errors.PayloadTooLarge(detail)
     signature = request.headers.get("X-Twilio-Signature")
     is_signed = voice.is_signed_by_twilio(request.get_full_path(), request.GET, request.POST, signature)
     if not is_signed or voice.read_form(request.POST).get("AccountSid") != settings.TWILIO["account_sid"]:

@@ -1,5 +1,6 @@
 """Everybody gets their data, however much the business of theirs has: finding M5."""
 
+import secrets
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -30,6 +31,8 @@ from tests.support.users import (
     simulate_call,
 )
 
+ID_PREFIX = secrets.token_hex(8)
+"""Of the calls of this module: other tests have calls too."""
 CALL_COUNT = 20_000 if IS_SCALE_RUN else 1_500
 """Calls of the business within 90 days."""
 MAX_ROUND_TRIPS = 13
@@ -57,7 +60,7 @@ def make_call(fixtures: UserFixtures, number: int, user_id: str, *, is_listed: b
         is_suspended=False,
     )
     at = now() - timedelta(days=89) + timedelta(days=88) * (number % CALL_COUNT / CALL_COUNT)
-    call = call_creation.new_call(f"CA{number:032x}", line, caller="+16175550100", entrance="open", at=at)
+    call = call_creation.new_call(f"CA{ID_PREFIX}{number:016x}", line, caller="+16175550100", entrance="open", at=at)
     plan = RingPlan([RingCandidate(user_id, "", "scheduled", phone="+16175550101")])
     call.row.plans = [call.encode_plan(plan, "open")]
     call.row.has_people = True if is_listed else None

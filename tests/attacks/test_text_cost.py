@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, quote_plus, urlencode
 
 import httpx
 import orjson
@@ -19,6 +19,7 @@ from telephony.views import webhooks
 from tests.attacks.processes import ProcessCost
 from tests.attacks.string_walk import PLACEHOLDER, iter_hostile_bodies
 from tests.emulators.twilio.phones import sign_webhook
+from tests.support.calls import new_sid
 from tests.support.environment import Environment
 from tests.support.samples import SAMPLES, Operation, RequestSample, operations
 from tests.support.users import SignedInUser, UserFixtures, parse_problem
@@ -207,23 +208,46 @@ def test_headers(test_users: UserFixtures, meter: Meter, record_figure: Callable
 
 
 def test_strings_of_webhooks(test_users: UserFixtures, meter: Meter, record_figure: Callable[[str], None]) -> None:
-    """Signed ones: Twilio hands on what callers send."""
+    """Signed ones: Twilio hands on what callers send, and none is refused for its length."""
     number = test_users.boston_number.number.number
     account = settings.TWILIO["account_sid"]
-    form = {"AccountSid": account, "CallSid": "CA" + "0" * 32, "To": number, "From": "+14155550111"}
-    texts = {**TEXTS, "nothing": ""}
+    form = {"AccountSid": account, "CallSid": new_sid(), "To": number, "From": "+14155550111"}
+    longest = webhooks.MAX_BODY_LENGTH - len(urlencode(form)) - len("&RecordingDuration=")
+    texts = {name: cut_to_encoded(text, longest) for name, text in TEXTS.items()} | {"nothing": ""}
     for webhook, text_name in zip(["", *(f"/{name}" for name in webhooks.VIEWS)], itertools.cycle(texts)):
         for name in FORM_NAMES:
-            text = texts[text_name][: BYTES // (9 if text_name in ("marks", "ligatures") else 4)]
-            post_webhook(meter, f"{webhook} {text_name} at {name}", webhook, {}, {**form, name: text})
+            text = texts[text_name]
+            response = post_webhook(meter, f"{webhook} {text_name} at {name}", webhook, {}, {**form, name: text})
+            assert response.status_code != 413
         for name in QUERY_NAMES:
-            query = {name: texts[text_name][: URL_BYTES // 9]}
+            query = {name: cut_to_encoded(texts[text_name], webhooks.MAX_QUERY_LENGTH - len("c="))}
             post_webhook(meter, f"{webhook} {text_name} at ?{name}", webhook, query, form)
             post_webhook(meter, f"{webhook} {text_name} at ?{name}", webhook, {name: ""}, form)
     record_figure(meter.figure("strings of webhooks"))
 
 
-def post_webhook(meter: Meter, name: str, webhook: str, query: dict[str, str], form: dict[str, str]) -> None:
+def test_long_webhooks(test_users: UserFixtures, meter: Meter, record_figure: Callable[[str], None]) -> None:
+    """Signed ones too: their parameters were read and signed before anything bounded them."""
+    number = test_users.boston_number.number.number
+    form = {"AccountSid": settings.TWILIO["account_sid"], "CallSid": new_sid(), "To": number}
+    for query, added in (
+        ({}, {"To": TEXTS["marks"][: BYTES // 9]}),
+        ({}, {f"a{number}": "" for number in range(17_000)}),
+        ({"p": "a" * URL_BYTES}, {}),
+    ):
+        response = post_webhook(meter, "a long webhook", "", query, {**form, **added})
+        assert parse_problem(response)["code"] == "payload_too_large"
+    record_figure(meter.figure("long webhooks"))
+    assert meter.most < 0.1
+
+
+def cut_to_encoded(text: str, length: int) -> str:
+    """The beginning of a text that has at most this length in a query or form."""
+    return text[: length * len(text) // max(1, len(quote_plus(text))) - 1]
+
+
+def post_webhook(meter: Meter, name: str, webhook: str, query: dict[str, str], form: dict[str, str]) -> httpx.Response:
+    """Post a signed webhook."""
     url = f"/telephony/voice{webhook}" + (f"?{urlencode(query)}" if query else "")
     signature = sign_webhook(settings.PUBLIC_BASE_URL + url, form, AUTH_TOKEN)
-    meter.request(name, "POST", url, data=form, headers={"X-Twilio-Signature": signature})
+    return meter.request(name, "POST", url, data=form, headers={"X-Twilio-Signature": signature})

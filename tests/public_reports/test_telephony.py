@@ -22,7 +22,7 @@ from telephony.models import Call, Usage
 from telephony.numbers import unassigned
 from tests.emulators.twilio.phones import rewrite_query, sign_webhook
 from tests.support.callbacks import put_callback
-from tests.support.calls import WEDNESDAY_NOON, LineFixture, create_line, local_times_around, post_webhook
+from tests.support.calls import WEDNESDAY_NOON, LineFixture, create_line, local_times_around, new_call_ids, post_webhook
 from tests.support.environment import Environment
 from tests.support.users import UserFixtures, accept_invitation, emails_to, now, parse_problem, process_outbox
 
@@ -498,8 +498,8 @@ def test_yap_247_a_page_of_own_calls_reads_little(
     mine = [line.call(at - timedelta(hours=hours)).id for hours in (2, 1)]
     item = _load(elsewhere.call(at).id).row.serialize()
     others = [Call.from_item(item) for _ in range(300)]
-    for number, call in enumerate(others):
-        call.id, call.started_at = f"CA{number:032x}", at - timedelta(minutes=5, seconds=number)
+    for number, (call, call_id) in enumerate(zip(others, new_call_ids(len(others)), strict=True)):
+        call.id, call.started_at = call_id, at - timedelta(minutes=5, seconds=number)
         call.pinned = {"configuration": {"open": "x" * 20_000}}
     rows = [row for call in others for row in call.list_users([staff.id])]
     for row in rows:

@@ -18,6 +18,12 @@ WEDNESDAY_NOON = datetime.fromisoformat("2027-06-02T12:00:00-04:00")
 """A Wednesday noon in Boston."""
 
 
+def new_call_ids(count: int) -> list[str]:
+    """Ids of calls in ascending order, which no other test has."""
+    prefix = secrets.token_hex(8)
+    return [f"CA{prefix}{number:016x}" for number in range(count)]
+
+
 @dataclass
 class LineFixture:
     """A location with a number."""

@@ -22,7 +22,7 @@ from telephony.calls.state import call_creation
 from telephony.models import BlockedCaller, Call, Callback, LastConversation, OpenCallback, caller_key
 from tests.attacks.test_restore import read_tables, restore_tables
 from tests.support.callbacks import put_callback, put_record
-from tests.support.calls import LineFixture, create_line
+from tests.support.calls import LineFixture, create_line, new_call_ids
 from tests.support.environment import Environment
 from tests.support.users import UserFixtures, now, process_outbox, simulate_call
 
@@ -191,7 +191,7 @@ def test_erasure_of_many_calls_goes_on_in_parts(test_users: UserFixtures, line: 
     (call_id,) = leave_voicemails(line, caller)
     row = dynamodb.get_record(Call, call_id)
     assert row
-    ids = [f"CA{number:032x}" for number in range(2 * erasure.MAX_CALLS + 3)]
+    ids = new_call_ids(2 * erasure.MAX_CALLS + 3)
     for id in ids:
         put_record(Call.from_item({**row.serialize(), "id": {"S": id}, "recordings": {"L": []}}))
     message_id = erasure.begin(caller, actor=test_users.ann.actor, at=now())

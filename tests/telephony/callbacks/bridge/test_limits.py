@@ -23,7 +23,7 @@ from tests.support.bridge import (
     request_call,
     reserve_again,
 )
-from tests.support.calls import LineFixture, create_line
+from tests.support.calls import LineFixture, create_line, new_call_ids
 from tests.support.environment import Environment
 from tests.support.proxy import FaultPlan
 from tests.support.users import UserFixtures, enable_ringing, now, process_outbox
@@ -97,7 +97,7 @@ def test_minutes_are_reserved_and_counted(line: LineFixture, env: Environment, c
     assert (after.committed - before.committed, after.calls) == (2, before.calls)
     row = Usage(usage.key(customer_id, now()))
     lease = usage.new_lease(now(), line.location.id, outbound_call.counted_as(caller))
-    ids = [f"CA{number:032}" for number in range(settings.TELEPHONY["concurrent_calls_of_caller"])]
+    ids = new_call_ids(settings.TELEPHONY["concurrent_calls_of_caller"])
     unaudited.update(row, [Usage.calls[id].set(lease.text) for id in ids], Usage.key.exists())
     try:
         response = request_call(ann, callback["id"])

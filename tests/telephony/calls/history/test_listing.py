@@ -11,7 +11,7 @@ from config.dynamodb import unaudited
 from telephony.calls.state import call_record
 from telephony.models import Call
 from tests.support.bulk import put_records
-from tests.support.calls import LineFixture, create_line, local_times_around
+from tests.support.calls import LineFixture, create_line, local_times_around, new_call_ids
 from tests.support.environment import Environment
 from tests.support.users import (
     SignedInUser,
@@ -188,8 +188,8 @@ def test_pages_of_a_customer_cost_little(
     item = stored.row.serialize()
     at = now() - timedelta(days=3)
     calls = [Call.from_item(item) for _ in range(1_200)]
-    for number, call in enumerate(calls):
-        call.id, call.started_at = f"CA{number:032x}", at - timedelta(minutes=number)
+    for number, (call, call_id) in enumerate(zip(calls, new_call_ids(len(calls)), strict=True)):
+        call.id, call.started_at = call_id, at - timedelta(minutes=number)
         call.location_id = (harbour if number % 3 else canal).location.id
         call.outcome = "voicemail" if number == 1_150 else "missed"
     unaudited.write_all(puts=calls)
