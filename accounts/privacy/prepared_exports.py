@@ -26,7 +26,7 @@ from pynamodb.expressions.condition import Condition
 from accounts import customers, users
 from accounts.models import Customer, PreparedExport, User
 from accounts.permissions import Actor
-from accounts.privacy import export, pdf_process
+from accounts.privacy import export, pdf_process, print_places
 from config import bulkhead, dynamodb, errors, journal, outbox, storage
 from config.dynamodb import data_keys, encryption, unaudited
 
@@ -63,7 +63,7 @@ class ExportFailed(errors.Conflict):
 def export_pdf(user: User, customer: Customer, *, actor: Actor, at: datetime) -> bytes | PreparedExport:
     """The PDF of the actor's own data, or what is being prepared; ``user`` must be freshly read.
 
-    Raises `ExportFailed` and `errors.Unavailable`.
+    Raises `ExportFailed`, `errors.TooManyRequests` and `errors.Unavailable`.
     """
     actor.require("self:export")
     deadline = time.monotonic() + WAIT_SECONDS
@@ -148,7 +148,10 @@ def _print(user: User, customer: Customer, actor: Actor, at: datetime, deadline:
 
 
 def _request(user: User, actor: Actor, at: datetime) -> PreparedExport:
-    """Store that a worker is to print an export, unless one is under way."""
+    """Store that a worker is to print an export, unless one is under way.
+
+    Raises `errors.TooManyRequests` if too many of the customer's wait.
+    """
 
     def decide() -> PreparedExport:
         if current := _find_current(user.id, actor, at):
@@ -161,11 +164,15 @@ def _request(user: User, actor: Actor, at: datetime) -> PreparedExport:
             expires_at=int((at + LIFETIME).timestamp()),
         )
         names: dict[str, Any] = {"user_id": user.id, "requester_id": actor.id, "export_id": record.id}
-        previous = dynamodb.get_record(PreparedExport, user.id, actor.id)
+        own_key = dynamodb.RecordKey(PreparedExport, user.id, actor.id)
+        records = dynamodb.batch_get([own_key, *print_places.record_keys(user.customer_id)])
+        previous = records.get(PreparedExport, user.id, actor.id)
         is_unchanged = PreparedExport.id == previous.id if previous else PreparedExport.id.does_not_exist()
         with journal.write_intent(actor, at) as write:
             write.put(record, only_if=is_unchanged, error=journal.StaleRecord())
-            write.enqueue("accounts.print_export", id=f"print-{record.id}", **names)
+            place = print_places.take(write, records, user.customer_id, record.id)
+            arguments = {**names, "customer_id": user.customer_id, "place": place}
+            write.enqueue("accounts.print_export", id=f"print-{record.id}", **arguments)
             write.enqueue("accounts.forget_export", id=f"forget-{record.id}", due=at + LIFETIME, **names)
         return record
 
@@ -173,12 +180,19 @@ def _request(user: User, actor: Actor, at: datetime) -> PreparedExport:
 
 
 @outbox.task("accounts.print_export")
-def print_export(user_id: str, requester_id: str, export_id: str, job: outbox.TaskContext) -> None:
-    """Print an export and store it.
+def print_export(
+    user_id: str, requester_id: str, export_id: str, customer_id: str, place: str, job: outbox.TaskContext
+) -> None:
+    """Print an export and store it, and leave its place.
 
     Raises `outbox.MustWait` while another is printed, `errors.Unavailable`, and
     `pdf_process.NotRendered` where another attempt may succeed.
     """
+    _print_and_store(user_id, requester_id, export_id, job)
+    print_places.leave(customer_id, place, export_id)
+
+
+def _print_and_store(user_id: str, requester_id: str, export_id: str, job: outbox.TaskContext) -> None:
     record = dynamodb.get_record(PreparedExport, user_id, requester_id)
     if record is None or record.id != export_id or record.state(job.at) != "preparing":
         return

@@ -16,7 +16,7 @@ import pytest
 from django.core.files.storage import default_storage
 
 from accounts.models import PreparedExport
-from accounts.privacy import pdf_process, prepared_exports
+from accounts.privacy import pdf_process, prepared_exports, print_places
 from config import dynamodb, errors, outbox, storage
 from config.audit import reader
 from config.dynamodb import unaudited
@@ -24,6 +24,7 @@ from config.journal import two_phase
 from config.outbox import celery_tasks
 from config.outbox.worker import PassReport
 from tests.config.journal.test_journal import temporary_audit_entries
+from tests.support.bulk import put_records
 from tests.support.crash_harness import CRASH_MODES, CrashHarness, is_worth_trying
 from tests.support.environment import Environment
 from tests.support.exports import store_export
@@ -111,6 +112,33 @@ def test_requests_at_once_have_one_export_printed(active_person: SignedInUser) -
     accepted = {response.headers["Location"] for response in responses if response.status_code == 202}
     assert len(accepted) == 1, [response.text[:200] for response in responses]
     assert process_outbox().counts["accounts.print_export", "done"] == 1
+
+
+def test_a_customer_has_some_places_among_what_waits(active_person: SignedInUser) -> None:
+    """Without a bound the people of one business would have those of others wait for hours."""
+    customer_id = active_person.user.customer_id
+    rows = [
+        PreparedExport(user_id=customer_id, requester_id=place, id=f"exp_{place}", requested_at=now(), expires_at=2**32)
+        for place in print_places.PLACES
+    ]
+    put_records(rows)
+    try:
+        refused = active_person.get(PATH)
+        assert (refused.status_code, parse_problem(refused)["code"]) == (429, "rate_limited")
+        assert refused.headers["Retry-After"] == "60"
+        assert dynamodb.get_record(PreparedExport, active_person.id, active_person.id) is None
+
+        rows[1].requested_at = now() - timedelta(minutes=30)  # a crash has left it
+        put_records(rows)
+        assert active_person.get(PATH).status_code == 202
+        taken = dynamodb.get_record(PreparedExport, customer_id, print_places.PLACES[1])
+        assert taken
+        assert taken.id == stored_export(active_person.id).id
+        assert process_outbox().counts["accounts.print_export", "done"] == 1
+        assert dynamodb.get_record(PreparedExport, customer_id, print_places.PLACES[1]) is None
+    finally:
+        for row in rows:
+            unaudited.remove(row, PreparedExport.id.exists())
 
 
 def test_another_person_finds_nothing(test_users: UserFixtures, person: SignedInUser) -> None:
