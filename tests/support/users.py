@@ -17,7 +17,7 @@ import httpx
 
 from accounts import customers, locations, permissions, users
 from accounts.auth import identity
-from accounts.clients import auth0
+from accounts.clients import auth0, auth0_http
 from accounts.models import Customer, DirectoryEntry, Location, User
 from accounts.users import create, update
 from config import dynamodb, outbox
@@ -426,6 +426,7 @@ def set_password(env: Environment, address: str, password: str = PASSWORD) -> ht
 
 def create_user_fixtures(env: Environment, web: str) -> UserFixtures:
     """Create both customers with their users and locations."""
+    auth0_http._client()  # loads the SDK, for which the time of a call is short on a busy machine
 
     def create_customer(name: str, owner_name: str) -> tuple[Customer, SignedInUser]:
         email = f"{owner_name.lower()}.{_timestamp()}@cast.example"

@@ -22,11 +22,17 @@ CANARY = {
     "email": "zyxwcanary@cast.example",
     "name": "Zyxwcanary Quandle",
     "profileName": "Zyxwcanary-Nick",
-    "phone": "+493012345678",
+    "phone": "+493098712345",
     "userSkills": ["zyxwcanary-juggling"],
-    "settings": {"timeZone": "Pacific/Chatham"},
+    "settings": {"timeZone": "Atlantic/Faroe"},
 }
-TRACES = ("zyxwcanary", "quandle", "+493012345678", "zyxwagent", "pacific/chatham")
+TRACES = (  # no other test has these
+    "zyxwcanary",
+    "quandle",
+    "+493098712345",
+    "zyxwagent",
+    "atlantic/faroe",
+)
 
 
 def test_all_stored_attributes_are_in_the_data_map() -> None:

@@ -6,8 +6,18 @@ from typing import Any
 
 import pytest
 
-from tests.support.calls import LineFixture, PlayedCall
-from tests.support.users import UserFixtures, create_shift, enable_ringing, now, process_outbox
+from accounts import users
+from tests.support.calls import LineFixture, PlayedCall, create_line, local_times_around
+from tests.support.environment import Environment
+from tests.support.users import (
+    SignedInUser,
+    UserFixtures,
+    accept_invitation,
+    create_shift,
+    enable_ringing,
+    now,
+    process_outbox,
+)
 
 TranscriptSaver = Callable[[str, PlayedCall], None]
 
@@ -34,42 +44,50 @@ def save_transcript(record_property: Callable[[str, object], None]) -> Transcrip
     return lambda title, call: record_property("transcript", f"{title}\n{call.text}")
 
 
-def list_callbacks(boston: LineFixture, caller: str, status: str = "open,taken") -> list[dict[str, Any]]:
-    """What Sam sees of a caller."""
-    query = {"locationId": boston.location.id, "status": status}
-    response = boston.test_users.sam.get("/callback", params=query)
+def list_callbacks(
+    line: LineFixture, person: SignedInUser, caller: str, status: str = "open,taken"
+) -> list[dict[str, Any]]:
+    """What a person on duty sees of a caller."""
+    query = {"locationId": line.location.id, "status": status}
+    response = person.get("/callback", params=query)
     assert response.status_code == 200, response.text
     return [item for item in response.json()["items"] if item["caller"] == caller]
 
 
-@pytest.mark.usefixtures("phone")
-def test_who_takes_it_listens(boston: LineFixture, save_transcript: TranscriptSaver) -> None:
-    """The voicemail was left before Sam's shift, so nobody had told him of it."""
-    test_users, caller = boston.test_users, "+16175550161"
-    call = boston.call(now() - timedelta(hours=6), **{"from": caller})
+def test_who_takes_it_listens(
+    test_users: UserFixtures, env: Environment, web: str, save_transcript: TranscriptSaver
+) -> None:
+    """The voicemail was left before Dora's shift, so nobody had told her of it.
+
+    She has no other shift: other tests give Sam some.
+    """
+    line, caller = create_line(test_users), "+16175550161"
+    employee, _ = line.put_on_duty(*local_times_around(now()))
+    dora = accept_invitation(env, web, users.get_user(employee.id))
+    call = line.call(now() - timedelta(hours=6), **{"from": caller})
     process_outbox()
     recording = f"/call/{call.id}/recording"
-    before = test_users.sam.get(recording).status_code
-    (callback,) = list_callbacks(boston, caller)
+    before = dora.get(recording).status_code
+    (callback,) = list_callbacks(line, dora, caller)
 
-    test_users.sam.post(f"/callback/{callback['id']}/take", {})
+    dora.post(f"/callback/{callback['id']}/take", {})
 
     save_transcript("voicemail, taken by who is on duty later", call)
-    assert (before, test_users.sam.get(recording).status_code) == (403, 200)
+    assert (before, dora.get(recording).status_code) == (403, 200)
     assert test_users.cleo.get(recording).status_code == 404
     assert test_users.cleo.get(f"/callback/{callback['id']}").status_code == 404
     listeners = test_users.ann.get(f"/call/{call.id}").json()["heardBy"]
-    assert [listener["staffId"] for listener in listeners] == [test_users.sam.id]
+    assert [listener["staffId"] for listener in listeners] == [dora.id]
 
 
 def test_missed_twice_then_answered(boston: LineFixture, phone: str, save_transcript: TranscriptSaver) -> None:
     test_users, caller = boston.test_users, "+16175550162"
     first = boston.call(now() - timedelta(minutes=30), **{"from": caller}, hangUpAfter=20)
     process_outbox()
-    (opened,) = list_callbacks(boston, caller)
+    (opened,) = list_callbacks(boston, test_users.sam, caller)
     second = boston.call(now() - timedelta(minutes=20), **{"from": caller}, hangUpAfter=20)
     process_outbox()
-    (joined,) = list_callbacks(boston, caller)
+    (joined,) = list_callbacks(boston, test_users.sam, caller)
     assert (opened["calls"], joined["calls"], joined["id"]) == (1, 2, opened["id"])
 
     answered = boston.call(now() - timedelta(minutes=10), **{"from": caller}, phones={phone: "answers"})
@@ -77,6 +95,6 @@ def test_missed_twice_then_answered(boston: LineFixture, phone: str, save_transc
 
     for title, call in (("missed", first), ("missed again", second), ("answered", answered)):
         save_transcript(f"call-back: {title}", call)
-    assert list_callbacks(boston, caller) == []
-    (closed,) = list_callbacks(boston, caller, status="done")
+    assert list_callbacks(boston, test_users.sam, caller) == []
+    (closed,) = list_callbacks(boston, test_users.sam, caller, status="done")
     assert (closed["id"], closed["outcome"], closed["takenBy"]) == (opened["id"], "reached", test_users.sam.id)
