@@ -7,13 +7,13 @@ from typing import Any
 import orjson
 
 MAX_LENGTH = 500
-"""Bytes of a value whose result is kept, so that nobody can fill the memory with large ones."""
+"""Bytes of a value whose result is cached, so that nobody can fill the memory with large ones."""
 
 
 def remember(*, max_size: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorate a pure function of a JSON value and further hashable arguments.
 
-    Each caller gets its own result, to change at will: results are kept as JSON. Reading a result
+    Each caller gets its own result, to change at will: results are cached as JSON. Reading a result
     of 700 bytes takes 2 µs.
     """
 

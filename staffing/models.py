@@ -122,7 +122,7 @@ class Schedule(dynamodb.Record):
 
 @lru_cache(maxsize=4_096)
 def _build_first_shift(start: str, end: str, zone: str) -> Occurrence:
-    """Kept, as many shifts have the same times: conversions between zones were half of a list."""
+    """Cached, as many shifts have the same times: conversions between zones were half of a list."""
     return pattern.from_stored_pattern(start, end, zone, None).first_occurrence
 
 

@@ -1,4 +1,4 @@
-"""Who calls: what Twilio delivers is kept as it is delivered, and found in any form. Pure.
+"""Who calls: what Twilio delivers is stored as it is delivered, and found in any form. Pure.
 
 Docs: https://www.twilio.com/docs/voice/twiml#request-parameters
 """

@@ -1,4 +1,4 @@
-"""The floor: granian and the recorded calls over kept connections, and nothing else.
+"""The floor: granian and the recorded calls over persistent connections, and nothing else.
 
 ``granian --interface rsgi bench.peers.floor:app``. It checks no token, signs nothing, and parses no
 JSON but the one answer whose versions the transaction needs. No server in Python that makes these

@@ -175,7 +175,7 @@ def from_stored_pattern(
 
 @lru_cache(maxsize=4096)
 def _load_regular_series(start: str, end: str, zone: str, pattern: bytes) -> Series:
-    """A series without exceptions. Kept with what it knows of itself, as lists ask again."""
+    """A series without exceptions. Cached with what it knows of itself, as lists ask again."""
     return _load_series(start, end, zone, orjson.loads(pattern), None)
 
 
@@ -194,7 +194,7 @@ def _load_series(
 
 @lru_cache(maxsize=4096)
 def _load_single_shift(start: str, end: str, zone: str) -> Series:
-    """Kept with the instants that it knows of itself: a write asks for its shift seven times."""
+    """Cached with the instants that it knows of itself: a write asks for its shift seven times."""
     return Series(datetime.fromisoformat(start), datetime.fromisoformat(end), zone)
 
 

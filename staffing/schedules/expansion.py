@@ -60,7 +60,7 @@ class Shift:
 
 
 def get_shift(schedule: Schedule, recurrence_id: datetime) -> Shift:
-    """One shift of a series that an edit has kept, by its recurrence id as the edit got it."""
+    """One shift of a series that an edit has left, by its recurrence id as the edit got it."""
     series = schedule.series()
     start = local_time.to_recurrence_id(series, recurrence_id)
     return Shift(schedule, expand.build_occurrence(series, start))

@@ -45,6 +45,6 @@ class StoredSeries:
 
 @lru_cache(maxsize=4_096)
 def _load_series(start: str, end: str, zone: str, pattern_text: str) -> Series:
-    """The series of stored attributes. Kept with what it knows of itself, as lists ask again."""
+    """The series of stored attributes. Cached with what it knows of itself, as lists ask again."""
     zone_name = Schedule.get_attributes()["zone"].deserialize(zone)
     return pattern.from_stored_pattern(start, end, zone_name, orjson.loads(pattern_text))

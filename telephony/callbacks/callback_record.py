@@ -10,7 +10,7 @@ from telephony.calls.state import call_creation
 from telephony.models import Call, Callback, CallbackOutcome, OpenCallback, caller_key, queue_key
 
 KEPT_AFTER_DUE = timedelta(days=7)
-"""How long a call-back is kept at least after it was due."""
+"""How long a call-back is stored at least after it was due."""
 DROPPED_OUTCOMES = ("wrong_number", "spam")
 """Outcomes of callers who are not called back."""
 AUDITED = ("status", "due_at", "calls", "call_id", "taken_by", "taken_until", "outcome")

@@ -210,7 +210,7 @@ def _erase(write: Write, calls: list[Call], callbacks: list[Callback], guards: l
 
 
 def _remove_what_follows(data: CallerData, at: datetime) -> None:
-    """What is kept beside calls and call-backs: pseudonyms, who talked last, blocks."""
+    """What is stored beside calls and call-backs: pseudonyms, who talked last, blocks."""
     for row, pseudonym in data.counters:
         unaudited.update(row, [Usage.callers[pseudonym].remove()], Usage.key.exists())
     for conversation in data.conversations:
