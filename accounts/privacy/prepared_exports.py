@@ -26,7 +26,7 @@ from pynamodb.expressions.condition import Condition
 from accounts import customers, users
 from accounts.models import Customer, PreparedExport, User
 from accounts.permissions import Actor
-from accounts.privacy import export, pdf_process, print_places
+from accounts.privacy import export, pdf_process, print_slots
 from config import bulkhead, dynamodb, errors, journal, outbox, storage
 from config.dynamodb import data_keys, encryption, unaudited
 
@@ -165,13 +165,13 @@ def _request(user: User, actor: Actor, at: datetime) -> PreparedExport:
         )
         names: dict[str, Any] = {"user_id": user.id, "requester_id": actor.id, "export_id": record.id}
         own_key = dynamodb.RecordKey(PreparedExport, user.id, actor.id)
-        records = dynamodb.batch_get([own_key, *print_places.record_keys(user.customer_id)])
+        records = dynamodb.batch_get([own_key, *print_slots.record_keys(user.customer_id)])
         previous = records.get(PreparedExport, user.id, actor.id)
         is_unchanged = PreparedExport.id == previous.id if previous else PreparedExport.id.does_not_exist()
         with journal.write_intent(actor, at) as write:
             write.put(record, only_if=is_unchanged, error=journal.StaleRecord())
-            place = print_places.take(write, records, user.customer_id, record.id)
-            arguments = {**names, "customer_id": user.customer_id, "place": place}
+            slot = print_slots.take(write, records, user.customer_id, record.id)
+            arguments = {**names, "customer_id": user.customer_id, "slot": slot}
             write.enqueue("accounts.print_export", id=f"print-{record.id}", **arguments)
             write.enqueue("accounts.forget_export", id=f"forget-{record.id}", due=at + LIFETIME, **names)
         return record
@@ -181,15 +181,15 @@ def _request(user: User, actor: Actor, at: datetime) -> PreparedExport:
 
 @outbox.task("accounts.print_export")
 def print_export(
-    user_id: str, requester_id: str, export_id: str, customer_id: str, place: str, job: outbox.TaskContext
+    user_id: str, requester_id: str, export_id: str, customer_id: str, slot: str, job: outbox.TaskContext
 ) -> None:
-    """Print an export and store it, and leave its place.
+    """Print an export and store it, and leave its slot.
 
     Raises `outbox.MustWait` while another is printed, `errors.Unavailable`, and
     `pdf_process.NotRendered` where another attempt may succeed.
     """
     _print_and_store(user_id, requester_id, export_id, job)
-    print_places.leave(customer_id, place, export_id)
+    print_slots.leave(customer_id, slot, export_id)
 
 
 def _print_and_store(user_id: str, requester_id: str, export_id: str, job: outbox.TaskContext) -> None:

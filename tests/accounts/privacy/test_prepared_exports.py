@@ -16,7 +16,7 @@ import pytest
 from django.core.files.storage import default_storage
 
 from accounts.models import PreparedExport
-from accounts.privacy import pdf_process, prepared_exports, print_places
+from accounts.privacy import pdf_process, prepared_exports, print_slots
 from config import dynamodb, errors, outbox, storage
 from config.audit import reader
 from config.dynamodb import unaudited
@@ -114,12 +114,12 @@ def test_requests_at_once_have_one_export_printed(active_person: SignedInUser) -
     assert process_outbox().counts["accounts.print_export", "done"] == 1
 
 
-def test_a_customer_has_some_places_among_what_waits(active_person: SignedInUser) -> None:
+def test_a_customer_has_some_slots_among_what_waits(active_person: SignedInUser) -> None:
     """Without a bound the people of one business would have those of others wait for hours."""
     customer_id = active_person.user.customer_id
     rows = [
-        PreparedExport(user_id=customer_id, requester_id=place, id=f"exp_{place}", requested_at=now(), expires_at=2**32)
-        for place in print_places.PLACES
+        PreparedExport(user_id=customer_id, requester_id=slot, id=f"exp_{slot}", requested_at=now(), expires_at=2**32)
+        for slot in print_slots.SLOTS
     ]
     put_records(rows)
     try:
@@ -131,11 +131,11 @@ def test_a_customer_has_some_places_among_what_waits(active_person: SignedInUser
         rows[1].requested_at = now() - timedelta(minutes=30)  # a crash has left it
         put_records(rows)
         assert active_person.get(PATH).status_code == 202
-        taken = dynamodb.get_record(PreparedExport, customer_id, print_places.PLACES[1])
+        taken = dynamodb.get_record(PreparedExport, customer_id, print_slots.SLOTS[1])
         assert taken
         assert taken.id == stored_export(active_person.id).id
         assert process_outbox().counts["accounts.print_export", "done"] == 1
-        assert dynamodb.get_record(PreparedExport, customer_id, print_places.PLACES[1]) is None
+        assert dynamodb.get_record(PreparedExport, customer_id, print_slots.SLOTS[1]) is None
     finally:
         for row in rows:
             unaudited.remove(row, PreparedExport.id.exists())
