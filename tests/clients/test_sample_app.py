@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.clients.conftest import CLIENTS_FOLDER
 from tests.clients.static_server import serve_app
+from tests.config.journal.test_journal import temporary_audit_entries
 from tests.support.calls import local_times_around
 from tests.support.environment import Environment
 from tests.support.sign_in import AUDIENCE, WEB_APP, allow_app_at
@@ -339,6 +340,25 @@ def test_a_break_from_calls_and_answering_by_picking_up(
     page.get_by_role("radio", name="Press 1 to answer").click()
     page.wait_for_load_state("networkidle")
     assert not test_users.sam.get("/user").json()["settings"]["answerWithoutKey"]
+
+
+def test_personal_data_that_take_long_are_waited_for(test_users: UserFixtures, open_app: Callable[..., Page]) -> None:
+    """With SCREENSHOTS=folder, a screenshot of the waiting screen is saved there."""
+    page = open_app()
+    sign_in(page, test_users.sam)
+    page.get_by_role("button", name="Settings").click()
+    with temporary_audit_entries(test_users, test_users.sam.id, 160):
+        page.get_by_role("button", name="Download my data").click()
+        page.get_by_role("status").get_by_text("Your PDF is being made.").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 1
+        if folder := os.environ.get("SCREENSHOTS"):
+            page.get_by_text("Your PDF is being made.").scroll_into_view_if_needed()
+            page.screenshot(path=Path(folder) / "data.png")
+        with page.expect_download(timeout=60_000) as download:
+            process_outbox()
+        assert download.value.suggested_filename == "my-data.pdf"
+        assert download.value.path().read_bytes().startswith(b"%PDF")
+        page.get_by_text("Your PDF is in your downloads.").wait_for()
 
 
 def test_a_refused_sign_in_and_a_lost_connection_are_explained(

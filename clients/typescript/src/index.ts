@@ -8,7 +8,7 @@ export {
   type Item,
   type PagedPath,
 } from "./client.js";
-export { isProblem, NetworkError, ProblemError, type Problem } from "./problems.js";
+export { isProblem, NetworkError, ProblemError, readRetryAfter, type Problem } from "./problems.js";
 export type { components, operations, paths } from "./schema.js";
 export { SignInError } from "./provider.js";
 export { createSession, type Opener, type Session, type SessionOptions, type TokenStorage } from "./session.js";

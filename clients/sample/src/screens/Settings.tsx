@@ -5,6 +5,7 @@ import { formatTime, wallTimeAt } from "../clock";
 import { Button, Card, Choice, Notice } from "../components/controls";
 import { Loaded, useLoad } from "../components/Loaded";
 import { Page } from "../components/Page";
+import { PersonalData } from "../components/PersonalData";
 import { Heading, Words } from "../components/text";
 import { beginBreak, endBreak, loadPhone, type Location, type Phone, saveAnswering, type Workplace } from "../data";
 import { describeError } from "../messages";
@@ -20,15 +21,16 @@ const ANSWERS = [
 ] as const;
 type Answer = (typeof ANSWERS)[number]["value"];
 
-/** How calls reach the person: a break, and whether picking up is enough to answer. */
+/** How calls reach the person: a break, and whether picking up is enough to answer. Their data. */
 export function Settings({ dutyline, workplace }: { dutyline: Dutyline; workplace: Workplace }) {
   const [phone, reload] = useLoad(() => loadPhone(dutyline), []);
   return (
-    <Page title="Settings" intro="How calls reach you while you are on duty.">
+    <Page title="Settings" intro="How calls reach you while you are on duty, and what is stored about you.">
       <Loaded from={phone} reload={reload}>
         {(loaded) => <Break dutyline={dutyline} locations={workplace.locations} loaded={loaded} />}
       </Loaded>
       <Answering dutyline={dutyline} workplace={workplace} />
+      <PersonalData dutyline={dutyline} />
     </Page>
   );
 }
