@@ -1,5 +1,5 @@
 # config/dev/bootstrap.py brings what is missing.
-.PHONY: run test check scale bench token manage lock openapi
+.PHONY: run test check scale bench images token manage lock openapi
 
 run:
 	@python3 -m config.dev.bootstrap run
@@ -21,6 +21,9 @@ bench:
 check:
 	@python3 -m config.dev.bootstrap test
 	@.venv/bin/python -m config.dev.check
+
+images:
+	@.venv/bin/python -m config.dev.image_check
 
 token:
 	@python3 -m config.dev.running token "$(USER)" "$(PASSWORD)"

@@ -17,7 +17,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from config.dev import containers, services
+from config.dev import check, containers, services
 from config.dev.containers import NAME_PREFIX, Stack, run
 
 FOLDER = services.ROOT / ".local/image-check"
@@ -53,6 +53,7 @@ def main() -> None:
         os.execvp(command[0], command)  # noqa: S606 - our own command
     run("ip", "link", "set", "lo", "up")
     _check_contents()
+    _check_production_settings()
     stack = Stack(FOLDER)
     try:
         stack.start()
@@ -93,6 +94,20 @@ def _check_contents() -> None:
         {"django", "granian"} <= {name.lower() for name in components}, "the bill of materials has Python's packages"
     )
     _require("libpango-1.0-0" in components, "the bill of materials has Debian's packages")
+
+
+def _check_production_settings() -> None:
+    """The image takes the settings of production, each from a file, and finds nothing to object."""
+    folder = FOLDER / "settings"
+    folder.mkdir(exist_ok=True)
+    options = ["--volume", f"{folder}:/run/secrets/dutyline:ro", "--env", "ENVIRONMENT=production"]
+    for name, value in check.PRODUCTION_ENVIRONMENT.items():
+        if name != "ENVIRONMENT":
+            (folder / name).write_text(value)
+            options += ["--env", f"{name}_FILE=/run/secrets/dutyline/{name}"]
+    command = ["podman", "--runtime", "runc", "run", "--rm", "--read-only", "--network", "host", *containers.limits()]
+    run(*command, *options, "dutyline", "python3", "manage.py", "check", "--deploy", "--fail-level", "WARNING")
+    _report("the settings of production are taken from files, and pass `manage.py check --deploy`")
 
 
 def _check_running(stack: Stack) -> None:
