@@ -15,7 +15,6 @@ import pytest
 from accounts import csv_import, users
 from accounts.models import User
 from config import dynamodb
-from config.audit import verification
 from tests.support.environment import IS_SCALE_RUN, ROOT, Environment
 from tests.support.proxy import FaultPlan
 from tests.support.users import UserFixtures, create_user_fixtures, process_outbox
@@ -195,7 +194,7 @@ def test_import_survives_rate_limits_a_kill_and_a_second_run(
     auth0_ids = {f"auth0|{item['id']['S']}" for item in imported_items}
     auth0_users = (env.tenant().get_user(auth0_id) for auth0_id in auth0_ids)
     assert all(user and user["name"].startswith("Person") for user in auth0_users)
-    assert verification.verify_audit().findings == []
+    assert test_users.audit_findings() == []
     record_figure(
         f"import: {USER_COUNT} users in {seconds:.0f} s "
         f"with {len(fault_plan.fired_faults)} 429 responses, "

@@ -11,7 +11,7 @@ import pytest
 
 from accounts import locations
 from config import costs, dynamodb, errors
-from config.audit import reader, verification
+from config.audit import reader
 from config.dynamodb import unaudited
 from config.outbox import OutboxMessage
 from telephony import lines
@@ -127,7 +127,7 @@ def test_erasure_leaves_no_trace(test_users: UserFixtures, line: LineFixture, en
     assert audio_files(env, other_ids[0])
     entries = [entry for entry in reader.iter_stream(test_users.customer.id) if entry.action == "caller.erased"]
     assert entries[-1].body["subject"]["id"] == "…7103"
-    assert verification.verify_audit().findings == []
+    assert test_users.audit_findings() == []
 
 
 def test_deleted_at_twilio_too(test_users: UserFixtures, line: LineFixture, env: Environment) -> None:

@@ -8,7 +8,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import Location
-from config.audit import verification
 from config.spreadsheets import InvalidImportFile
 from staffing import rota_import
 from staffing.rota_import import ImportOptions, calendar_file, events
@@ -84,7 +83,7 @@ def test_imports_of_one_file_at_once_plan_each_shift_once(users: UserFixtures) -
         results = list(pool.map(lambda _: rota_import.import_entries(planned, actor=users.ann.actor), range(4)))
     assert [result.problems for result in results] == [[]] * 4
     assert len(shifts_of(users, "2027-11-01T00:00:00Z", "2027-11-06T00:00:00Z")) == 5
-    assert verification.verify_audit().findings == []
+    assert users.audit_findings() == []
 
 
 def test_a_week_on_call_is_a_shift(users: UserFixtures) -> None:

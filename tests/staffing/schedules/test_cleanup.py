@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 
 from accounts.models import Location, User
 from config import dynamodb
-from config.audit import verification
 from staffing.models import Feed, Schedule
 from staffing.schedules import access, availability
 from tests.staffing.schedules.test_commands import PATH, create_schedule, put_schedule, schedule_body
@@ -77,7 +76,7 @@ def test_deleting_user_removes_future_shifts_and_keeps_past_shifts(test_users: U
     ]
     assert split_off.split_from == id, "the covered shift is now a separate schedule"
     assert put_schedule(test_users.ann, split_off.id, {"staffId": test_users.mia.id}).status_code == 200
-    assert verification.verify_audit().findings == []
+    assert test_users.audit_findings() == []
 
 
 def test_covered_shifts_become_schedules_of_the_cover(test_users: UserFixtures) -> None:
@@ -96,7 +95,7 @@ def test_covered_shifts_become_schedules_of_the_cover(test_users: UserFixtures) 
     remaining = [item for item in list_shift_days(test_users, first - timedelta(days=1), 30) if item[1] in cover_ids]
     assert remaining == [(day[:10], covers[n % 2].id) for n, day in enumerate(days)]
     assert test_users.ann.get(f"{PATH}/{id}").status_code == 404, "the series itself is removed"
-    assert verification.verify_audit().findings == []
+    assert test_users.audit_findings() == []
 
 
 def test_deleted_user_cannot_be_scheduled(test_users: UserFixtures) -> None:

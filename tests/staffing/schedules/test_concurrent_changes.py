@@ -9,7 +9,6 @@ import pytest
 
 from accounts.models import User
 from config import dynamodb
-from config.audit import verification
 from staffing.models import Schedule, StaffAvailability
 from staffing.recurrence import conflicts
 from staffing.schedules import availability
@@ -111,7 +110,7 @@ def test_fifty_requests_without_conflict_all_succeed(
     assert [status for status, _ in responses] == [201] * CONCURRENT_REQUESTS
     assert len(list_availability_rows(user)) == CONCURRENT_REQUESTS
     check_consistency(user)
-    assert verification.verify_audit().findings == []
+    assert test_users.audit_findings() == []
     total_retries = sum(retries for _, retries in responses)
     record_figure(
         f"{CONCURRENT_REQUESTS} requests for one user without conflicts: all 201, {total_retries} retried after a 503"

@@ -9,7 +9,6 @@ import pytest
 
 from accounts import locations, permissions
 from config import dynamodb, errors
-from config.audit import verification
 from telephony.models import Orphan, PhoneNumber
 from telephony.numbers import adoption, unassigned
 from telephony.twilio import client
@@ -178,7 +177,7 @@ def test_adoption_survives_crashes(
             assert orphan, "neither adopted nor still reserved"
             assert orphan.reserved_for == test_users.customer.id
     assert adopted
-    assert verification.verify_audit().findings == []
+    assert test_users.audit_findings() == []
     record_figure(f"adoption, {mode}: {adopted} adopted, {len(outcomes) - adopted} still reserved, of {len(outcomes)}")
 
 

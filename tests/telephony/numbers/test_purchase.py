@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from accounts import customers, locations, permissions
 from accounts.models import Location
 from config import audit, dynamodb, outbox
-from config.audit import reader, verification
+from config.audit import reader
 from telephony.models import Line, PhoneNumber, Quota
 from telephony.numbers import inventory, reservation, unassigned
 from telephony.numbers.purchase import purchase_number
@@ -166,7 +166,7 @@ def test_purchase_survives_faults(
     for attempt in recorded:
         statuses = {response["status"] for response in attempt.responses if response}
         assert statuses <= {200, 503, 409}, attempt.summary
-    assert verification.verify_audit().findings == []
+    assert test_users.audit_findings() == []
     record_figure(
         f"purchase, {mode}, rebuy={rebuy}: {len(recorded)} bought once, {len(unrecorded)} not started, of {len(cases)}"
     )
