@@ -74,7 +74,7 @@ def page_response(
 
     ``context`` is for the serializer of the items.
     """
-    view = item(context=dict(context or {}))
+    view = item(page.records, context=dict(context or {}))  # of something, so that no field is made
     items = [view.to_representation(record) for record in page.records]
     return Response({"items": items, "nextCursor": encode_cursor(scope, page.next_cursor)})
 

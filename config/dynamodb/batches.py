@@ -22,7 +22,7 @@ class BatchResult:
         return BatchResult(self._items | other._items, self.keys | other.keys)
 
     def get(self, record_class: type[R], hash_key: str, range_key: int | str | None = None) -> R | None:
-        item = self._items.get(RecordKey(record_class, hash_key, range_key))
+        item = self._items.get((record_class, hash_key, range_key))  # type: ignore[call-overload] # equal, made faster
         return item if isinstance(item, record_class) else None
 
 
@@ -35,6 +35,8 @@ def batch_get(keys: Iterable[RecordKey], known: BatchResult = NOTHING_READ) -> B
     What is among the ``known`` is not read again.
     """
     unread_keys = [key for key in dict.fromkeys(keys) if key not in known.keys]
+    if not unread_keys:
+        return known
     unique_keys = [key for key in unread_keys if is_storable_key(key.hash, key.range)]
     items: dict[RecordKey, Record] = {}
     for start in range(0, len(unique_keys), 100):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +15,9 @@ from accounts.serializers.customers_and_locations import CustomerView, LocationV
 from accounts.serializers.preferences import SettingsView
 from accounts.serializers.users import UserView
 from config import dynamodb
+from config.api.pagination import page_response
 from config.api.record_views import RecordView
+from config.dynamodb.pagination import CursorPage
 from tests.support import record_items
 
 
@@ -81,6 +83,17 @@ def test_view_shows_what_the_serializer_shows(record: _Record, context: dict[str
 
     assert own(record, context=context).data == expected(record, context=context).data
     assert own([record] * 2, many=True, context=context).data == expected([record] * 2, many=True, context=context).data
+
+
+def test_showing_makes_no_fields() -> None:
+    """Each is counted in an attribute of their class, and Python looks up all their types again."""
+    view, field_class = _declare(RecordView), cast(Any, serializers.Field)
+    assert view(_Record()).data
+    count = field_class._creation_counter
+
+    page = page_response("a list", CursorPage([_Record()], None), view)
+    assert page.data["items"] == [view(_Record()).data]
+    assert field_class._creation_counter == count
 
 
 def test_missing_attribute_is_a_defect() -> None:
