@@ -69,7 +69,7 @@ def _check_keys(options: Options) -> Iterator[Finding]:
         sentence = "The tenant publishes no RS256 key that verifies access tokens."
         yield failed(sentence, "Set the signing algorithm of the API at Auth0 to RS256.", "no_key")
     elif discovery.get("issuer") == issuer:
-        yield ok(f"AUTH0_ISSUER publishes {len(keys)} keys that verify access tokens.")
+        yield ok("AUTH0_ISSUER publishes keys that verify access tokens.")
 
 
 def _get_json(url: str) -> dict[str, Any]:
@@ -138,9 +138,11 @@ def _check_expo(options: Options) -> Iterator[Finding]:
 
 
 CHECKS = (
-    Check("auth0.token", _check_token, prepare=auth0_http.http_client),
-    Check("auth0.keys", _check_keys, prepare=tokens.http_client),
-    Check("auth0.back_office", _check_operators_application),
-    Check("auth0.tenant", _check_tenant, seconds=15),  # Auth0 answers a few of these calls a second
-    Check("expo.token", _check_expo, prepare=expo.http_client),
+    Check("auth0.token", _check_token, prepare=auth0_http.http_client, setting="AUTH0_ISSUER"),
+    Check("auth0.keys", _check_keys, prepare=tokens.http_client, setting="AUTH0_ISSUER"),
+    Check("auth0.back_office", _check_operators_application, setting="AUTH0_ISSUER"),
+    Check(
+        "auth0.tenant", _check_tenant, seconds=15, setting="AUTH0_MANAGEMENT_URL"
+    ),  # Auth0 answers a few of these calls a second
+    Check("expo.token", _check_expo, prepare=expo.http_client, setting="EXPO_BASE_URL"),
 )

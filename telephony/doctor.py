@@ -54,7 +54,7 @@ def _judge_numbers(numbers: list[client.OwnedNumber]) -> Iterator[Finding]:
             f"{outdated} numbers have webhooks of an older release.", "The daily task replaces them.", "webhooks"
         )
     if not elsewhere:
-        yield ok(f"The account at Twilio is active, and its {len(ours)} numbers of ours call PUBLIC_BASE_URL.")
+        yield ok(f"The account at Twilio is active, and all numbers of customers ({len(ours)}) call PUBLIC_BASE_URL.")
 
 
 def _check_webhooks(options: Options) -> Iterator[Finding]:
@@ -87,6 +87,6 @@ def _prepare() -> None:
 
 
 CHECKS = (
-    Check("twilio.account", _check_account, prepare=_prepare, seconds=10),
-    Check("twilio.webhooks", _check_webhooks, prepare=_prepare),
+    Check("twilio.account", _check_account, prepare=_prepare, seconds=10, setting="TWILIO_BASE_URL"),
+    Check("twilio.webhooks", _check_webhooks, prepare=_prepare, setting="PUBLIC_BASE_URL"),
 )

@@ -43,6 +43,8 @@ class Check:
     """Imports and creates what it needs, before its time runs."""
     seconds: float = 5.0
     """How long it may take."""
+    setting: str = ""
+    """What says whom it asks, for the sentence that nobody answers."""
 
     @property
     def group(self) -> str:
@@ -72,5 +74,6 @@ def skipped(sentence: str, mend: str = "", code: str = "") -> Finding:
 def describe_error(error: BaseException) -> str:
     """Kind and text of an error, in one line, without credentials of URLs."""
     reason = getattr(error, "strerror", None) or str(error)
-    text = _CREDENTIALS_IN_URL.sub("//…@", " ".join(str(reason).split()))[:200]
+    first_line = str(reason).strip().partition("\n")[0]
+    text = _CREDENTIALS_IN_URL.sub("//…@", " ".join(first_line.split()))[:200]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -187,7 +187,7 @@ def _check_folder(options: Options) -> Iterator[Finding]:
 
 
 CHECKS = (
-    Check("s3.objects", _check_objects, prepare=_prepare),
-    Check("s3.bucket", _check_bucket, prepare=_prepare),
+    Check("s3.objects", _check_objects, prepare=_prepare, setting="STORAGE_BUCKET"),
+    Check("s3.bucket", _check_bucket, prepare=_prepare, setting="STORAGE_BUCKET"),
     Check("files.folder", _check_folder),
 )

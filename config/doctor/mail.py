@@ -66,4 +66,4 @@ def _failure(where: str, error: Exception) -> Finding:
     return failed(f"{where} does not answer as a mail server ({describe_error(error)}).", mend, code)
 
 
-CHECKS = (Check("smtp.server", _check_server),)
+CHECKS = (Check("smtp.server", _check_server, setting="EMAIL_URL"),)

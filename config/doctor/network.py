@@ -119,7 +119,7 @@ def _iter_differences() -> Iterator[tuple[str, float]]:
 
 
 CHECKS = (
-    Check("public_url.api", _check_public_url, prepare=http_client),
-    Check("public_url.certificate", _check_certificate),
+    Check("public_url.api", _check_public_url, prepare=http_client, setting="PUBLIC_BASE_URL"),
+    Check("public_url.certificate", _check_certificate, setting="PUBLIC_BASE_URL"),
     Check("clock.difference", _check_clock, prepare=http_client),
 )

@@ -130,4 +130,7 @@ def _judge_server(info: dict[str, Any], waiting: int) -> Iterator[Finding]:
         yield warning(f"{waiting} messages wait for a worker.", "Start workers, or more of them.", "no_worker")
 
 
-CHECKS = (Check("redis.commands", _check_commands), Check("redis.server", _check_server))
+CHECKS = (
+    Check("redis.commands", _check_commands, setting="REDIS_URL"),
+    Check("redis.server", _check_server, setting="REDIS_URL"),
+)

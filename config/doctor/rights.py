@@ -251,4 +251,4 @@ def find_missing_denials(role: str) -> Iterator[Finding]:
         yield ok("The role cannot rewrite the audit, accepted terms or checks of data keys.")
 
 
-CHECKS = (Check("dynamodb.rights", _check_rights), Check("dynamodb.evidence", _check_denials))
+CHECKS = (Check("dynamodb.rights", _check_rights, setting="DynamoDB"), Check("dynamodb.evidence", _check_denials))

@@ -88,7 +88,8 @@ class _Run:
         self._thread.join(max(0.0, self._began_at + self._seconds - time.monotonic()))
         findings = list(self._report.findings)
         if self._thread.is_alive():
-            sentence = f"There was no answer within {self._seconds:g} seconds."
+            where = f" from {self._report.check.setting}" if self._report.check.setting else ""
+            sentence = f"There was no answer{where} within {self._seconds:g} seconds."
             findings.append(failed(sentence, "Look at the network between here and there, and try again.", "timeout"))
             return Report(self._report.check, findings, self._seconds)
         return Report(self._report.check, findings, self._report.seconds)

@@ -67,4 +67,4 @@ def _read_refused_privileges() -> list[str]:
         return [str(row[0]) for row in cursor.fetchall()]
 
 
-CHECKS = (Check("sql.database", _check_database),)
+CHECKS = (Check("sql.database", _check_database, setting="DATABASE_URL"),)

@@ -87,7 +87,7 @@ def _check_data_keys(options: Options) -> Iterator[Finding]:
         sentence = f"Nothing shows yet whether these keys of DATA_KEYS are right: {', '.join(sorted(unknown))}."
         yield failed(sentence, TABLES_COMMAND, "unchecked_data_keys")
     else:
-        yield ok(f"DATA_KEYS decrypts what is stored ({len(checks)} keys compared).")
+        yield ok(f"DATA_KEYS decrypts what is stored (keys compared: {len(checks)}).")
 
 
 def _check_zone_rules(options: Options) -> Iterator[Finding]:
@@ -122,8 +122,8 @@ def _check_outbox(options: Options) -> Iterator[Finding]:
 
 
 CHECKS = (
-    Check("dynamodb.tables", _check_tables, seconds=20),  # AWS answers few of these calls a second
-    Check("data_keys.stored", _check_data_keys),
+    Check("dynamodb.tables", _check_tables, seconds=20, setting="DynamoDB"),  # AWS answers few of these calls a second
+    Check("data_keys.stored", _check_data_keys, setting="DynamoDB"),
     Check("zone_rules.stored", _check_zone_rules),
     Check("outbox.age", _check_outbox),
 )

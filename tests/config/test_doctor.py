@@ -17,17 +17,18 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from django.conf import settings
+from django.test import override_settings
 from redis import Redis
 
 from accounts.auth.tenant_configuration import MACHINE_SCOPES
-from config import dynamodb, failures
+from config import dynamodb
 from config.doctor import network, rights
 from config.dynamodb import data_keys
 from tests.emulators.server import Emulator, EmulatorRequest, EmulatorResponse, create_server
 from tests.support import aws_rights
 from tests.support.environment import ROOT, Environment, free_port
 from tests.support.proxy import FaultPlan, Proxy
-from tests.support.users import UserFixtures
+from tests.support.users import UserFixtures, process_outbox
 
 Findings = list[dict[str, Any]]
 SECONDS = "60"
@@ -248,17 +249,23 @@ def test_a_refused_login_and_an_unknown_mail_server_are_named(env: Environment) 
     assert (code, problems(findings)) == (1, [("smtp.server", "failed", "gaierror")])
 
 
-def test_a_missing_scope_is_named_by_doctor_and_readiness(test_users: UserFixtures, env: Environment) -> None:
+@contextmanager
+def without_scope(env: Environment, scope: str) -> Iterator[None]:
+    """A tenant that lacks a scope of the machine-to-machine application."""
     tenant = env.tenant()
-    (grant,) = [
-        grant for grant in tenant.list_records("client_grant") if grant["client_id"] == settings.AUTH0["client_id"]
-    ]
-    lesser = [scope for scope in MACHINE_SCOPES if scope != "delete:users"]
+    grants = tenant.list_records("client_grant")
+    (grant,) = [grant for grant in grants if grant["client_id"] == settings.AUTH0["client_id"]]
+    lesser = [granted for granted in MACHINE_SCOPES if granted != scope]
     tenant.put_record("client_grant", grant["id"], {**grant, "scope": lesser})
     try:
-        code, findings = run_doctor(env, "--only", "auth0")
+        yield
     finally:
         tenant.put_record("client_grant", grant["id"], grant)
+
+
+def test_a_missing_scope_is_named(env: Environment) -> None:
+    with without_scope(env, "delete:users"):
+        code, findings = run_doctor(env, "--only", "auth0")
 
     assert (code, problems(findings)) == (1, [("auth0.token", "failed", "insufficient_scope")])
     (finding,) = [finding for finding in findings if finding["status"] == "failed"]
@@ -386,18 +393,27 @@ def test_everything_hangs_and_the_run_ends_in_time(env: Environment) -> None:
     } <= failed
 
 
-def test_readiness_names_failures_that_workers_saw(web: str, env: Environment) -> None:
-    """A wrong mail server or scope is named, and takes no process out of the load balancer."""
-    failures.note("mail server", "gaierror")
-    failures.note("sign-in service", "insufficient_scope delete:users")
+def test_readiness_names_what_other_processes_saw(test_users: UserFixtures, web: str, env: Environment) -> None:
+    """A worker met a wrong mail server, another process a missing scope: named, and still 200."""
+    assert test_users.ann.post("/user", test_users.user_body()).status_code == 201
+    with override_settings(EMAIL_PORT=free_port()):
+        process_outbox()
+    with without_scope(env, "create:users"):
+        other_url = env.start_web("scopeless", free_port())
+        try:
+            headers = {"Authorization": f"Bearer {test_users.ann.token}"}
+            response = httpx.post(f"{other_url}/user", json=test_users.user_body(), headers=headers, timeout=30)
+        finally:
+            env.stop("scopeless")
+    assert response.status_code == 503
     time.sleep(2.1)  # until the last report is no longer reused
+
     response = httpx.get(f"{web}/readyz")
 
-    report = response.json()
-    assert (response.status_code, report["status"]) == (200, "degraded")
-    codes = {problem["name"]: problem["code"] for problem in report["problems"]}
-    assert codes["mail server"] == "gaierror"
-    assert codes["sign-in service"] == "insufficient_scope delete:users"
+    assert (response.status_code, response.json()["status"]) == (200, "degraded")
+    codes = {problem["name"]: problem["code"] for problem in response.json()["problems"]}
+    assert codes["mail server"] == "ConnectionRefusedError"
+    assert codes["sign-in service"] == "insufficient_scope create:users"
 
 
 def test_readiness_names_a_missing_bucket_without_waiting_for_it(env: Environment) -> None:

@@ -59,7 +59,7 @@ class Command(BaseCommand):
 def _lines(reports: Sequence[runner.Report]) -> Iterator[str]:
     for report in reports:
         for finding in report.findings:
-            yield f"{finding.status:<8} {report.check.name:<20} {finding.sentence} {finding.mend}".rstrip()
+            yield f"{finding.status:<8} {report.check.name:<23} {finding.sentence} {finding.mend}".rstrip()
 
 
 def _write_json(reports: Sequence[runner.Report]) -> Iterator[str]:
