@@ -28,7 +28,7 @@ def text(name: str, default: str | None = None) -> str:
     if value:
         return value
     if default is None:
-        raise Misconfigured(f"{name} is not set; see docs/operations.md.")
+        raise Misconfigured(f"{name} is not set; see docs/operations/settings.md.")
     return default
 
 

@@ -133,7 +133,7 @@ def _check_bucket(options: Options) -> Iterator[Finding]:
         code = str(error.response.get("Error", {}).get("Code", ""))
         yield skipped(
             f"This role may not read versioning and lifecycle of the bucket ({code}).",
-            "Look at them yourself: see Backup in docs/operations.md.",
+            "Look at them yourself: see docs/operations/backup.md.",
             code,
         )
         return

@@ -1,4 +1,4 @@
-"""Settings, read from the environment; docs/operations.md describes each variable.
+"""Settings, read from the environment; docs/operations/settings.md describes each variable.
 
 The defaults run everything on one machine. Production refuses them.
 """

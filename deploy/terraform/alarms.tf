@@ -12,7 +12,7 @@ resource "aws_sns_topic_subscription" "alarms" {
 }
 
 locals {
-  # Sentences of the log (docs/operations.md), by name of the alarm.
+  # Sentences of the log (docs/operations/signals.md), by name of the alarm.
   logged = {
     data-keys-wrong   = "the data keys are wrong"
     rejected-for-good = "the database rejects a call for good"

@@ -59,7 +59,7 @@ variable "host_name" {
 }
 
 variable "settings" {
-  description = "Settings that are no secrets (docs/operations.md); those that follow from this stack are added"
+  description = "Settings that are no secrets (docs/operations/settings.md); those that follow from this stack are added"
   type        = map(string)
   validation {
     condition = alltrue([for name in [

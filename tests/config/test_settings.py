@@ -119,8 +119,8 @@ def test_all_settings_are_documented() -> None:
     readers = ("text(", "choice(", "text_list(", "base64_key(", "data_keys(", "networks(")
     names = {fragment.split('"')[1] for reader in readers for fragment in settings_code.split(f"env.{reader}")[1:]}
     names |= {fragment.strip().split('"')[1] for fragment in settings_code.split("env.url(")[1:]}
-    operations_doc = (ROOT / "docs/operations.md").read_text()
+    page = (ROOT / "docs/operations/settings.md").read_text()
     env_example = (ROOT / ".env.example").read_text()
     for name in sorted(names):
-        assert f"`{name}`" in operations_doc, f"docs/operations.md does not describe {name}"
+        assert f"`{name}`" in page, f"docs/operations/settings.md does not describe {name}"
         assert f"{name}=" in env_example, f".env.example lacks {name}"

@@ -17,7 +17,7 @@ from config.doctor import Options, runner
 class Command(BaseCommand):
     """``manage.py doctor``; exit code 1 if something failed."""
 
-    help = "Try the settings, the rights at AWS and all vendors; changes nothing (docs/operations.md)."
+    help = "Try the settings, the rights at AWS and all vendors; changes nothing (docs/operations/doctor.md)."
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def add_arguments(self, parser: CommandParser) -> None:

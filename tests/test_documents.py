@@ -1,0 +1,60 @@
+"""Links, anchors and paths in documents lead somewhere; docs/operations/ is complete and short."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.support.environment import ROOT
+
+OPERATIONS = ROOT / "docs/operations"
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+CODE = re.compile(r"```.*?```", re.DOTALL)
+PAGE = re.compile(r"\bdocs/[\w./-]+\.(?:md|json|yaml)\b")
+
+
+def documents() -> Iterator[Path]:
+    """The Markdown files of the repository, without legal texts, which have no links."""
+    folders = ("docs", "deploy", "bench")
+    yield from (ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"))
+    yield from (ROOT / "clients" / name / "README.md" for name in ("sample", "typescript"))
+    yield from (path for folder in folders for path in sorted((ROOT / folder).rglob("*.md")))
+
+
+def read_anchors(document: Path) -> set[str]:
+    """Anchors of the headings, as GitHub forms them."""
+    anchors: list[str] = []
+    for heading in re.findall(r"^#+ (.+)$", CODE.sub("", document.read_text()), re.MULTILINE):
+        anchor = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        repeats = sum(other == anchor or re.fullmatch(rf"{anchor}-\d+", other) is not None for other in anchors)
+        anchors.append(f"{anchor}-{repeats}" if repeats else anchor)
+    return set(anchors)
+
+
+def broken_links(document: Path) -> Iterator[str]:
+    for link in LINK.findall(CODE.sub("", document.read_text())):
+        path, _, anchor = link.partition("#")
+        if re.match(r"[a-z]+:", path):
+            continue
+        target = document.parent / path if path else document
+        if not target.exists() or (anchor and target.suffix == ".md" and anchor not in read_anchors(target)):
+            yield f"{document.relative_to(ROOT)}: {link}"
+
+
+def test_relative_links_and_anchors_resolve() -> None:
+    assert [link for document in documents() for link in broken_links(document)] == []
+
+
+def test_documents_that_code_and_sentences_name_exist() -> None:
+    command = ["git", "grep", "--no-color", "-IohE", r"docs/[A-Za-z0-9_./-]+\.(md|json|yaml)", "--", ":!CHANGELOG.md"]
+    lines = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    names = set(PAGE.findall(lines))
+    assert "docs/operations/settings.md" in names
+    assert sorted(name for name in names if not (ROOT / name).exists()) == []
+
+
+def test_pages_for_operators_are_listed_and_short() -> None:
+    listed = set(LINK.findall((OPERATIONS / "README.md").read_text()))
+    for page in OPERATIONS.glob("*.md"):
+        assert page.name == "README.md" or page.name in listed, f"docs/operations/README.md does not list {page.name}"
+        assert len(page.read_text().splitlines()) <= 200, page.name
