@@ -224,5 +224,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if isinstance(sys.exception(), OperationalError):
         logger.error("the operators' database does not respond", extra=_log_fields(request))
         return problem_response(request, errors.Unavailable("The operators' database is temporarily unavailable."))
+    if isinstance(error := sys.exception(), errors.Unavailable):  # of a view outside of the API
+        return problem_response(request, error)
     _log_unexpected_error(sys.exception(), request)
     return problem_response(request, InternalError("An unexpected error occurred; report it with the request id."))

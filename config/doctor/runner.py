@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from django.conf import settings
@@ -47,7 +48,8 @@ def run_checks(checks: Iterable[Check], options: Options, seconds: float | None 
     checks = list(checks)
     for check in checks:
         if check.prepare:
-            check.prepare()
+            with suppress(Exception):  # the check raises it again, and reports it
+                check.prepare()
     runs = [_Run(check, options, check.seconds if seconds is None else seconds) for check in checks]
     for run in runs:
         run.start()
