@@ -80,13 +80,13 @@ class Bulkhead:
         elif is_failing:
             budget_seconds -= costs.seconds_since_arrival()
             if budget_seconds <= 0:
-                raise errors.Unavailable(f"{self.name} does not answer.")
+                raise errors.Unavailable(f"{self.name} does not answer.", cause=self._cause("failing"))
         deadline = time.monotonic() + budget_seconds
         wait_seconds = WAIT_FAILING_SECONDS if is_failing else WAIT_HEALTHY_SECONDS
         with self._slot_freed:
             wait_seconds = min(wait_seconds, budget_seconds / 2)
             if not self._slot_freed.wait_for(lambda: self._has_slot(owner), timeout=wait_seconds):
-                raise errors.Unavailable(f"{self.name} is busy.", retry_after=2)
+                raise errors.Unavailable(f"{self.name} is busy.", retry_after=2, cause=self._cause("busy"))
             self._slots[owner] += 1
         began_at = time.monotonic()
         future = self._thread_pool.submit(self._run, task, owner)
@@ -99,15 +99,15 @@ class Bulkhead:
             if self._on_timeout:
                 self._on_timeout()
             if deadline - began_at < self._budget_seconds / 2:  # others may have spent its time
-                raise errors.Unavailable(f"{self.name} did not answer in time.") from error
+                raise errors.Unavailable(f"{self.name} did not answer in time.", cause=self._cause("late")) from error
             raise self.failure("timeout") from error
 
     def failure(self, reason: str) -> errors.Unavailable:
         """Note and log that the dependency failed; the error to raise."""
         self._failed_at = time.monotonic()
         logger.warning("request failed", extra={"vendor": self.name, "why": reason})
-        failures.note(self.name.removeprefix("The "), reason)
-        return errors.Unavailable(f"{self.name} does not answer.")
+        failures.note(self.dependency, reason)
+        return errors.Unavailable(f"{self.name} does not answer.", cause=self._cause(reason))
 
     def rate_limited(self, retry_after: str) -> errors.Unavailable:
         """The error to raise after a 429 with this header: seconds, or a Unix time, or nothing."""
@@ -115,9 +115,18 @@ class Bulkhead:
         if seconds > 10**9:
             seconds -= int(time.time())
         logger.warning("request was rate limited", extra={"vendor": self.name, "seconds": seconds})
+        retry_after = max(1, min(seconds, self._max_retry_after))
         return errors.Unavailable(
-            f"{self.name} limits our requests.", retry_after=max(1, min(seconds, self._max_retry_after))
+            f"{self.name} limits our requests.", retry_after=retry_after, cause=self._cause("rate limited")
         )
+
+    @property
+    def dependency(self) -> str:
+        """The name in logs, such as ``push service``."""
+        return self.name.removeprefix("The ")
+
+    def _cause(self, reason: str) -> str:
+        return f"{self.dependency}: {reason}"
 
     def _has_slot(self, owner: str) -> bool:
         free = self._max_concurrent - self._slots.total()

@@ -14,7 +14,7 @@ from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
-from celery.signals import setup_logging, task_failure
+from celery.signals import celeryd_init, setup_logging, task_failure
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -54,9 +54,11 @@ app.conf.update(
 )
 
 
+@celeryd_init.connect  # before a worker warns of root's rights
 @setup_logging.connect
 def _configure_worker_logging(**_: Any) -> None:
     configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
+    logging.captureWarnings(capture=True)
 
 
 @task_failure.connect

@@ -223,3 +223,11 @@ class Unavailable(_RetryableError):
     status = 503
     code = "unavailable"
     title = "Temporarily unavailable"
+
+    def __init__(self, detail: str, *, retry_after: int = 5, cause: str = "") -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.cause = cause
+        """Which dependency failed, and the code of its failure, such as ``push service: timeout``.
+
+        For logs and operators; without personal data.
+        """

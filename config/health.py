@@ -70,7 +70,7 @@ def _read_store() -> dict[str, Any]:
     return {
         "store": "ok",
         "zoneRules": zone_rules.last_report(outbox.utc_now()).to_json(),
-        "outbox": {"oldestDueSeconds": outbox_status.oldest_due_seconds, "dead": outbox_status.dead},
+        "outbox": outbox_status.to_json(),
     }
 
 

@@ -135,4 +135,4 @@ def _failure(detail: str, error: Exception) -> errors.Unavailable:
     code = failure_code(error)
     logger.warning("the file storage failed", extra={"why": code})
     failures.note(DEPENDENCY, code)
-    return errors.Unavailable(detail)
+    return errors.Unavailable(detail, cause=f"{DEPENDENCY}: {code}")

@@ -74,7 +74,7 @@ def send_email(
         code = failure_code(error)
         logger.warning("the mail server failed", extra={"why": code})
         failures.note("mail server", code)
-        raise errors.Unavailable("The mail server does not answer.") from error
+        raise errors.Unavailable("The mail server does not answer.", cause=f"mail server: {code}") from error
 
 
 def failure_code(error: Exception) -> str:

@@ -30,6 +30,7 @@ def retry_dead_letter(message_id: str, *, author: audit.Author, at: datetime) ->
                 OutboxMessage.attempts.set(0),
                 OutboxMessage.deferrals.set(0),
                 OutboxMessage.claim.remove(),
+                OutboxMessage.deferred.remove(),
             ],
             only_if=OutboxMessage.shard == DEAD_LETTER_SHARD,
             error=NotDeadLetter(),

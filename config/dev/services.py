@@ -104,14 +104,15 @@ def web_command(port: int, *, workers: int = 1) -> list[str]:
         *(sys.executable, "-m", "granian", "--interface", "asginl", "--http", "1"),
         *("--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)),
         *("--http1-header-read-timeout", "10000", "--http1-buffer-size", "65536"),
-        *("--no-ws", "--log-level", "warning", "config.asgi:application"),
+        *("--no-ws", "--log-level", "warning", "--log-config", "config/granian_logging.json"),
+        "config.asgi:application",
     ]
 
 
 def worker_command(processes: int = 2) -> list[str]:
     """The command of the Celery worker."""
     return [
-        *(sys.executable, "-m", "celery", "-A", "config", "worker"),
+        *(sys.executable, "-m", "celery", "-A", "config", "-q", "worker"),
         *("--loglevel", "warning", "--concurrency", str(processes), "--without-mingle"),
         *("--without-gossip",),
     ]
@@ -120,7 +121,7 @@ def worker_command(processes: int = 2) -> list[str]:
 def beat_command(folder: Path) -> list[str]:
     """The command of Celery beat, the schedule."""
     return [
-        *(sys.executable, "-m", "celery", "-A", "config", "beat", "--loglevel", "warning"),
+        *(sys.executable, "-m", "celery", "-A", "config", "-q", "beat", "--loglevel", "warning"),
         *("--schedule", str(folder / "beat"), "--pidfile="),
     ]
 

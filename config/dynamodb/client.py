@@ -96,7 +96,8 @@ def _call(
         except _CallFailed as error:
             failed = error
     cause = failed.__cause__ if failed else None
-    raise errors.Unavailable("The database does not respond; retry.", retry_after=2) from cause
+    detail = "The database does not respond; retry."
+    raise errors.Unavailable(detail, retry_after=2, cause=f"database: {_failure_code(cause)}") from cause
 
 
 def _call_once(operation: str, arguments: Mapping[str, Any], read_timeout: float) -> dict[str, Any]:
@@ -108,7 +109,7 @@ def _start_calls(calls: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Callabl
     try:
         return get_transport().start(calls, read_timeout=first_read_timeout())
     except CREDENTIAL_ERRORS as error:
-        raise errors.Unavailable(_NO_CREDENTIALS) from error
+        raise errors.Unavailable(_NO_CREDENTIALS, cause="database: no_credentials") from error
 
 
 def _finish_call(
@@ -120,7 +121,7 @@ def _finish_call(
         response = get_response()
     except VerboseClientError as error:
         _outage.note_answer()
-        code = str(error.response.get("Error", {}).get("Code", ""))
+        code = _error_code(error)
         if code in _EXPECTED_CODES:
             raise
         if not _is_retryable(code):
@@ -130,9 +131,18 @@ def _finish_call(
         _outage.note_failure()
         raise _CallFailed from error
     except CREDENTIAL_ERRORS as error:
-        raise errors.Unavailable(_NO_CREDENTIALS) from error
+        raise errors.Unavailable(_NO_CREDENTIALS, cause="database: no_credentials") from error
     _outage.note_answer()
     return response
+
+
+def _failure_code(cause: BaseException | None) -> str:
+    """AWS's code of an error after which a call was repeated."""
+    return _error_code(cause) if isinstance(cause, VerboseClientError) else "no_answer"
+
+
+def _error_code(error: VerboseClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def back_off(attempt: int, *, deadline: float) -> bool:

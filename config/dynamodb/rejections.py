@@ -39,7 +39,8 @@ class CallForbidden(CallRejected, errors.Unavailable):
     """
 
     def __init__(self, operation: str, table: str, reason: str) -> None:
-        errors.Unavailable.__init__(self, "The database is not available; retry later.", retry_after=30)
+        detail = "The database is not available; retry later."
+        errors.Unavailable.__init__(self, detail, retry_after=30, cause=f"database: {reason}")
         self.args = (operation, table, reason)
         self.operation, self.table, self.reason = operation, table, reason
 

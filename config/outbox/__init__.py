@@ -7,8 +7,8 @@ from config.outbox.models import (
     build_message,
     fetch_due_messages,
     notify_worker,
-    read_outbox_status,
     shard_for,
     utc_now,
 )
+from config.outbox.status import Deferral, OutboxStatus, read_outbox_status
 from config.outbox.worker import MustWait, TaskContext, run_message_now, task

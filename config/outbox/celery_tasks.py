@@ -54,4 +54,5 @@ def run_daily_tasks(**_: Any) -> None:
 def log_outbox_status(**_: Any) -> None:
     """Log the state of the outbox, for alerts."""
     status = outbox.read_outbox_status(outbox.utc_now())
-    logger.info("outbox status", extra={"oldest_due_seconds": status.oldest_due_seconds, "dead": status.dead})
+    fields = {"oldest_due_seconds": status.oldest_due_seconds, "deferred": status.deferred.total(), "dead": status.dead}
+    logger.info("outbox status", extra=fields)

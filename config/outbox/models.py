@@ -6,7 +6,7 @@ letters, which failed for good, have a shard of their own, where operators find 
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,6 +37,7 @@ class OutboxMessage(dynamodb.Record):
         table_name = dynamodb.full_table_name("outbox")
 
     by_due = dynamodb.index("byDue", "shard", "due_at", keys_only=True)
+    deferred_messages = dynamodb.index("byFirstDue", "deferred", "first_due_at", values=("task", "error"))
     id = Text(MESSAGE, hash_key=True)
     shard = Text(MESSAGE)
     due_at = Timestamp(MESSAGE)
@@ -45,6 +46,8 @@ class OutboxMessage(dynamodb.Record):
     author = Json(ENCRYPTED_MESSAGE)
     """Who caused it; name, IP address and user agent are encrypted under that person's key."""
     first_due_at = Timestamp(MESSAGE)
+    deferred = Text(MESSAGE, null=True)
+    """The shard, from the first deferral or failure on: only then `deferred_messages` has it."""
     progress = Text(MESSAGE, null=True)
     """How far the task got, if it says so: what a retry must not repeat."""
     attempts = Number(MESSAGE, default=0)
@@ -102,29 +105,6 @@ def fetch_due_messages(shard: str, at: datetime, limit: int = 25) -> list[Outbox
         IndexName="byDue",
         Limit=limit,
     )
-
-
-@dataclass(frozen=True)
-class OutboxStatus:
-    """Backlog and dead letters of the outbox."""
-
-    oldest_due_seconds: float
-    dead: int
-
-
-def read_outbox_status(at: datetime) -> OutboxStatus:
-    """Age of the oldest message that is due, and the dead letters (counted up to one page)."""
-    oldest_due = [
-        due_messages[0].due_at for shard in SHARDS if (due_messages := fetch_due_messages(shard, at, limit=1))
-    ]
-    response = dynamodb.call(
-        "Query",
-        **dynamodb.query_arguments(OutboxMessage, "#shard = :dead", {":dead": {"S": DEAD_LETTER_SHARD}}),
-        IndexName="byDue",
-        Select="COUNT",
-    )
-    age = (at - min(oldest_due, default=at)).total_seconds()
-    return OutboxStatus(oldest_due_seconds=max(age, 0.0), dead=int(response["Count"]))
 
 
 def utc_now() -> datetime:

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from importlib import import_module
 from inspect import signature
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from django.conf import settings
@@ -172,7 +173,7 @@ def _run(message: OutboxMessage, clock: Clock) -> str:
         partial(_save_progress, message),
         is_last_attempt=message.attempts >= MAX_ATTEMPTS,
     )
-    log_fields = {"message_id": message.id, "task": message.task, "request_id": job.author.request_id}
+    log_fields = _log_fields(message)
     function = load_tasks().get(message.task)
     if function is None:  # during a deployment, newer processes enqueue what older ones do not know
         logger.warning("this release has no such task", extra=log_fields)
@@ -181,9 +182,9 @@ def _run(message: OutboxMessage, clock: Clock) -> str:
         arguments = {"job": job, **message.arguments}
         function(**{name: arguments[name] for name in signature(function).parameters if name in arguments})
     except MustWait as error:
-        return _defer(message, clock(), error.code, error.retry_after, doubles=False)
+        return _let_others_pass(message, clock(), error.retry_after)
     except errors.Unavailable as error:
-        return _defer(message, clock(), error.code, error.retry_after)
+        return _defer(message, clock(), error.cause or error.code, error.retry_after)
     except dynamodb.CallRejected as rejection:
         logger.exception("the database rejects a task's call for good", extra={**log_fields, **rejection.log_fields})
         return _move_to_dead_letters(message, clock(), str(rejection))
@@ -219,14 +220,38 @@ def _decrypt_author(message: OutboxMessage) -> audit.Author:
     return author
 
 
-def _defer(message: OutboxMessage, at: datetime, reason: str, retry_after: int = 0, *, doubles: bool = True) -> str:
+def _defer(message: OutboxMessage, at: datetime, reason: str, retry_after: int = 0) -> str:
+    """Let a message wait for what its task needs, each time longer; warn of each new reason."""
     if at - message.first_due_at > MAX_DEFERRAL_TIME:
         return _move_to_dead_letters(message, at, f"{reason} for {MAX_DEFERRAL_TIME}")
-    seconds = max(min(30 * 2**message.deferrals, 900) if doubles else 0, retry_after)
-    deferrals = int(message.deferrals) + doubles
-    due_at, attempts = at + timedelta(seconds=seconds), int(message.attempts) - 1
-    _reschedule(message, due_at, attempts=attempts, deferrals=deferrals, error=reason)
-    logger.info("task deferred", extra={"message_id": message.id, "task": message.task, "seconds": seconds})
+    seconds = max(min(30 * 2**message.deferrals, 900), retry_after)
+    level = logging.INFO if message.error == reason else logging.WARNING
+    _reschedule(
+        message,
+        at + timedelta(seconds=seconds),
+        attempts=int(message.attempts) - 1,
+        deferrals=int(message.deferrals) + 1,
+        error=reason,
+    )
+    logger.log(level, "task deferred", extra={**_log_fields(message), "reason": reason, "seconds": seconds})
+    return "deferred"
+
+
+def _let_others_pass(message: OutboxMessage, at: datetime, seconds: int) -> str:
+    """Let a message wait for others, as often as it takes; it does not count among the deferred."""
+    if at - message.first_due_at > MAX_DEFERRAL_TIME:
+        return _move_to_dead_letters(message, at, f"others in front for {MAX_DEFERRAL_TIME}")
+    unaudited.update(
+        message,
+        [
+            OutboxMessage.due_at.set(at + timedelta(seconds=seconds)),
+            OutboxMessage.claim.remove(),
+            OutboxMessage.attempts.set(int(message.attempts) - 1),
+        ],
+        OutboxMessage.claim == message.claim,
+    )
+    fields = {**_log_fields(message), "reason": "others in front", "seconds": seconds}
+    logger.info("task deferred", extra=fields)
     return "deferred"
 
 
@@ -237,6 +262,8 @@ def _fail(message: OutboxMessage, at: datetime, reason: str) -> str:
     deferrals = int(message.deferrals) + 1
     due_at, attempts = at + timedelta(seconds=seconds), int(message.attempts)
     _reschedule(message, due_at, attempts=attempts, deferrals=deferrals, error=reason)
+    fields = {**_log_fields(message), "reason": reason, "seconds": seconds, "attempts": attempts}
+    logger.warning("failed task is repeated", extra=fields)
     return "failed"
 
 
@@ -249,6 +276,7 @@ def _reschedule(message: OutboxMessage, due_at: datetime, *, attempts: int, defe
             OutboxMessage.attempts.set(attempts),
             OutboxMessage.deferrals.set(deferrals),
             OutboxMessage.error.set(error),
+            OutboxMessage.deferred.set(message.shard),
         ],
         OutboxMessage.claim == message.claim,
     )
@@ -257,10 +285,20 @@ def _reschedule(message: OutboxMessage, due_at: datetime, *, attempts: int, defe
 def _move_to_dead_letters(message: OutboxMessage, at: datetime, reason: str) -> str:
     unaudited.update(
         message,
-        [OutboxMessage.shard.set(DEAD_LETTER_SHARD), OutboxMessage.due_at.set(at), OutboxMessage.error.set(reason)],
+        [
+            OutboxMessage.shard.set(DEAD_LETTER_SHARD),
+            OutboxMessage.due_at.set(at),
+            OutboxMessage.error.set(reason),
+            OutboxMessage.deferred.remove(),
+        ],
         OutboxMessage.claim == message.claim,
     )
-    logger.error(
-        "message moved to dead letters", extra={"message_id": message.id, "task": message.task, "reason": reason}
-    )
+    seconds = (at - message.first_due_at).total_seconds()
+    fields = {**_log_fields(message), "reason": reason, "seconds": seconds, "attempts": int(message.attempts)}
+    logger.error("message moved to dead letters", extra=fields)
     return "dead"
+
+
+def _log_fields(message: OutboxMessage) -> dict[str, Any]:
+    """What each log line about a message says."""
+    return {"message_id": message.id, "task": message.task, "request_id": message.author["request"]}

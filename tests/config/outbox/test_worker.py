@@ -1,6 +1,7 @@
 """Outbox processing: leases, back-off, dead letters, and real workers that are killed."""
 
 import itertools
+import json
 import multiprocessing
 import os
 import re
@@ -15,7 +16,7 @@ import pytest
 from django.conf import settings
 
 from accounts import users
-from config import dynamodb, errors, journal, outbox
+from config import costs, dynamodb, errors, journal, outbox
 from config.dev import engines, services
 from config.outbox import worker
 from tests.support.environment import IS_SCALE_RUN, Environment, wait_for_port
@@ -39,7 +40,7 @@ def failing_task() -> None:
 @outbox.task("test.waits")
 def unavailable_task() -> None:
     """Fails because a vendor is unavailable."""
-    raise errors.Unavailable("away", retry_after=1)
+    raise errors.Unavailable("away", retry_after=1, cause="oracle: timeout")
 
 
 def enqueue_message(test_users: UserFixtures, task: str, **arguments: Any) -> str:
@@ -137,6 +138,44 @@ def test_unavailable_vendor_counts_no_attempts_for_three_days(test_users: UserFi
     message = get_message(message_id)
     assert message
     assert message.shard == "dead"
+
+
+def test_deferred_messages_show_in_the_status_and_in_the_log(
+    test_users: UserFixtures, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A vendor that refused quickly showed nowhere: what waits for it was never due."""
+    caplog.set_level("INFO", "dutyline.outbox")
+    message_id = enqueue_message(test_users, "test.waits")
+    counted = outbox.Deferral("test.waits", "oracle: timeout")
+    before = outbox.read_outbox_status(now()).deferred[counted]
+
+    process_outbox()
+    process_outbox(seconds_ahead=60)
+
+    status = outbox.read_outbox_status(now() + timedelta(hours=1))
+    assert status.deferred[counted] == before + 1
+    assert status.oldest_due_seconds >= 3600
+    message = get_message(message_id)
+    assert message
+    first, second = [vars(record) for record in caplog.records if vars(record).get("message_id") == message_id]
+    assert (first["levelname"], second["levelname"]) == ("WARNING", "INFO")
+    for line in (first, second):
+        assert (line["msg"], line["task"], line["reason"]) == ("task deferred", "test.waits", "oracle: timeout")
+        assert line["request_id"] == message.author["request"]
+    assert 0 < first["seconds"] < second["seconds"]
+
+    process_outbox(seconds_ahead=73 * 3600)
+
+    assert outbox.read_outbox_status(now()).deferred[counted] == before
+    (dead,) = [vars(record) for record in caplog.records if record.levelname == "ERROR"]
+    assert (dead["task"], dead["reason"]) == ("test.waits", "oracle: timeout for 3 days, 0:00:00")
+    assert dead["seconds"] > 72 * 3600
+
+
+def test_the_status_takes_bounded_reads(test_users: UserFixtures) -> None:
+    with costs.measure() as cost:
+        outbox.read_outbox_status(now())
+    assert cost.round_trips == 9
 
 
 def test_retry_period_begins_when_the_message_is_due(test_users: UserFixtures) -> None:
@@ -251,6 +290,8 @@ def test_invitation_is_sent_once_after_redis_recovers(
     wait_until(lambda: emails_to(env, body["email"]), seconds=60)
     time.sleep(1)
     assert len(emails_to(env, body["email"])) == 1
+    for name in ("worker", "beat"):
+        assert all(json.loads(line)["message"] for line in env.read_log(name).splitlines())
 
 
 def test_killed_worker_loses_no_message(

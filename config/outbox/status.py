@@ -1,0 +1,65 @@
+"""How far the outbox is behind: what `/readyz`, the back office, logs and metrics show of it."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from config import dynamodb
+from config.outbox.models import DEAD_LETTER_SHARD, SHARDS, OutboxMessage
+
+MAX_DEAD_LETTERS = 1_000
+"""Dead letters that are counted; their keys take about 15 read units."""
+MAX_DEFERRED = 250
+"""Deferred messages that are counted in each shard; their keys, tasks and reasons take about 6."""
+
+
+class Deferral(NamedTuple):
+    """A task that waits, and why: its dependency and code, the kind of its error, or a code."""
+
+    task: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class OutboxStatus:
+    """Backlog and dead letters of the outbox."""
+
+    oldest_due_seconds: float
+    """Seconds since the oldest message that waits was due for the first time, deferred or not."""
+    dead: int
+    """Dead letters, up to `MAX_DEAD_LETTERS`."""
+    deferred: Counter[Deferral]
+    """Messages that wait after a deferral or a failure, up to `MAX_DEFERRED` in each shard."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As `/readyz` shows it."""
+        return {
+            "oldestDueSeconds": self.oldest_due_seconds,
+            "deferred": [{**deferral._asdict(), "count": count} for deferral, count in sorted(self.deferred.items())],
+            "dead": self.dead,
+        }
+
+
+def read_outbox_status(at: datetime) -> OutboxStatus:
+    """The status, in the time of one call: nine queries of index pages, of bounded length."""
+    now = {"S": dynamodb.format_timestamp(at)}
+    queries = [
+        _query("#shard = :shard AND #due_at <= :now", {":shard": {"S": shard}, ":now": now}, 1) for shard in SHARDS
+    ]
+    queries += [_query("#deferred = :shard", {":shard": {"S": shard}}, MAX_DEFERRED, "byFirstDue") for shard in SHARDS]
+    queries.append(_query("#shard = :shard", {":shard": {"S": DEAD_LETTER_SHARD}}, MAX_DEAD_LETTERS))
+    *waiting_pages, dead_page = dynamodb.call_together([("Query", query) for query in queries])
+    due = [item["due_at"]["S"] for page in waiting_pages[: len(SHARDS)] for item in page["Items"]]
+    deferred = [item for page in waiting_pages[len(SHARDS) :] for item in page["Items"]]
+    oldest = min([*due, *(item["first_due_at"]["S"] for item in deferred)], default=None)
+    seconds = (at - datetime.fromisoformat(oldest)).total_seconds() if oldest else 0.0
+    return OutboxStatus(
+        oldest_due_seconds=max(seconds, 0.0),
+        dead=int(dead_page["Count"]),
+        deferred=Counter(Deferral(item["task"]["S"], item.get("error", {"S": ""})["S"]) for item in deferred),
+    )
+
+
+def _query(condition: str, values: dict[str, Any], limit: int, index: str = "byDue") -> dict[str, Any]:
+    return {**dynamodb.query_arguments(OutboxMessage, condition, values), "IndexName": index, "Limit": limit}
