@@ -115,9 +115,9 @@ class Bulkhead:
         if seconds > 10**9:
             seconds -= int(time.time())
         logger.warning("request was rate limited", extra={"vendor": self.name, "seconds": seconds})
-        retry_after = max(1, min(seconds, self._max_retry_after))
+        seconds = max(1, min(seconds, self._max_retry_after))
         return errors.Unavailable(
-            f"{self.name} limits our requests.", retry_after=retry_after, cause=self._cause("rate limited")
+            f"{self.name} limits our requests.", retry_after=seconds, cause=self._cause("rate limited")
         )
 
     @property
