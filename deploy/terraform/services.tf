@@ -161,10 +161,6 @@ resource "aws_ecs_service" "process" {
           dns_name = each.key
           port     = service_connect_configuration.value
         }
-        timeout {
-          idle_timeout_seconds        = 120
-          per_request_timeout_seconds = 0
-        }
       }
     }
   }

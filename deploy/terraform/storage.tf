@@ -46,7 +46,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "files" {
   depends_on = [aws_s3_bucket_versioning.files]
 
   dynamic "rule" {
-    for_each = { "recordings/" = 1, "exports/" = 1 }
+    for_each = toset(["recordings/", "exports/", "doctor/"])
     content {
       id     = "old-versions-of-${trimsuffix(rule.key, "/")}"
       status = "Enabled"
@@ -54,7 +54,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "files" {
         prefix = rule.key
       }
       noncurrent_version_expiration {
-        noncurrent_days = rule.value
+        noncurrent_days = 1
       }
       expiration {
         expired_object_delete_marker = true

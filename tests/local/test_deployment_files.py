@@ -25,10 +25,14 @@ REQUIRED_SETTINGS = {name.replace("DATA_KEY", "DATA_KEYS") for name in check.PRO
 
 def documented_command(process: str) -> list[str]:
     """The command of a process in the table of installation.md; telephony is a web process."""
-    name = "web" if process == "telephony" else process
-    row = re.search(rf"^\| {name} \| `([^`]+)` \|", INSTALLATION.read_text(), re.MULTILINE)
-    assert row, name
-    return without_address(shlex.split(row[1]))
+    return without_address(shlex.split(documented_rows()["web" if process == "telephony" else process]))
+
+
+def documented_rows() -> dict[str, str]:
+    """Commands by process, of the table under "Processes"."""
+    table = re.search(r"\| process \| command \|.*?\n\n", INSTALLATION.read_text(), re.DOTALL)
+    assert table
+    return dict(re.findall(r"^\| (\w+) \| `([^`]+)` \|", table[0], re.MULTILINE))
 
 
 def without_address(command: list[str]) -> list[str]:
@@ -88,6 +92,15 @@ def test_the_chart_has_the_settings_that_production_requires() -> None:
     derived = {"ENVIRONMENT", "PUBLIC_BASE_URL", "ALLOWED_HOSTS"}
     assert set(values["settings"]) | set(values["secrets"]["required"]) | derived >= REQUIRED_SETTINGS
     assert set(values["processes"]) == set(PROCESSES)
+
+
+def test_the_chart_runs_the_documented_commands() -> None:
+    jobs = helm_values()["jobs"]
+    commands = {job["name"]: " ".join(job["command"]) for phase in ("before", "after") for job in jobs[phase]}
+    documented = documented_rows()
+    assert set(commands) == set(documented) - set(PROCESSES)
+    for name, command in commands.items():
+        assert command.replace("python3", "python") == documented[name]
 
 
 def test_terraform_has_the_settings_that_production_requires() -> None:
