@@ -130,6 +130,8 @@ def _check_running(stack: Stack) -> None:
     _require(doctor.returncode == 0, f"`manage.py doctor` finds no fault (log: {FOLDER / 'doctor.log'})")
     for name in PRODUCT:
         _require(stack.inspect(name)["State"]["Running"], f"{name} still runs")
+        run("podman", "stop", "--time", "60", NAME_PREFIX + name)
+        _require(stack.inspect(name)["State"]["ExitCode"] == 0, f"{name} ends in order when it is told to")
 
 
 def _wait_for(stack: Stack, url: str, certificate: Path) -> None:
