@@ -40,6 +40,6 @@ sed \
     -e "s#api\.example\.com#$HOST_NAME#" \
     -e "s#\(proxy_set_header Host \)\$host;#\1\$host${PUBLIC_PORT:+:$PUBLIC_PORT};#" \
     -e "/upstream dutyline {/,/}/s#server [^;]*;#server ${WEB:-127.0.0.1:8000};#" \
-    -e "/upstream telephony {/,/}/s#server [^;]*;#server ${TELEPHONY:-${WEB:-127.0.0.1:8000}};#" \
+    -e "/upstream [a-z_]*telephony {/,/}/s#server [^;]*;#server ${TELEPHONY:-${WEB:-127.0.0.1:8000}};#" \
     "${CONFIGURATION:-/etc/dutyline/nginx.conf}" > "$folder/nginx.conf"
 exec nginx "$@"

@@ -61,20 +61,23 @@ def _write_certificate() -> None:
 
 
 def _create_bucket() -> None:
+    """The bucket, with versions of its objects."""
     client = boto3.client("s3", endpoint_url=os.environ["STORAGE_ENDPOINT_URL"])
-    configuration = {"LocationConstraint": os.environ["AWS_REGION"]}
+    bucket = os.environ["STORAGE_BUCKET"]
+    location = {"LocationConstraint": os.environ["AWS_REGION"]}
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            client.create_bucket(Bucket=os.environ["STORAGE_BUCKET"], CreateBucketConfiguration=configuration)
+            client.create_bucket(Bucket=bucket, CreateBucketConfiguration=location)
         except client.exceptions.BucketAlreadyOwnedByYou:
-            return
+            break
         except botocore.exceptions.BotoCoreError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.5)
         else:
-            return
+            break
+    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
 
 
 def _repeat_while_starting(command: list[str]) -> None:

@@ -147,6 +147,14 @@ def test_containers_are_confined() -> None:
             assert containers.podman_options(service)[:3] == ["--network", "host", "--read-only"]
 
 
+def test_units_listen_where_the_proxy_expects_them() -> None:
+    ports = set()
+    for process in ("web", "telephony"):
+        (command,) = unit_values(f"dutyline-{process}.service", "ExecStart")
+        ports.add(command.partition("--port ")[2].split()[0])
+    assert set(re.findall(r"^\s+server 127.0.0.1:(\d+)", (DEPLOY / "nginx.conf").read_text(), re.MULTILINE)) <= ports
+
+
 @pytest.mark.parametrize("networks", ["", "10.0.0.0/16 10.1.0.0/16"])
 def test_the_proxy_accepts_its_configuration(tmp_path: Path, networks: str) -> None:
     tls = tmp_path / "tls"
