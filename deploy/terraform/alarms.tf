@@ -1,4 +1,4 @@
-# Alarms on what AWS sees; those on what the product measures are in deploy/ beside this folder.
+# Alarms on what AWS sees and on what the product logs.
 resource "aws_sns_topic" "alarms" {
   name              = "${var.prefix}-alarms"
   kms_master_key_id = aws_kms_key.this.arn
@@ -16,6 +16,8 @@ locals {
   logged = {
     data-keys-wrong   = "the data keys are wrong"
     rejected-for-good = "the database rejects a call for good"
+    rights-missing    = "the database refuses a call"
+    dead-letter       = "message moved to dead letters"
     redis-refuses     = "Redis refuses to count: rate limits are not shared"
     daily-limit       = "daily limit reached"
   }
@@ -50,6 +52,35 @@ resource "aws_cloudwatch_metric_alarm" "logged" {
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.alarms.arn]
+}
+
+# A worker logs the state of the outbox each minute. No report means that no worker or no beat runs.
+resource "aws_cloudwatch_log_metric_filter" "outbox_age" {
+  name           = "outbox-age"
+  log_group_name = aws_cloudwatch_log_group.this["worker"].name
+  pattern        = "{ $.message = \"outbox status\" }"
+  metric_transformation {
+    namespace = var.prefix
+    name      = "outbox-age"
+    value     = "$.oldest_due_seconds"
+    unit      = "Seconds"
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "outbox_age" {
+  alarm_name          = "${var.prefix}-outbox-age"
+  alarm_description   = "Mail and notifications wait for more than a minute: no worker or beat runs, they are too few, or a vendor is unavailable."
+  namespace           = var.prefix
+  metric_name         = "outbox-age"
+  statistic           = "Maximum"
+  period              = 60
+  evaluation_periods  = 5
+  datapoints_to_alarm = 3
+  threshold           = 60
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "breaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
 }
 
 resource "aws_cloudwatch_metric_alarm" "tasks" {
