@@ -31,6 +31,8 @@ from tests.support.proxy import FaultPlan, Proxy
 from tests.support.users import UserFixtures, process_outbox
 
 Findings = list[dict[str, Any]]
+OF_OTHER_TESTS = ("outbox.age", "sql.database")
+"""Checks of what other tests leave: messages that are due, and a database that is not migrated."""
 SECONDS = "60"
 """For each check, on a machine that does much else."""
 
@@ -76,7 +78,7 @@ def test_everything_is_right(test_users: UserFixtures, env: Environment) -> None
     }
     code, findings = run_doctor(env)
 
-    others = [problem for problem in problems(findings) if problem[0] not in ("outbox.age", "sql.database")]
+    others = [problem for problem in problems(findings) if problem[0] not in OF_OTHER_TESTS]
     assert others == [], [finding for finding in findings if finding["status"] != "ok"]
     assert len(findings) >= 20
     assert {finding["name"] for finding in findings if finding["status"] == "skipped"} == {
@@ -151,14 +153,6 @@ def test_evidence_that_can_be_rewritten_is_named(test_users: UserFixtures, env: 
     assert finding.status == "warning"
     for right in ("DeleteItem on audit", "UpdateItem on terms", "PutItem on data-keys"):
         assert right in finding.sentence
-
-
-def test_a_wrong_data_key_is_named(env: Environment) -> None:
-    code, findings = run_doctor(env, "--only", "data_keys", DATA_KEY="d3Jvbmcta2V5LWZvci10aGUtZG9jdG9yLXRlc3QhISE=")
-
-    assert code == 1
-    assert problems(findings) == [("data_keys.stored", "failed", "wrong_data_keys")]
-    assert f"The data key {data_keys.current_id()} is not the one" in findings[0]["sentence"]
 
 
 class RefusingBucket(Emulator):
@@ -267,13 +261,66 @@ def without_scope(env: Environment, scope: str) -> Iterator[None]:
         tenant.put_record("client_grant", grant["id"], grant)
 
 
-def test_a_missing_scope_is_named(env: Environment) -> None:
-    with without_scope(env, "delete:users"):
-        code, findings = run_doctor(env, "--only", "auth0")
+@contextmanager
+def limited_user(env: Environment) -> Iterator[str]:
+    """A user of Redis who lacks the right to one command; the URL."""
+    admin: Any = Redis(port=env.ports["redis"])
+    admin.execute_command("ACL", "SETUSER", "limited", "on", ">pass-word", "~*", "&*", "+@all", "-zadd")
+    try:
+        yield f"redis://limited:pass-word@127.0.0.1:{env.ports['redis']}/0"
+    finally:
+        admin.execute_command("ACL", "DELUSER", "limited")
+        admin.close()
 
-    assert (code, problems(findings)) == (1, [("auth0.token", "failed", "insufficient_scope")])
-    (finding,) = [finding for finding in findings if finding["status"] == "failed"]
-    assert "delete:users" in finding["sentence"]
+
+@contextmanager
+def suspended_account(env: Environment) -> Iterator[None]:
+    """The account at Twilio is suspended."""
+    httpx.post(f"{env.twilio}/_local/switches", json={"account": "suspended"}).raise_for_status()
+    try:
+        yield
+    finally:
+        httpx.post(f"{env.twilio}/_local/switches", json={"account": "active"}).raise_for_status()
+
+
+def test_each_of_many_faults_is_named_and_nothing_else(web: str, env: Environment, database: Proxy) -> None:
+    database.plan = FaultPlan(always={"dynamodb DeleteItem": "denied"})
+    with (
+        serve(RefusingBucket("DELETE")) as bucket_url,
+        mail_server(authenticator=lambda *_: AuthResult(success=False, handled=False)) as mail_address,
+        limited_user(env) as redis_url,
+        without_scope(env, "delete:users"),
+        suspended_account(env),
+    ):
+        code, findings = run_doctor(
+            env,
+            DYNAMODB_ENDPOINT_URL=address_of(database),
+            DATA_KEY="d3Jvbmcta2V5LWZvci10aGUtZG9jdG9yLXRlc3QhISE=",
+            REDIS_URL=redis_url,
+            EMAIL_URL=f"smtp://mailer:pass-word@{mail_address}",
+            STORAGE_BUCKET="files", STORAGE_ENDPOINT_URL=bucket_url, STORAGE_FOLDER="",
+        )
+
+    named = {(name, reason) for name, _, reason in problems(findings) if name not in OF_OTHER_TESTS}
+    assert (code, named) == (
+        1,
+        {
+            ("dynamodb.rights", "AccessDeniedException"),
+            ("data_keys.stored", "wrong_data_keys"),
+            ("s3.objects", "AccessDenied"),
+            ("redis.commands", "NoPermissionError"),
+            ("smtp.server", "SMTPAuthenticationError"),
+            ("auth0.token", "insufficient_scope"),
+            ("twilio.account", "suspended"),
+        },
+    )
+    sentences = {finding["name"]: finding["sentence"] for finding in findings if finding["status"] == "failed"}
+    assert "AWS refuses DeleteItem on" in sentences["dynamodb.rights"]
+    assert f"The data key {data_keys.current_id()} is not the one" in sentences["data_keys.stored"]
+    assert sentences["s3.objects"] == "S3 refuses DeleteObject (AccessDenied)."
+    assert "Redis refuses ZADD" in sentences["redis.commands"]
+    assert "Management API: delete:users." in sentences["auth0.token"]
+    assert "suspended" in sentences["twilio.account"]
 
 
 def test_a_wrong_secret_of_the_back_office_and_an_open_sign_up_are_named(env: Environment) -> None:
@@ -292,20 +339,6 @@ def test_a_wrong_secret_of_the_back_office_and_an_open_sign_up_are_named(env: En
     assert any("Anybody can sign up" in finding["sentence"] for finding in findings)
 
 
-def test_a_missing_right_at_redis_is_named(env: Environment) -> None:
-    admin: Any = Redis(port=env.ports["redis"])
-    admin.execute_command("ACL", "SETUSER", "limited", "on", ">pass-word", "~*", "&*", "+@all", "-zadd")
-    try:
-        url = f"redis://limited:pass-word@127.0.0.1:{env.ports['redis']}/0"
-        code, findings = run_doctor(env, "--only", "redis", REDIS_URL=url)
-    finally:
-        admin.execute_command("ACL", "DELUSER", "limited")
-        admin.close()
-
-    assert (code, [problem[0] for problem in problems(findings)]) == (1, ["redis.commands"])
-    assert "Redis refuses ZADD (NoPermissionError" in findings[0]["sentence"]
-
-
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
@@ -319,16 +352,6 @@ def test_wrong_settings_of_twilio_are_named(
     code, findings = run_doctor(env, "--only", "twilio", **variables)
 
     assert (code, {(name, reason) for name, _, reason in problems(findings)}) == (1, expected)
-
-
-def test_a_suspended_account_at_twilio_is_named(web: str, env: Environment) -> None:
-    httpx.post(f"{env.twilio}/_local/switches", json={"account": "suspended"}).raise_for_status()
-    try:
-        code, findings = run_doctor(env, "--only", "twilio")
-    finally:
-        httpx.post(f"{env.twilio}/_local/switches", json={"account": "active"}).raise_for_status()
-
-    assert (code, problems(findings)) == (1, [("twilio.account", "failed", "suspended")])
 
 
 def test_pending_migrations_and_a_wrong_server_are_named(env: Environment, tmp_path: Path) -> None:
