@@ -298,7 +298,9 @@ def test_each_of_many_faults_is_named_and_nothing_else(web: str, env: Environmen
             DATA_KEY="d3Jvbmcta2V5LWZvci10aGUtZG9jdG9yLXRlc3QhISE=",
             REDIS_URL=redis_url,
             EMAIL_URL=f"smtp://mailer:pass-word@{mail_address}",
-            STORAGE_BUCKET="files", STORAGE_ENDPOINT_URL=bucket_url, STORAGE_FOLDER="",
+            STORAGE_BUCKET="files",
+            STORAGE_ENDPOINT_URL=bucket_url,
+            STORAGE_FOLDER="",
         )
 
     named = {(name, reason) for name, _, reason in problems(findings) if name not in OF_OTHER_TESTS}
