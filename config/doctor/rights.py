@@ -8,8 +8,9 @@ nothing has.
 import json
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -176,11 +177,18 @@ def try_rights(rights: list[Right]) -> Iterator[tuple[Right, str]]:
         part = rights[start : start + BATCH_SIZE]
         for right, finish in zip(part, transport.start([_probe(right) for right in part]), strict=True):
             try:
-                finish()
-            except VerboseClientError as error:
-                yield right, str(error.response.get("Error", {}).get("Code", "unknown"))
-            else:
-                yield right, ""
+                yield right, _error_code(finish)
+            except CONNECTION_ERRORS:  # a lost answer, or an engine that has just started: once more
+                operation, arguments = _probe(right)
+                yield right, _error_code(partial(transport.call, operation, arguments))
+
+
+def _error_code(get_response: Callable[[], object]) -> str:
+    try:
+        get_response()
+    except VerboseClientError as error:
+        return str(error.response.get("Error", {}).get("Code", "unknown"))
+    return ""
 
 
 def _check_rights(options: Options) -> Iterator[Finding]:

@@ -96,7 +96,8 @@ def test_missing_rights_are_named(env: Environment, database: Proxy) -> None:
         "TransactWriteItems": "ConditionCheckItem",
         "BatchWriteItem": "BatchWriteItem",
     }
-    database.plan = FaultPlan(always={f"dynamodb {operation}": "denied" for operation in operations})
+    lost = {("dynamodb", "Query", 3): "lost"}  # one lost answer is nothing
+    database.plan = FaultPlan(lost, always={f"dynamodb {operation}": "denied" for operation in operations})
     code, findings = run_doctor(env, "--only", "dynamodb,data_keys", DYNAMODB_ENDPOINT_URL=address_of(database))
 
     assert (code, problems(findings)) == (1, [("dynamodb.rights", "failed", "AccessDeniedException")] * 3)
