@@ -149,7 +149,10 @@ class Bulkhead:
 
 
 class Gate:
-    """Limits how many threads of this process do expensive work at once, and how many wait."""
+    """Limits how many threads of this process do expensive work at once, and how many wait.
+
+    After `note_failure` it lets one thread try what has failed, and nobody wait, until one succeeds.
+    """
 
     def __init__(
         self, *, max_concurrent: int, max_waiting: int, wait_seconds: float, busy: str, retry_after: int
@@ -158,6 +161,13 @@ class Gate:
         self._wait_seconds, self._busy, self._retry_after = wait_seconds, busy, retry_after
         self._slots = threading.BoundedSemaphore(max_concurrent)
         self._queue = threading.BoundedSemaphore(max_concurrent + max_waiting)
+        self._trial = threading.BoundedSemaphore()
+        self._failures = 0
+        """Since the last success."""
+
+    def note_failure(self) -> None:
+        """What the slots are for does not answer; for a thread that has one."""
+        self._failures += 1
 
     @contextmanager
     def slot(self) -> Iterator[None]:
@@ -165,14 +175,23 @@ class Gate:
 
         Raises `errors.Unavailable` if too many wait, or none is free in time.
         """
-        if not self._queue.acquire(blocking=False):
+        if self._failures:
+            with self._hold(self._trial, 0.0):
+                failures_before = self._failures
+                yield
+                if self._failures == failures_before:
+                    self._failures = 0
+            return
+        with self._hold(self._queue, 0.0), self._hold(self._slots, self._wait_seconds):
+            if self._failures:  # while this thread waited
+                raise errors.Unavailable(self._busy, retry_after=self._retry_after)
+            yield
+
+    @contextmanager
+    def _hold(self, slots: threading.Semaphore, wait_seconds: float) -> Iterator[None]:
+        if not slots.acquire(timeout=wait_seconds):
             raise errors.Unavailable(self._busy, retry_after=self._retry_after)
         try:
-            if not self._slots.acquire(timeout=self._wait_seconds):
-                raise errors.Unavailable(self._busy, retry_after=self._retry_after)
-            try:
-                yield
-            finally:
-                self._slots.release()
+            yield
         finally:
-            self._queue.release()
+            slots.release()

@@ -20,6 +20,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not LOCAL
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"  # Auth0 sends the browser back
 CSRF_FAILURE_VIEW = "config.backoffice.middleware.csrf_failure_page"
+SESSION_ENGINE = "config.backoffice.sessions"
 SESSION_COOKIE_AGE = 8 * 3600
 SESSION_RENEWAL_SECONDS = 600  # until Auth0 confirms the operator's roles again
 ACTION_RENEWAL_SECONDS = 60  # the same, before the page of an action

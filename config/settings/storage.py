@@ -17,6 +17,7 @@ DYNAMODB = {
 if len(DYNAMODB["prefix"]) < 6:
     raise env.Misconfigured("DYNAMODB_TABLE_PREFIX must have at least 6 characters.")
 
+DATABASE_STATEMENT_SECONDS = env.integer("DATABASE_STATEMENT_SECONDS", 3, minimum=1, maximum=3_600)
 _DATABASE = env.database("DATABASE_URL", local_default(f"sqlite:///{BASE_DIR}/.local/data/operators.sqlite3"))
 if _DATABASE["ENGINE"].endswith("sqlite3"):
     _DATABASE["OPTIONS"] = {
@@ -25,12 +26,18 @@ if _DATABASE["ENGINE"].endswith("sqlite3"):
         "timeout": 5,
     }
 else:
-    _DATABASE |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+    _OPTIONS = {
+        "connect_timeout": 2,
+        "options": f"-c statement_timeout={DATABASE_STATEMENT_SECONDS}s",
+        "tcp_user_timeout": 3_000,
+        **{"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 2, "keepalives_count": 3},
+        **_DATABASE.get("OPTIONS", {}),
+    }
     if not LOCAL:  # libpq's own default falls back to clear text
-        _OPTIONS = {"sslmode": "verify-full", **_DATABASE.get("OPTIONS", {})}
+        _OPTIONS.setdefault("sslmode", "verify-full")
         if _OPTIONS["sslmode"] == "verify-full":  # libpq takes the system's authorities with no other mode
             _OPTIONS.setdefault("sslrootcert", "system")
-        _DATABASE["OPTIONS"] = _OPTIONS
+    _DATABASE |= {"ENGINE": "config.postgresql", "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True, "OPTIONS": _OPTIONS}
 DATABASES = {"default": _DATABASE}  # operators and their sessions
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

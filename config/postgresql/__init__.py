@@ -1,0 +1,1 @@
+"""A backend of Django for PostgreSQL; `DATABASES` names this package."""
