@@ -151,7 +151,7 @@ class Bulkhead:
 class Gate:
     """Limits how many threads of this process do expensive work at once, and how many wait.
 
-    After `note_failure` it lets one thread try what has failed, and nobody wait, until one succeeds.
+    After `note_failure`, one thread at a time may try again, and nobody waits, until one succeeds.
     """
 
     def __init__(

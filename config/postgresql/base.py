@@ -59,7 +59,7 @@ class BoundedConnection(psycopg.Connection[Any]):
         with _place():
             try:
                 return super().wait(gen, interval=interval, timeout=seconds if timeout is None else timeout)
-            except psycopg.errors._WaitTimeout as error:
+            except psycopg.errors._WaitTimeout as error:  # noqa: SLF001 - no public error says it
                 if timeout is not None:
                     raise
                 self.pgconn.finish()  # a late answer would be taken for that of the next statement

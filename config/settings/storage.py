@@ -30,7 +30,10 @@ else:
         "connect_timeout": 2,
         "options": f"-c statement_timeout={DATABASE_STATEMENT_SECONDS}s",
         "tcp_user_timeout": 3_000,
-        **{"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 2, "keepalives_count": 3},
+        "keepalives": 1,
+        "keepalives_idle": 10,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
         **_DATABASE.get("OPTIONS", {}),
     }
     if not LOCAL:  # libpq's own default falls back to clear text
