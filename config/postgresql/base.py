@@ -1,8 +1,8 @@
 """Django's backend for PostgreSQL, bounded: a server that hangs holds few threads for few seconds.
 
-`connect_timeout` ends only the attempt to connect, the server's `statement_timeout` does nothing if
-the server hangs itself, and TCP's timeouts nothing while its kernel still answers. So each wait of
-a connection has a deadline here too, and few threads of a process wait at the same time.
+The timeout of libpq ends only the attempt to connect, the server's own timeout of statements does
+nothing if the server hangs itself, and TCP's timeouts nothing while its kernel still answers. So
+each wait of a connection has a deadline here too, and few threads of a process wait at once.
 """
 
 import threading
