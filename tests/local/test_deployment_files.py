@@ -180,3 +180,24 @@ def test_the_proxy_accepts_its_configuration(tmp_path: Path, networks: str) -> N
     assert "/var/log" not in configuration
     assert "127.0.0.1:18000" in configuration
     assert ("proxy_protocol;" in configuration.replace("#real_ip_header proxy_protocol;", "")) is bool(networks)
+
+
+def test_make_manage_reaches_a_product_in_containers(tmp_path: Path) -> None:
+    """With the system's Python alone, in a checkout where nothing is installed."""
+    tools = tmp_path / "config/dev"
+    tools.mkdir(parents=True)
+    shutil.copy(ROOT / "config/__init__.py", tmp_path / "config")
+    for path in (ROOT / "config/dev").glob("*.py"):
+        shutil.copy(path, tools)
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / ".local").mkdir()
+    (tmp_path / ".local/run.json").write_text(json.dumps({"manage": ["echo", "in the container:"]}))
+    completed = subprocess.run(
+        ["make", "-s", "manage", "CMD=audit verify"],  # noqa: S607
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert completed.stdout == "in the container: audit verify\n", completed.stderr
