@@ -15,6 +15,7 @@ from redis.exceptions import AuthenticationError
 from redis.retry import Retry
 
 from config.doctor.checks import Check, Finding, Options, describe_error, failed, ok, skipped, warning
+from config.outbox import heartbeat
 
 QUEUE, COUNTER, UNACKED = "celery", "dutyline:doctor:1", "unacked"
 MAX_WAITING_MESSAGES = 50
@@ -27,6 +28,8 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("EXPIRE", COUNTER, "60"),
     ("HSET", "dutyline:failures", "doctor", "1"),
     ("HGETALL", "dutyline:failures"),
+    ("SET", heartbeat.REDIS_KEY, "1"),
+    ("GET", heartbeat.REDIS_KEY),
     # Celery's messages
     ("LPUSH", QUEUE, "x"),
     ("RPUSH", QUEUE, "x"),
@@ -130,7 +133,24 @@ def _judge_server(info: dict[str, Any], waiting: int) -> Iterator[Finding]:
         yield warning(f"{waiting} messages wait for a worker.", "Start workers, or more of them.", "no_worker")
 
 
+def _check_processes(options: Options) -> Iterator[Finding]:
+    """Beat asks workers each minute for a note in Redis."""
+    try:
+        seconds = heartbeat.seconds_since()
+    except (RedisError, ValueError) as error:
+        yield skipped(f"Redis does not say when workers were at work ({type(error).__name__}).")
+        return
+    mend = "Start beat and a worker, both with this REDIS_URL; their first note comes a minute later."
+    if seconds is None:
+        yield warning("Beat and workers have not been at work.", mend, "no_heartbeat")
+    elif seconds > heartbeat.MAX_SECONDS:
+        yield failed(f"Beat or workers have not been at work for {seconds:.0f} seconds.", mend, "no_heartbeat")
+    else:
+        yield ok(f"Beat and a worker were at work {seconds:.0f} seconds ago.")
+
+
 CHECKS = (
+    Check("outbox.processes", _check_processes, setting="REDIS_URL"),
     Check("redis.commands", _check_commands, setting="REDIS_URL"),
     Check("redis.server", _check_server, setting="REDIS_URL"),
 )

@@ -10,7 +10,7 @@ from django.utils.module_loading import import_string
 
 from config import errors, outbox, zone_rules
 from config.dynamodb import key_checks
-from config.outbox import worker
+from config.outbox import heartbeat, worker
 
 logger = logging.getLogger("dutyline.worker")
 
@@ -52,7 +52,8 @@ def run_daily_tasks(**_: Any) -> None:
 
 @shared_task(name="outbox.report")
 def log_outbox_status(**_: Any) -> None:
-    """Log the state of the outbox, for alerts."""
+    """Log the state of the outbox, for alerts, and note that beat and a worker are at work."""
+    heartbeat.note()
     status = outbox.read_outbox_status(outbox.utc_now())
     fields = {"oldest_due_seconds": status.oldest_due_seconds, "deferred": status.deferred.total(), "dead": status.dead}
     logger.info("outbox status", extra=fields)

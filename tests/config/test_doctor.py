@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,9 @@ from redis import Redis
 from accounts.auth.tenant_configuration import MACHINE_SCOPES
 from config import dynamodb
 from config.doctor import Options, files, network, rights
+from config.doctor import redis as doctor_redis
 from config.dynamodb import data_keys
+from config.outbox import celery_tasks, heartbeat
 from tests.emulators.server import Emulator, EmulatorRequest, EmulatorResponse, create_server
 from tests.support import aws_rights
 from tests.support.environment import ROOT, Environment, free_port
@@ -31,7 +33,7 @@ from tests.support.proxy import FaultPlan, Proxy
 from tests.support.users import UserFixtures, process_outbox
 
 Findings = list[dict[str, Any]]
-OF_OTHER_TESTS = ("outbox.age", "sql.database")
+OF_OTHER_TESTS = ("outbox.age", "outbox.processes", "sql.database")
 """Checks of what other tests leave: messages that are due, and a database that is not migrated."""
 SECONDS = "60"
 """For each check, on a machine that does much else."""
@@ -76,6 +78,7 @@ def test_everything_is_right(test_users: UserFixtures, env: Environment) -> None
         record.table_name(): dynamodb.call("Scan", TableName=record.table_name(), Select="COUNT")["Count"]
         for record in dynamodb.record_classes()
     }
+    celery_tasks.log_outbox_status()  # as a worker does each minute
     code, findings = run_doctor(env)
 
     others = [problem for problem in problems(findings) if problem[0] not in OF_OTHER_TESTS]
@@ -364,6 +367,16 @@ def test_pending_migrations_and_a_wrong_server_are_named(env: Environment, tmp_p
     server = f"postgres://u:pass-word@127.0.0.1:{free_port()}/x"
     code, findings = run_doctor(env, "--only", "sql", DATABASE_URL=server)
     assert (code, problems(findings)) == (1, [("sql.database", "failed", "OperationalError")])
+
+
+def test_missing_workers_are_named(env: Environment) -> None:
+    with closing(Redis(port=env.ports["redis"])) as redis:
+        redis.set(heartbeat.REDIS_KEY, f"{time.time() - 600:.0f}")
+    (finding,) = doctor_redis._check_processes(Options())
+    assert (finding.status, finding.code) == ("failed", "no_heartbeat")
+    celery_tasks.log_outbox_status()
+    (finding,) = doctor_redis._check_processes(Options())
+    assert finding.status == "ok"
 
 
 def test_contradictions_and_an_unreachable_address_are_named(env: Environment) -> None:
