@@ -138,6 +138,9 @@ def _wait_for(stack: Stack, url: str, certificate: Path) -> None:
     context = ssl.create_default_context(cafile=str(certificate))
     deadline = time.monotonic() + containers.START_SECONDS
     while time.monotonic() < deadline:
+        for name in PRODUCT:
+            if not stack.inspect(name)["State"]["Running"]:
+                sys.exit(f"{name} has ended:\n{stack.log(name)}")
         try:
             with urllib.request.urlopen(url, timeout=20, context=context) as response:
                 if response.status == 200:
