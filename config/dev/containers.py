@@ -98,6 +98,7 @@ class Stack:
 
     def start(self) -> None:
         """Start everything in the order of ``depends_on``; wait for what runs once."""
+        self.stop()  # what a check left that was killed
         started: set[str] = set()
         while len(started) < len(self.services):
             for name, service in self.services.items():
