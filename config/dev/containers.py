@@ -95,6 +95,7 @@ class Stack:
         self.services: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE_FILE.read_text())["services"]
         self._folder = folder
         self._engines: list[subprocess.Popen[bytes]] = []
+        self._postgres_folder = Path("/tmp") / f"{NAME_PREFIX}postgres-{os.getpid()}"  # noqa: S108 - for another user
 
     def start(self) -> None:
         """Start everything in the order of ``depends_on``; wait for what runs once."""
@@ -126,7 +127,7 @@ class Stack:
 
     def _start_postgres(self, port: int) -> subprocess.Popen[bytes]:
         binaries = max(POSTGRES_FOLDERS.glob("*/bin"))
-        folder = Path("/tmp") / f"{NAME_PREFIX}postgres-{os.getpid()}"  # noqa: S108 - another user must reach it
+        folder = self._postgres_folder
         as_postgres = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
         run("install", "-d", "-o", "postgres", str(folder))
         run(*as_postgres, str(binaries / "initdb"), "--auth=trust", "--username=postgres", str(folder / "data"))
@@ -174,6 +175,7 @@ class Stack:
             engine.terminate()
         for engine in self._engines:
             engine.wait()
+        shutil.rmtree(self._postgres_folder, ignore_errors=True)
 
 
 def limits() -> list[str]:
