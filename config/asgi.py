@@ -20,9 +20,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from config import wsgi  # first: it sets up Django
-from config.api import concurrency
+from config import errors, wsgi  # before the rest: wsgi sets up Django
+from config.api import admission, concurrency, refusals
+from config.api.middleware import READINESS_PATH, client_address
 from config.request_ids import new_request_id
+from config.stopping import GracefulStop
 from config.web_threads import WebThreads
 
 Scope = MutableMapping[str, Any]
@@ -46,6 +48,8 @@ if settings.SECURE_HSTS_SECONDS:
     _LIVENESS_HEADERS.append((b"strict-transport-security", _hsts.encode()))
 CALLS_PATH = "/telephony/voice"
 """Where the telephone service reports calls: the caller waits for the answer, too."""
+CALL_SECONDS = 12.0
+"""Seconds after which no thread begins with a call: the telephone service gives up after 15."""
 STREAM_CHUNK = 64 * 1024
 """Bytes of a streamed response that a thread reads at a time."""
 
@@ -67,21 +71,47 @@ class UnreadableBody(io.RawIOBase):
         raise self._error
 
 
+class Lane:
+    """Threads, and who may have them: see `config.api.admission`."""
+
+    def __init__(self, name: str, count: int, max_wait_milliseconds: int) -> None:
+        self.threads = WebThreads(count, name)
+        self.admission = admission.create_lane(name, count, max_wait_milliseconds / 1000)
+
+    async def answer(
+        self, environ: dict[str, Any], group: str, deadline: float, await_disconnect: Callable[[], Awaitable[None]]
+    ) -> wsgi.Response:
+        """Answer a complete request in a thread, or refuse it. Raises `ClientGone`."""
+        if refusal := await self.admission.enter(group, deadline, await_disconnect):
+            return _refuse(environ, refusal)
+        began_at = time.monotonic()
+        try:
+            return await self.threads.run(lambda: _answer_in_time(environ, deadline))
+        finally:
+            self.admission.leave(group, time.monotonic() - began_at)
+
+
 class Application:
     """An ASGI application that runs Django's WSGI application in a fixed number of threads.
 
-    Calls have threads of their own: a caller waits for nobody's requests.
+    Calls have threads of their own: a caller waits for nobody's requests. So do health checks.
     """
 
     def __init__(self) -> None:
-        self._threads = WebThreads(settings.WEB_THREADS, "web")
-        self._call_threads = WebThreads(settings.WEB_CALL_THREADS, "calls")
+        self._lane = Lane("web", settings.WEB_THREADS, settings.WEB_QUEUE_MILLISECONDS)
+        self._calls = Lane("calls", settings.WEB_CALL_THREADS, settings.WEB_CALL_QUEUE_MILLISECONDS)
+        self._probe_threads = WebThreads(1, "probes")
         verifier = import_string(settings.SIGN_IN_VERIFIER)()
-        self._tokens = concurrency.TokenQueue(settings.REQUESTS_AT_ONCE_PER_TOKEN, verifier.verified_subject)
+        self._tokens = concurrency.TokenQueue(
+            settings.REQUESTS_AT_ONCE_PER_TOKEN, verifier.verified_subject, self._lane.admission.refuse_if_busy
+        )
+        self._customers = admission.CustomersOfPeople()
+        self._stop = GracefulStop(settings.STOP_SECONDS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise ValueError(f"The web process speaks HTTP only, not {scope['type']}.")
+        self._stop.listen()
         if scope["path"] == LIVENESS_PATH:
             await _send_liveness(send)
             return
@@ -101,30 +131,39 @@ class Application:
 
     async def _answer(self, scope: Scope, environ: dict[str, Any], receive: Receive) -> wsgi.Response:
         """Answer a complete request in a thread, when it has a place. Raises `ClientGone`."""
-        if scope["path"].startswith(CALLS_PATH):
-            return await self._call_threads.run(lambda: wsgi.answer(environ))
-        deadline = time.monotonic() + concurrency.MAX_WAIT_SECONDS
+        path: str = scope["path"]
+        if path == READINESS_PATH:
+            if self._stop.is_stopping:
+                return _refuse(environ, errors.Unavailable("This process is stopping.", retry_after=1))
+            return await self._probe_threads.run(lambda: wsgi.answer(environ))
+        received_at: float = environ["dutyline.received_at"]
+
+        async def await_disconnect() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                await asyncio.sleep(0.1)  # a body that is refused unread: the client may send it slowly
+
+        if path.startswith(CALLS_PATH):
+            return await self._calls.answer(environ, "", received_at + CALL_SECONDS, await_disconnect)
+        deadline = received_at + concurrency.MAX_WAIT_SECONDS
         authorization = environ.get("HTTP_AUTHORIZATION", "")
-        async with self._tokens.place(
-            scope["method"], authorization, deadline, lambda: _await_disconnect(receive)
-        ) as refusal:
+        place = self._tokens.place(scope["method"], authorization, deadline, await_disconnect)
+        async with place as refusal:
+            if isinstance(refusal, errors.Unavailable):
+                return _refuse(environ, refusal)
             environ[concurrency.REFUSAL] = refusal
-            return await self._threads.run(lambda: _answer_in_time(environ, deadline))
+            group = self._customers.get(place.subject) or client_address(environ)
+            response = await self._lane.answer(environ, group, deadline, await_disconnect)
+            self._customers.note(place.subject, environ)
+            return response
 
     async def _send_stream(self, stream: Any, send: Send) -> None:
         """Send a stream in chunks; while the client reads one, no thread waits."""
         chunks = iter(stream)
         try:
-            while chunk := await self._threads.run(lambda: _read_chunk(chunks)):
+            while chunk := await self._lane.threads.run(lambda: _read_chunk(chunks)):
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
         finally:
-            await self._threads.run(stream.close)
-
-
-async def _await_disconnect(receive: Receive) -> None:
-    """Wait until the client of a request that was read closes its connection."""
-    while (await receive())["type"] != "http.disconnect":
-        await asyncio.sleep(0.1)  # a body that is refused unread: the client may send it slowly
+            await self._lane.threads.run(stream.close)
 
 
 def _answer_in_time(environ: dict[str, Any], deadline: float) -> wsgi.Response:
@@ -132,6 +171,10 @@ def _answer_in_time(environ: dict[str, Any], deadline: float) -> wsgi.Response:
     if time.monotonic() > deadline:
         environ[concurrency.REFUSAL] = environ[concurrency.REFUSAL] or concurrency.late_refusal()
     return wsgi.answer(environ)
+
+
+def _refuse(environ: dict[str, Any], error: errors.DomainError) -> wsgi.Response:
+    return wsgi.Response(*refusals.answer(environ, error))
 
 
 async def _send_liveness(send: Send) -> None:

@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from config import dynamodb, errors, failures, outbox, storage, zone_rules
+from config.api import admission
 from config.dynamodb import key_checks
 
 CACHE_SECONDS = 2.0
@@ -30,12 +31,29 @@ def readiness(request: HttpRequest) -> JsonResponse:
     What only some requests need is reported, with 200: without Redis the outbox is slower, not
     down, and a wrong bucket or mail server must not take every process from its load balancer.
     """
+    saturation = _saturation()  # now: the rest takes a while
     report = _cached_report(int(time.monotonic() / CACHE_SECONDS))
     is_ready = report["store"] == "ok" and report["dataKeys"] != "wrong"
-    response = JsonResponse(report, status=200 if is_ready else 503)
+    response = JsonResponse({**report, "saturation": saturation}, status=200 if is_ready else 503)
     if not is_ready:
         response["Retry-After"] = str(RETRY_AFTER)
     return response
+
+
+def _saturation() -> dict[str, Any]:
+    """How busy this process is, by lane. It stays ready: others are as busy, and all would go."""
+    return {
+        name: {
+            "status": "saturated" if state.is_saturated else "ok",
+            "atWork": state.at_work,
+            "places": state.places,
+            "waiting": state.waiting,
+            "oldestWaitMilliseconds": round(state.oldest_wait_seconds * 1000),
+            "refused": state.refused,
+            "abandoned": state.abandoned,
+        }
+        for name, state in ((name, lane.state()) for name, lane in admission.LANES.items())
+    }
 
 
 @cache

@@ -45,6 +45,36 @@ def late_refusal() -> errors.Unavailable:
     return errors.Unavailable(detail, retry_after=5)
 
 
+Outcome = asyncio.Future[bool]
+"""Whether a request that waits gets a place."""
+
+
+def has_place(turn: Outcome) -> bool:
+    """Whether a turn has ended with a place."""
+    return turn.done() and not turn.cancelled() and turn.exception() is None and turn.result()
+
+
+async def wait_for_turn(turn: Outcome, deadline: float, await_disconnect: Callable[[], Awaitable[None]]) -> bool:
+    """Whether a turn gets a place before a deadline of the monotonic clock.
+
+    Raises `ClientGone`. One future and no `asyncio.wait`: on a busy process every request waits.
+    """
+
+    def end(ending: Callable[[], None]) -> None:
+        if not turn.done():
+            ending()
+
+    gone = asyncio.ensure_future(await_disconnect())
+    gone.add_done_callback(lambda _: end(lambda: turn.set_exception(ClientGone())))
+    seconds = max(0.0, deadline - time.monotonic())
+    timer = asyncio.get_running_loop().call_later(seconds, end, lambda: turn.set_result(False))
+    try:
+        return await turn
+    finally:
+        timer.cancel()
+        gone.cancel()
+
+
 _QueueKey = tuple[str | bytes, bool]
 """The subject or the digest of a token, and whether the requests are reads."""
 
@@ -52,15 +82,24 @@ _QueueKey = tuple[str | bytes, bool]
 @dataclass
 class _Queue:
     active: int = 0
-    waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
+    waiting: deque[Outcome] = field(default_factory=deque)
 
 
 class TokenQueue:
     """Bounds the reads, and the changes, of one person at once. For one event loop."""
 
-    def __init__(self, max_active: int, verified_subject: Callable[[bytes], str | None]) -> None:
-        """``verified_subject`` says whose the token of a digest is, if it was verified lately."""
+    def __init__(
+        self,
+        max_active: int,
+        verified_subject: Callable[[bytes], str | None],
+        refuse_if_busy: Callable[[], errors.DomainError | None] = lambda: None,
+    ) -> None:
+        """``verified_subject`` says whose the token of a digest is, if it was verified lately.
+
+        ``refuse_if_busy`` returns an error while all threads are busy: then nobody waits here.
+        """
         self._max_active = max_active
+        self._refuse_if_busy = refuse_if_busy
         self._verified_subject = verified_subject
         self._queues: dict[_QueueKey, _Queue] = {}
 
@@ -87,6 +126,8 @@ class TokenQueue:
         if queue.active < self._max_active:
             queue.active += 1
             return None
+        if busy := self._refuse_if_busy():
+            return busy
         if len(queue.waiting) >= MAX_WAITING:
             return refusal()
         if not await self._wait(key, queue, deadline, await_disconnect):
@@ -97,30 +138,26 @@ class TokenQueue:
         self, key: _QueueKey, queue: _Queue, deadline: float, await_disconnect: Callable[[], Awaitable[None]]
     ) -> bool:
         """Wait until somebody hands their place over; whether that was before the deadline."""
-        turn = asyncio.get_running_loop().create_future()
+        turn: Outcome = asyncio.get_running_loop().create_future()
         queue.waiting.append(turn)
-        gone = asyncio.ensure_future(await_disconnect())
-        has_place = False
+        is_in_time = False
         try:
-            seconds = max(0.0, deadline - time.monotonic())
-            await asyncio.wait((turn, gone), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            if gone.done():
-                raise ClientGone
-            has_place = turn.done()
+            is_in_time = await wait_for_turn(turn, deadline, await_disconnect)
         finally:
-            gone.cancel()
-            if turn.done() and not has_place:
+            if has_place(turn) and not is_in_time:
                 self.leave(key)
-            elif not has_place:
+            elif not is_in_time and turn in queue.waiting:
                 queue.waiting.remove(turn)
-        return has_place
+        return is_in_time
 
     def leave(self, key: _QueueKey) -> None:
         """Hand a place over to whoever waits for it, or free it."""
         queue = self._queues[key]
-        if queue.waiting:
-            queue.waiting.popleft().set_result(None)
-            return
+        while queue.waiting:
+            turn = queue.waiting.popleft()
+            if not turn.done():  # else its client has just gone, or it is late
+                turn.set_result(True)
+                return
         queue.active -= 1
         if not queue.active:
             del self._queues[key]
@@ -129,12 +166,14 @@ class TokenQueue:
 class _Place:
     """A place during a block. Written out: `asynccontextmanager` takes three times as long."""
 
-    __slots__ = ("_await_disconnect", "_deadline", "_is_held", "_key", "_queue")
+    __slots__ = ("_await_disconnect", "_deadline", "_is_held", "_key", "_queue", "subject")
 
     def __init__(
         self, queue: TokenQueue, key: _QueueKey | None, deadline: float, await_disconnect: Callable[[], Awaitable[None]]
     ) -> None:
         self._queue, self._key = queue, key
+        self.subject = key[0] if key else None
+        """The id of a person whose token was verified lately, or the digest of another token."""
         self._deadline, self._await_disconnect = deadline, await_disconnect
         self._is_held = False
 

@@ -4,7 +4,7 @@ import ipaddress
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from django.conf import settings
@@ -75,6 +75,12 @@ def _client_address(forwarded_for: str) -> str:
             except ValueError:
                 return ""
     return ""
+
+
+def client_address(environ: Mapping[str, str]) -> str:
+    """The address of a client, of a request that no middleware has seen."""
+    address = environ.get("REMOTE_ADDR", "")
+    return (_is_trusted(address) and _client_address(environ.get("HTTP_X_FORWARDED_FOR", ""))) or address
 
 
 class RequestLogMiddleware:

@@ -136,6 +136,12 @@ WEB_THREADS = env.integer("WEB_THREADS", 16, minimum=1, maximum=256)
 """Requests that a web process works on at the same time, besides those of calls."""
 WEB_CALL_THREADS = env.integer("WEB_CALL_THREADS", 8, minimum=1, maximum=256)
 """Webhooks of calls that a web process works on at the same time."""
+WEB_QUEUE_MILLISECONDS = env.integer("WEB_QUEUE_MILLISECONDS", 250, minimum=10, maximum=60_000)
+"""How long a request may be expected to wait for a thread; others are refused at once."""
+WEB_CALL_QUEUE_MILLISECONDS = env.integer("WEB_CALL_QUEUE_MILLISECONDS", 4_000, minimum=10, maximum=60_000)
+"""The same for webhooks of calls."""
+STOP_SECONDS = env.integer("STOP_SECONDS", 0 if LOCAL else 5, minimum=0, maximum=300)
+"""How long a web process that is to stop fails its readiness, and still answers requests."""
 ZONE_RULES_MAX_DAYS = env.integer("ZONE_RULES_MAX_DAYS", 90, minimum=1, maximum=3650)
 """Days after which operators are told to look for newer rules of time zones."""
 ZONE_RULES_REFRESH_SECONDS = env.integer("ZONE_RULES_REFRESH_SECONDS", 60, minimum=1, maximum=86_400)

@@ -358,7 +358,8 @@ def test_health_and_readiness(test_users: UserFixtures, env: Environment) -> Non
     assert httpx.get(f"{test_users.ann.web}/healthz").json() == {"status": "ok"}
     ready = httpx.get(f"{test_users.ann.web}/readyz")
     assert ready.status_code == 200
-    assert set(ready.json()) == {*("status", "store", "zoneRules", "outbox", "dataKeys", "redis", "files", "problems")}
+    expected = {"status", "store", "zoneRules", "outbox", "dataKeys", "redis", "files", "problems", "saturation"}
+    assert set(ready.json()) == expected
     cold_url = env.start_web("cold", free_port())
     try:
         with env.apply_plan(FaultPlan(always={"dynamodb": "refuse", "redis": "refuse"})):

@@ -1,0 +1,246 @@
+"""Which requests a thread works on, which wait for one, and which are refused at once.
+
+A process that begins everything that arrives answers nothing in time once more arrives than it can
+do: clients give up and send again, and threads work for nobody. So a request may wait for a thread
+only if its turn is expected within a fraction of a second. Otherwise it is refused, while that
+still costs little, and its client knows when to come back.
+
+Requests belong to groups: customers, or addresses of those who are not signed in. Free threads go
+to the group that has the fewest at work, and who must go is the last of the group with the most
+waiting requests: whoever sends too much waits for themselves, and is refused first.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections import Counter, OrderedDict, deque
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from config import errors
+from config.api import concurrency
+
+FIRST_SERVICE_SECONDS = 0.02
+"""How long requests are expected to take before any was answered."""
+SAMPLES = 32
+"""Requests after which the expectation has mostly changed."""
+LONGEST_SAMPLE_SECONDS = 1.0
+"""One export does not have the others refused."""
+PATIENCE = 8
+"""How many times longer than expected a request waits before it is refused after all."""
+RETRY_SECONDS = (1, 4)
+"""Bounds of `Retry-After`; random, so that clients do not all come back at once."""
+SATURATED_SECONDS = 5.0
+"""How long after a refusal a lane counts as saturated; also the time between two log lines."""
+MAX_KNOWN_PEOPLE = 10_000
+
+logger = logging.getLogger("dutyline.web")
+
+
+def overload_refusal() -> errors.Unavailable:
+    """The error of a request that would wait too long."""
+    detail = "More requests arrive than can be answered in time; nothing was done. Send it again."
+    return errors.Unavailable(detail, retry_after=random.randint(*RETRY_SECONDS))  # noqa: S311 - no secret
+
+
+@dataclass(frozen=True)
+class LaneState:
+    """How busy a lane is."""
+
+    is_saturated: bool
+    at_work: int
+    places: int
+    waiting: int
+    oldest_wait_seconds: float
+    refused: int
+    """Since the start of the process."""
+    abandoned: int
+    """Requests whose clients closed the connection while they waited, since the start."""
+
+
+@dataclass(eq=False, slots=True)
+class _Turn:
+    since: float
+    outcome: concurrency.Outcome
+
+
+class Admission:
+    """The places of a lane: a fixed number of requests at work, and those that wait for them.
+
+    For one event loop; other threads may read its `state`.
+    """
+
+    def __init__(self, name: str, places: int, max_wait_seconds: float) -> None:
+        self._name, self._places, self._max_wait_seconds = name, places, max_wait_seconds
+        self._at_work = 0
+        self._at_work_by_group: Counter[str] = Counter()
+        self._queues: dict[str, deque[_Turn]] = {}  # of groups that wait; the last one served is last
+        self._waiting = 0
+        self._service_seconds = FIRST_SERVICE_SECONDS
+        self._moved_at = 0.0
+        """When a place was taken or freed last."""
+        self._refused = self._abandoned = self._refused_before_log = 0
+        self._refused_at = self._logged_at = float("-inf")
+
+    def expected_wait_seconds(self) -> float:
+        """How long one more request would wait for a place.
+
+        By Little's law, or as long as nothing has moved, if that is longer: all may hang.
+        """
+        if self._at_work < self._places:
+            return 0.0
+        by_length = (self._waiting + 1) * self._service_seconds / self._places
+        return max(by_length, time.monotonic() - self._moved_at)
+
+    def refuse_if_busy(self) -> errors.Unavailable | None:
+        """The error to answer if one more request would wait for half as long as any may."""
+        return self.refuse() if self.expected_wait_seconds() > self._max_wait_seconds / 2 else None
+
+    async def enter(
+        self, group: str, deadline: float, await_disconnect: Callable[[], Awaitable[None]]
+    ) -> errors.Unavailable | None:
+        """Take a place, which `leave` frees; or the error to answer.
+
+        Raises `concurrency.ClientGone`.
+        """
+        if self._at_work < self._places:
+            self._at_work += 1
+            self._begin(group)
+            return None
+        if self.expected_wait_seconds() > self._max_wait_seconds and not self._make_room_for(group):
+            return self.refuse()
+        turn = _Turn(time.monotonic(), asyncio.get_running_loop().create_future())
+        self._queues.setdefault(group, deque()).append(turn)
+        self._waiting += 1
+        deadline = min(deadline, turn.since + PATIENCE * self._max_wait_seconds)
+        has_place = False
+        try:
+            has_place = await concurrency.wait_for_turn(turn.outcome, deadline, await_disconnect)
+        except concurrency.ClientGone:
+            self._abandoned += 1
+            raise
+        finally:
+            if not has_place:
+                self._give_up(group, turn)
+        return None if has_place else self.refuse()
+
+    def leave(self, group: str, seconds: float) -> None:
+        """Hand a place over to whoever waits for it, or free it; it was held for so long."""
+        self._service_seconds += (min(seconds, LONGEST_SAMPLE_SECONDS) - self._service_seconds) / SAMPLES
+        self._hand_over(group)
+
+    def refuse(self) -> errors.Unavailable:
+        """Count a refusal; the error to answer."""
+        self._refused += 1
+        self._refused_before_log += 1
+        self._refused_at = now = time.monotonic()
+        if now - self._logged_at >= SATURATED_SECONDS:
+            fields = {
+                "lane": self._name,
+                "refused": self._refused_before_log,
+                "waiting": self._waiting,
+                "expected_milliseconds": round(self.expected_wait_seconds() * 1000),
+            }
+            logger.warning("requests are refused: more arrive than can be answered", extra=fields)
+            self._logged_at, self._refused_before_log = now, 0
+        return overload_refusal()
+
+    def state(self) -> LaneState:
+        """What it is doing; other threads read numbers that may be a request old."""
+        now = time.monotonic()
+        oldest = now
+        for queue in list(self._queues.values()):
+            with suppress(IndexError):  # it has been emptied meanwhile
+                oldest = min(oldest, queue[0].since)
+        return LaneState(
+            is_saturated=now - self._refused_at < SATURATED_SECONDS,
+            at_work=self._at_work,
+            places=self._places,
+            waiting=self._waiting,
+            oldest_wait_seconds=now - oldest,
+            refused=self._refused,
+            abandoned=self._abandoned,
+        )
+
+    def _begin(self, group: str) -> None:
+        self._at_work_by_group[group] += 1
+        self._moved_at = time.monotonic()
+
+    def _hand_over(self, group: str) -> None:
+        """Give the place of a group to the next one that waits, if any does."""
+        self._at_work_by_group[group] -= 1
+        if not self._at_work_by_group[group]:
+            del self._at_work_by_group[group]
+        while self._waiting:
+            next_group = min(self._queues, key=self._at_work_by_group.__getitem__)
+            turn = self._take(next_group, is_newest=False)
+            if not turn.outcome.done():  # else its client has just gone
+                self._begin(next_group)
+                turn.outcome.set_result(True)
+                return
+        self._at_work -= 1
+
+    def _make_room_for(self, group: str) -> bool:
+        """Refuse the last of the longest queue, if that is longer than the group's would be."""
+        longest = max(self._queues, key=lambda name: len(self._queues[name]), default=group)
+        own_length = len(self._queues.get(group, ()))
+        if longest == group or len(self._queues[longest]) <= own_length + 1:
+            return False
+        turn = self._take(longest, is_newest=True)
+        if not turn.outcome.done():
+            turn.outcome.set_result(False)
+        return True
+
+    def _take(self, group: str, *, is_newest: bool) -> _Turn:
+        """Take a turn out of a group's queue, and put the group behind the others."""
+        queue = self._queues.pop(group)
+        turn = queue.pop() if is_newest else queue.popleft()
+        if queue:
+            self._queues[group] = queue
+        self._waiting -= 1
+        return turn
+
+    def _give_up(self, group: str, turn: _Turn) -> None:
+        """Forget a turn that ends without a place; one that it got meanwhile goes to the next."""
+        if concurrency.has_place(turn.outcome):
+            self._hand_over(group)
+            return
+        queue = self._queues.get(group, deque())
+        if turn in queue:
+            queue.remove(turn)
+            self._waiting -= 1
+            if not queue:
+                del self._queues[group]
+
+
+LANES: dict[str, Admission] = {}
+"""Those of this process, by name."""
+
+
+def create_lane(name: str, places: int, max_wait_seconds: float) -> Admission:
+    """A lane that `LANES` lists."""
+    LANES[name] = Admission(name, places, max_wait_seconds)
+    return LANES[name]
+
+
+class CustomersOfPeople:
+    """Whose people requests come from, as far as this process has answered them before."""
+
+    def __init__(self) -> None:
+        self._customers: OrderedDict[str, str] = OrderedDict()
+
+    def get(self, subject: str | bytes | None) -> str:
+        """The customer of the person of a verified token; '' if it is not known."""
+        return self._customers.get(subject, "") if isinstance(subject, str) else ""
+
+    def note(self, subject: str | bytes | None, environ: Mapping[str, Any]) -> None:
+        """Note the customer that paid for a request of the person (`throttling.set_payer`)."""
+        payer = environ.get("dutyline.payer")
+        if not payer or not isinstance(subject, str):
+            return
+        self._customers[subject] = payer[1]
+        if len(self._customers) > MAX_KNOWN_PEOPLE:
+            self._customers.popitem(last=False)

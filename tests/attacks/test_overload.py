@@ -1,0 +1,116 @@
+"""S1-1: more requests than can be answered took the telephone down, and were done for nobody."""
+
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.attacks.test_requests_at_once import begin_call
+from tests.support.calls import create_line
+from tests.support.environment import Environment, free_port
+from tests.support.problems import check_error
+from tests.support.proxy import FaultPlan
+from tests.support.users import SignedInUser, UserFixtures
+
+THREADS = 4
+LATENCY_SECONDS = 0.6
+MAX_SECONDS = 0.3
+"""Of a refusal, on a machine that runs other tests too; `deploy.load` measures it."""
+ORIGIN = "https://app.dutyline.example"
+
+
+@pytest.fixture(scope="module")
+def busy(env: Environment) -> Iterator[str]:
+    """A web process with few threads."""
+    port = free_port()
+    settings = {"WEB_THREADS": str(THREADS), "WEB_QUEUE_MILLISECONDS": "100", "STOP_SECONDS": "2"}
+    yield env.start_web("busy", port, PUBLIC_BASE_URL=f"http://127.0.0.1:{port}", **settings)
+    if "busy" in env.processes:
+        env.stop("busy")
+
+
+def send(person: SignedInUser, web: str, method: str = "GET", path: str = "/user", **options: Any) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {person.token}", **options.pop("headers", {})}
+    return httpx.request(method, web + path, headers=headers, timeout=20, **options)
+
+
+def lanes(web: str) -> dict[str, Any]:
+    response = httpx.get(f"{web}/readyz", timeout=5)
+    assert response.status_code == 200, "a busy process stays ready: all others are as busy"
+    return dict(response.json()["saturation"])
+
+
+def test_what_is_too_much_is_refused_at_once_and_calls_are_answered(
+    test_users: UserFixtures, env: Environment, busy: str
+) -> None:
+    line = create_line(test_users)
+    people = [test_users.ann, test_users.abe, test_users.mia, test_users.cleo]
+    for person in people:
+        assert send(person, busy).status_code == 200
+    with env.apply_plan(FaultPlan(latency=LATENCY_SECONDS)), ThreadPoolExecutor(16) as connections:
+        accepted = [connections.submit(send, people[number % 4], busy) for number in range(8)]
+        time.sleep(LATENCY_SECONDS / 2)  # nothing has moved for longer than anybody may wait
+        refused = [send(person, busy, headers={"Origin": ORIGIN}) for person in people]
+        preflight = httpx.options(f"{busy}/user", headers={"Origin": ORIGIN, "Access-Control-Request-Method": "PUT"})
+        saturation = lanes(busy)
+        call = connections.submit(begin_call, f"{busy}/telephony/voice", line.number)
+        alive = httpx.get(f"{busy}/healthz")
+        assert {answer.result().status_code for answer in accepted} == {200}
+        assert call.result().status_code == 200
+    for response in refused:
+        check_error(response)
+        assert (response.status_code, response.json()["code"]) == (503, "unavailable")
+        assert response.elapsed.total_seconds() < MAX_SECONDS
+        assert 1 <= int(response.headers["Retry-After"]) <= 4
+        assert response.headers["X-Request-Id"] == response.json()["requestId"]
+        assert response.headers["Access-Control-Allow-Origin"] == ORIGIN, "apps in browsers can read it"
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert len({response.json()["requestId"] for response in refused}) == len(refused)
+    assert (preflight.status_code, alive.status_code) == (200, 200)
+    expected = {"status": "saturated", "atWork": THREADS, "places": THREADS, "waiting": 4, "refused": 5}
+    assert {name: saturation["web"][name] for name in expected} == expected
+    assert saturation["calls"]["status"] == "ok"
+    assert "requests are refused: more arrive than can be answered" in env.read_log("busy")
+    assert send(test_users.ann, busy).status_code == 200, "it recovers at once"
+
+
+def test_nobody_works_for_clients_that_are_gone_while_they_waited_for_a_thread(
+    test_users: UserFixtures, env: Environment, busy: str
+) -> None:
+    ann, people = test_users.ann, [test_users.abe, test_users.mia, test_users.cleo, test_users.sam]
+
+    def create(number: int) -> None:
+        body = {"name": f"Left {number}", "address": "2 Long Wharf, Boston", "timeZone": "America/New_York"}
+        with suppress(httpx.TimeoutException):
+            headers = {"Authorization": f"Bearer {ann.token}"}
+            httpx.post(f"{busy}/location", json=body, headers=headers, timeout=0.3)
+
+    for person in [ann, *people]:
+        assert send(person, busy).status_code == 200  # the tokens are verified
+    with env.apply_plan(FaultPlan(latency=LATENCY_SECONDS)), ThreadPoolExecutor(THREADS + 3) as connections:
+        others = [connections.submit(send, person, busy) for person in people]
+        time.sleep(0.05)
+        list(connections.map(create, range(3)))
+        assert {answer.result().status_code for answer in others} == {200}
+    assert lanes(busy)["web"]["abandoned"] >= 3
+    names = [item["name"] for item in send(ann, busy, path="/location?limit=100").json()["items"]]
+    assert not [name for name in names if name.startswith("Left")]
+
+
+def test_a_process_that_stops_fails_its_readiness_first(test_users: UserFixtures, env: Environment, busy: str) -> None:
+    assert httpx.get(f"{busy}/readyz").status_code == 200
+    process = env.processes["busy"]
+    process.send_signal(signal.SIGTERM)
+    deadline = time.monotonic() + 1
+    while (ready := httpx.get(f"{busy}/readyz")).status_code == 200 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert (ready.status_code, ready.json()["detail"]) == (503, "This process is stopping.")
+    assert send(test_users.ann, busy).status_code == 200, "requests are still answered"
+    assert process.wait(20) == 0
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{busy}/healthz")

@@ -1,0 +1,149 @@
+"""Who gets a thread, who waits and who is refused, when more arrives than a process can answer."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+import pytest
+
+from config import errors
+from config.api.admission import FIRST_SERVICE_SECONDS, Admission, CustomersOfPeople
+from config.api.concurrency import ClientGone
+
+MAX_WAIT_SECONDS = 5.5 * FIRST_SERVICE_SECONDS
+"""With one place, five requests may wait."""
+
+
+async def stay_connected() -> None:
+    await asyncio.Event().wait()
+
+
+class Requests:
+    """Requests of groups that want a place of an `Admission`; names of those that got one."""
+
+    def __init__(self, places: int = 1, max_wait_seconds: float = MAX_WAIT_SECONDS) -> None:
+        self.admission = Admission("test", places, max_wait_seconds)
+        self.begun: list[str] = []
+        self.refused: list[str] = []
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def send(
+        self, *names: str, seconds: float = 60, await_disconnect: Callable[[], Awaitable[None]] = stay_connected
+    ) -> None:
+        """Send requests; the first letter of a name is the group."""
+        for name in names:
+            deadline = time.monotonic() + seconds
+            self.tasks[name] = asyncio.create_task(self._enter(name, deadline, await_disconnect))
+        await asyncio.sleep(0)
+
+    async def end(self, name: str) -> None:
+        """Answer a request that was begun."""
+        self.admission.leave(name[0], FIRST_SERVICE_SECONDS)
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    async def _enter(self, name: str, deadline: float, await_disconnect: Callable[[], Awaitable[None]]) -> None:
+        error = await self.admission.enter(name[0], deadline, await_disconnect)
+        assert error is None or isinstance(error, errors.Unavailable)
+        (self.refused if error else self.begun).append(name)
+
+
+def test_a_request_waits_only_if_its_turn_is_near() -> None:
+    async def run() -> None:
+        requests = Requests()
+        await requests.send(*(f"a{number}" for number in range(9)))
+        assert requests.begun == ["a0"]
+        assert requests.refused == ["a6", "a7", "a8"], "at once"
+        for number in range(6):
+            assert requests.begun[-1] == f"a{number}", "in the order of arrival"
+            await requests.end("a")
+        await requests.send("a9")
+        assert requests.begun[-1] == "a9", "all places are free again"
+        assert (requests.admission.state().waiting, requests.admission.state().refused) == (0, 3)
+
+    asyncio.run(run())
+
+
+def test_slow_answers_make_the_queue_shorter() -> None:
+    async def run() -> None:
+        requests = Requests()
+        await requests.send("a0")
+        for _ in range(100):
+            await requests.send("a1")
+            requests.admission.leave("a", 3 * FIRST_SERVICE_SECONDS)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        await requests.send("a2", "a3", "a4")
+        assert requests.refused == ["a3", "a4"]
+
+    asyncio.run(run())
+
+
+def test_nobody_waits_while_nothing_moves() -> None:
+    """All threads wait for something that hangs: how long answers took before says nothing."""
+
+    async def run() -> None:
+        requests = Requests(max_wait_seconds=0.05)
+        await requests.send("a0", "a1")
+        await asyncio.sleep(0.1)
+        await requests.send("a2")
+        assert requests.refused == ["a2"]
+
+    asyncio.run(run())
+
+
+def test_a_group_that_sends_much_waits_for_itself_and_is_refused_first() -> None:
+    async def run() -> None:
+        requests = Requests(places=2, max_wait_seconds=2.9 * FIRST_SERVICE_SECONDS)
+        await requests.send(*(f"a{number}" for number in range(8)))
+        assert requests.refused == ["a7"]
+        await requests.send("b0", "b1", "c0")
+        await asyncio.sleep(0)
+        assert requests.refused == ["a7", "a6", "a5", "a4"], "the newest of the longest queue"
+        for name in ("a0", "b0", "c0", "a1"):
+            await requests.end(name)
+        assert requests.begun == ["a0", "a1", "b0", "c0", "b1", "a2"]
+
+    asyncio.run(run())
+
+
+def test_whoever_gives_up_loses_no_place() -> None:
+    async def run() -> None:
+        requests, is_gone = Requests(), asyncio.Event()
+        await requests.send("a0")
+        await requests.send("a1", await_disconnect=lambda: cast(Awaitable[None], is_gone.wait()))
+        await requests.send("a2", seconds=0.01)
+        await requests.send("a3", "a4")
+        requests.tasks["a3"].cancel()
+        is_gone.set()
+        with pytest.raises(ClientGone):
+            await requests.tasks["a1"]
+        await requests.tasks["a2"]
+        assert requests.refused == ["a2"]
+        await requests.end("a0")
+        assert requests.begun == ["a0", "a4"]
+        requests.admission.leave("a", 0)
+        await requests.send("a5", "a6")
+        requests.admission.leave("a", 0)
+        requests.tasks["a6"].cancel()  # in the moment in which it got the place
+        await asyncio.sleep(0)
+        await requests.send("a7")
+        assert requests.begun == ["a0", "a4", "a5", "a7"]
+        state = requests.admission.state()
+        assert (state.at_work, state.waiting, state.abandoned) == (1, 0, 1)
+
+    asyncio.run(run())
+
+
+def test_customers_are_those_who_paid() -> None:
+    customers = CustomersOfPeople()
+    customers.note("usr_1", {"dutyline.payer": ("usr_1", "cus_1")})
+    customers.note(b"digest of a token", {"dutyline.payer": ("usr_1", "cus_1")})
+    customers.note("usr_2", {})
+    assert [customers.get(subject) for subject in ("usr_1", "usr_2", b"digest of a token", None)] == [
+        "cus_1",
+        "",
+        "",
+        "",
+    ]
