@@ -218,7 +218,7 @@ class TooManyRequests(_RetryableError):
 
 
 class Unavailable(_RetryableError):
-    """A dependency does not respond, or too many requests wait; retry after `Retry-After` seconds."""
+    """A dependency does not respond, or too many requests wait; retry after `Retry-After` s."""
 
     status = 503
     code = "unavailable"
