@@ -103,7 +103,7 @@ class Application:
         self._probe_threads = WebThreads(1, "probes")
         verifier = import_string(settings.SIGN_IN_VERIFIER)()
         self._tokens = concurrency.TokenQueue(
-            settings.REQUESTS_AT_ONCE_PER_TOKEN, verifier.verified_subject, self._lane.admission.refuse_if_busy
+            settings.REQUESTS_AT_ONCE_PER_TOKEN, verifier.verified_subject, self._lane.admission.refuse_if_crowded
         )
         self._customers = admission.CustomersOfPeople()
         self._stop = GracefulStop(settings.STOP_SECONDS)
@@ -146,14 +146,14 @@ class Application:
             return await self._calls.answer(environ, "", received_at + CALL_SECONDS, await_disconnect)
         deadline = received_at + concurrency.MAX_WAIT_SECONDS
         authorization = environ.get("HTTP_AUTHORIZATION", "")
-        place = self._tokens.place(scope["method"], authorization, deadline, await_disconnect)
-        async with place as refusal:
+        token_place = self._tokens.place(scope["method"], authorization, deadline, await_disconnect)
+        async with token_place as refusal:
             if isinstance(refusal, errors.Unavailable):
                 return _refuse(environ, refusal)
             environ[concurrency.REFUSAL] = refusal
-            group = self._customers.get(place.subject) or client_address(environ)
+            group = self._customers.get(token_place.subject) or client_address(environ)
             response = await self._lane.answer(environ, group, deadline, await_disconnect)
-            self._customers.note(place.subject, environ)
+            self._customers.note(token_place.subject, environ)
             return response
 
     async def _send_stream(self, stream: Any, send: Send) -> None:

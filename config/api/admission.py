@@ -95,7 +95,7 @@ class Admission:
         by_length = (self._waiting + 1) * self._service_seconds / self._places
         return max(by_length, time.monotonic() - self._moved_at)
 
-    def refuse_if_busy(self) -> errors.Unavailable | None:
+    def refuse_if_crowded(self) -> errors.Unavailable | None:
         """The error to answer if one more request would wait for half as long as any may."""
         return self.refuse() if self.expected_wait_seconds() > self._max_wait_seconds / 2 else None
 

@@ -92,14 +92,14 @@ class TokenQueue:
         self,
         max_active: int,
         verified_subject: Callable[[bytes], str | None],
-        refuse_if_busy: Callable[[], errors.DomainError | None] = lambda: None,
+        refuse_if_crowded: Callable[[], errors.DomainError | None] = lambda: None,
     ) -> None:
         """``verified_subject`` says whose the token of a digest is, if it was verified lately.
 
-        ``refuse_if_busy`` returns an error while all threads are busy: then nobody waits here.
+        ``refuse_if_crowded`` returns an error while all threads are busy: then nobody waits here.
         """
         self._max_active = max_active
-        self._refuse_if_busy = refuse_if_busy
+        self._refuse_if_crowded = refuse_if_crowded
         self._verified_subject = verified_subject
         self._queues: dict[_QueueKey, _Queue] = {}
 
@@ -126,8 +126,8 @@ class TokenQueue:
         if queue.active < self._max_active:
             queue.active += 1
             return None
-        if busy := self._refuse_if_busy():
-            return busy
+        if crowded := self._refuse_if_crowded():
+            return crowded
         if len(queue.waiting) >= MAX_WAITING:
             return refusal()
         if not await self._wait(key, queue, deadline, await_disconnect):

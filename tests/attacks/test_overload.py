@@ -25,13 +25,13 @@ ORIGIN = "https://app.dutyline.example"
 
 
 @pytest.fixture(scope="module")
-def busy(env: Environment) -> Iterator[str]:
+def small_web(env: Environment) -> Iterator[str]:
     """A web process with few threads."""
     port = free_port()
     settings = {"WEB_THREADS": str(THREADS), "WEB_QUEUE_MILLISECONDS": "100", "STOP_SECONDS": "2"}
-    yield env.start_web("busy", port, PUBLIC_BASE_URL=f"http://127.0.0.1:{port}", **settings)
-    if "busy" in env.processes:
-        env.stop("busy")
+    yield env.start_web("small", port, PUBLIC_BASE_URL=f"http://127.0.0.1:{port}", **settings)
+    if "small" in env.processes:
+        env.stop("small")
 
 
 def send(person: SignedInUser, web: str, method: str = "GET", path: str = "/user", **options: Any) -> httpx.Response:
@@ -41,25 +41,27 @@ def send(person: SignedInUser, web: str, method: str = "GET", path: str = "/user
 
 def lanes(web: str) -> dict[str, Any]:
     response = httpx.get(f"{web}/readyz", timeout=5)
-    assert response.status_code == 200, "a busy process stays ready: all others are as busy"
+    assert response.status_code == 200, "a busy process stays ready: all others are as small_web"
     return dict(response.json()["saturation"])
 
 
 def test_what_is_too_much_is_refused_at_once_and_calls_are_answered(
-    test_users: UserFixtures, env: Environment, busy: str
+    test_users: UserFixtures, env: Environment, small_web: str
 ) -> None:
     line = create_line(test_users)
     people = [test_users.ann, test_users.abe, test_users.mia, test_users.cleo]
     for person in people:
-        assert send(person, busy).status_code == 200
+        assert send(person, small_web).status_code == 200
     with env.apply_plan(FaultPlan(latency=LATENCY_SECONDS)), ThreadPoolExecutor(16) as connections:
-        accepted = [connections.submit(send, people[number % 4], busy) for number in range(8)]
+        accepted = [connections.submit(send, people[number % 4], small_web) for number in range(8)]
         time.sleep(LATENCY_SECONDS / 2)  # nothing has moved for longer than anybody may wait
-        refused = [send(person, busy, headers={"Origin": ORIGIN}) for person in people]
-        preflight = httpx.options(f"{busy}/user", headers={"Origin": ORIGIN, "Access-Control-Request-Method": "PUT"})
-        saturation = lanes(busy)
-        call = connections.submit(begin_call, f"{busy}/telephony/voice", line.number)
-        alive = httpx.get(f"{busy}/healthz")
+        refused = [send(person, small_web, headers={"Origin": ORIGIN}) for person in people]
+        preflight = httpx.options(
+            f"{small_web}/user", headers={"Origin": ORIGIN, "Access-Control-Request-Method": "PUT"}
+        )
+        saturation = lanes(small_web)
+        call = connections.submit(begin_call, f"{small_web}/telephony/voice", line.number)
+        alive = httpx.get(f"{small_web}/healthz")
         assert {answer.result().status_code for answer in accepted} == {200}
         assert call.result().status_code == 200
     for response in refused:
@@ -75,12 +77,12 @@ def test_what_is_too_much_is_refused_at_once_and_calls_are_answered(
     expected = {"status": "saturated", "atWork": THREADS, "places": THREADS, "waiting": 4, "refused": 5}
     assert {name: saturation["web"][name] for name in expected} == expected
     assert saturation["calls"]["status"] == "ok"
-    assert "requests are refused: more arrive than can be answered" in env.read_log("busy")
-    assert send(test_users.ann, busy).status_code == 200, "it recovers at once"
+    assert "requests are refused: more arrive than can be answered" in env.read_log("small")
+    assert send(test_users.ann, small_web).status_code == 200, "it recovers at once"
 
 
 def test_nobody_works_for_clients_that_are_gone_while_they_waited_for_a_thread(
-    test_users: UserFixtures, env: Environment, busy: str
+    test_users: UserFixtures, env: Environment, small_web: str
 ) -> None:
     ann, people = test_users.ann, [test_users.abe, test_users.mia, test_users.cleo, test_users.sam]
 
@@ -88,29 +90,31 @@ def test_nobody_works_for_clients_that_are_gone_while_they_waited_for_a_thread(
         body = {"name": f"Left {number}", "address": "2 Long Wharf, Boston", "timeZone": "America/New_York"}
         with suppress(httpx.TimeoutException):
             headers = {"Authorization": f"Bearer {ann.token}"}
-            httpx.post(f"{busy}/location", json=body, headers=headers, timeout=0.3)
+            httpx.post(f"{small_web}/location", json=body, headers=headers, timeout=0.3)
 
     for person in [ann, *people]:
-        assert send(person, busy).status_code == 200  # the tokens are verified
+        assert send(person, small_web).status_code == 200  # the tokens are verified
     with env.apply_plan(FaultPlan(latency=LATENCY_SECONDS)), ThreadPoolExecutor(THREADS + 3) as connections:
-        others = [connections.submit(send, person, busy) for person in people]
+        others = [connections.submit(send, person, small_web) for person in people]
         time.sleep(0.05)
         list(connections.map(create, range(3)))
         assert {answer.result().status_code for answer in others} == {200}
-    assert lanes(busy)["web"]["abandoned"] >= 3
-    names = [item["name"] for item in send(ann, busy, path="/location?limit=100").json()["items"]]
+    assert lanes(small_web)["web"]["abandoned"] >= 3
+    names = [item["name"] for item in send(ann, small_web, path="/location?limit=100").json()["items"]]
     assert not [name for name in names if name.startswith("Left")]
 
 
-def test_a_process_that_stops_fails_its_readiness_first(test_users: UserFixtures, env: Environment, busy: str) -> None:
-    assert httpx.get(f"{busy}/readyz").status_code == 200
-    process = env.processes["busy"]
+def test_a_process_that_stops_fails_its_readiness_first(
+    test_users: UserFixtures, env: Environment, small_web: str
+) -> None:
+    assert httpx.get(f"{small_web}/readyz").status_code == 200
+    process = env.processes["small"]
     process.send_signal(signal.SIGTERM)
     deadline = time.monotonic() + 1
-    while (ready := httpx.get(f"{busy}/readyz")).status_code == 200 and time.monotonic() < deadline:
+    while (ready := httpx.get(f"{small_web}/readyz")).status_code == 200 and time.monotonic() < deadline:
         time.sleep(0.02)
     assert (ready.status_code, ready.json()["detail"]) == (503, "This process is stopping.")
-    assert send(test_users.ann, busy).status_code == 200, "requests are still answered"
+    assert send(test_users.ann, small_web).status_code == 200, "requests are still answered"
     assert process.wait(20) == 0
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{busy}/healthz")
+        httpx.get(f"{small_web}/healthz")
