@@ -28,8 +28,11 @@ ORIGIN = "https://app.dutyline.example"
 def small_web(env: Environment) -> Iterator[str]:
     """A web process with few threads."""
     port = free_port()
-    settings = {"WEB_THREADS": str(THREADS), "WEB_QUEUE_MILLISECONDS": "100", "STOP_SECONDS": "2"}
-    yield env.start_web("small", port, PUBLIC_BASE_URL=f"http://127.0.0.1:{port}", **settings)
+    own_url = f"http://127.0.0.1:{port}"
+    threads = str(THREADS)
+    yield env.start_web(
+        "small", port, PUBLIC_BASE_URL=own_url, WEB_THREADS=threads, WEB_QUEUE_MILLISECONDS="100", STOP_SECONDS="2"
+    )
     if "small" in env.processes:
         env.stop("small")
 
