@@ -128,7 +128,11 @@ def _check_expo(options: Options) -> Iterator[Finding]:
         expo.get_receipts([UNKNOWN_RECEIPT])
     except (expo.PushRejected, errors.Unavailable) as error:
         code = error.code if isinstance(error, expo.PushRejected) else failures.last_code("push service")
-        yield failed(f"Expo refuses us ({code}).", "Check EXPO_ACCESS_TOKEN, EXPO_BASE_URL and the network.", code)
+        yield failed(
+            f"Expo refuses us or does not answer ({code}).",
+            "Check EXPO_ACCESS_TOKEN, EXPO_BASE_URL and the network.",
+            code,
+        )
         return
     if has_token or settings.LOCAL:
         yield ok("Expo accepts EXPO_ACCESS_TOKEN." if has_token else "Expo answers, without EXPO_ACCESS_TOKEN.")

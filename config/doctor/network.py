@@ -68,9 +68,12 @@ def _check_certificate(options: Options) -> Iterator[Finding]:
             ssl.create_default_context().wrap_socket(connection, server_hostname=host) as tls,
         ):
             expires_at = ssl.cert_time_to_seconds(str((tls.getpeercert() or {})["notAfter"]))
-    except (OSError, ssl.SSLError) as error:
+    except ssl.SSLError as error:
         sentence = f"The certificate of {host}:{port} is not valid ({describe_error(error)})."
         yield failed(sentence, "Renew it, with the whole chain.", type(error).__name__)
+        return
+    except OSError as error:
+        yield skipped(f"{host}:{port} does not answer ({describe_error(error)}).")
         return
     yield judge_certificate(timedelta(seconds=expires_at - time.time()))
 
