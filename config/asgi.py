@@ -20,7 +20,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from config import errors, wsgi  # before the rest: wsgi sets up Django
+from config import errors, telemetry, wsgi  # before the rest: wsgi sets up Django
 from config.api import admission, concurrency, refusals
 from config.api.middleware import READINESS_PATH, client_address
 from config.request_ids import new_request_id
@@ -282,3 +282,5 @@ def _read_chunk(chunks: Iterator[bytes]) -> bytes:
 
 wsgi.warm_up()
 application = Application()
+if settings.METRICS_PORTS:
+    telemetry.start(import_string("config.status_metrics.collect"))

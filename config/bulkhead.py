@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TypeVar
 
-from config import costs, errors, failures
+from config import costs, errors, failures, observation
 
 WAIT_HEALTHY_SECONDS, WAIT_FAILING_SECONDS = 2.0, 0.05
 """Seconds to wait for a free thread while the dependency answers, and while it does not.
@@ -94,7 +94,8 @@ class Bulkhead:
 
     def _wait_for(self, future: Future[T], began_at: float, deadline: float) -> T:
         try:
-            return future.result(timeout=max(0.0, deadline - time.monotonic()))
+            with observation.observe("dependency", self.dependency):
+                return future.result(timeout=max(0.0, deadline - time.monotonic()))
         except FutureTimeout as error:
             if self._on_timeout:
                 self._on_timeout()

@@ -14,12 +14,14 @@ from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
-from celery.signals import celeryd_init, setup_logging, task_failure
+from celery.signals import beat_init, celeryd_init, setup_logging, task_failure
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from django.conf import settings
 from django.utils.log import configure_logging
+
+from config import telemetry
 
 logger = logging.getLogger("dutyline.worker")
 
@@ -59,6 +61,11 @@ app.conf.update(
 def _configure_worker_logging(**_: Any) -> None:
     configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
     logging.captureWarnings(capture=True)
+
+
+@beat_init.connect
+def _start_telemetry(**_: Any) -> None:
+    telemetry.start()
 
 
 @task_failure.connect

@@ -18,7 +18,7 @@ from django.conf import settings
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from config import dynamodb, errors
+from config import dynamodb, errors, observation
 from config.dynamodb import encryption, unaudited
 from config.dynamodb.attributes import Erasure, Number, PersonalData, Text
 from config.journal import write_set
@@ -90,7 +90,7 @@ class DailyLimitReached(errors.TooManyRequests):
 
     def __init__(self, detail: str, *, limit: DailyLimit | None = None, retry_after: int = 3_600) -> None:
         super().__init__(detail, retry_after=retry_after)
-        self.limit = limit
+        self.limit, self.limit_name = limit, limit.name if limit else ""
 
 
 def pseudonym(value: str) -> str:
@@ -221,6 +221,7 @@ def report(refusal: DailyLimitReached, at: datetime) -> None:
     ]
     item = unaudited.update(DailyCount(limit.key(at)), changes, DailyCount.used.exists())
     if item and DailyCount.from_item(item).refused == 1:
+        observation.count("limit", limit.name)
         _log(limit, limit.quota, is_reached=True)
 
 

@@ -48,6 +48,16 @@ def integer(name: str, default: int, *, minimum: int, maximum: int) -> int:
     return int(value)
 
 
+def port_range(name: str) -> range:
+    """Ports like ``9464`` or ``9464-9471``; an empty range if the variable is not set."""
+    value = text(name, "")
+    first, _, last = value.partition("-")
+    bounds = [int(part) for part in (first, last or first) if part.isascii() and part.isdigit()]
+    if value and (len(bounds) != 2 or not 1 <= bounds[0] <= bounds[1] <= 65_535 or bounds[1] - bounds[0] > 255):
+        raise Misconfigured(f"{name} must be a port like 9464, or at most 256 of them like 9464-9471.")
+    return range(bounds[0], bounds[1] + 1) if value else range(0)
+
+
 def text_list(name: str, default: str = "") -> list[str]:
     """A comma-separated list without its empty parts."""
     return [item.strip() for item in text(name, default).split(",") if item.strip()]

@@ -203,6 +203,9 @@ class IdempotencyKeyReused(DomainError):
 class _RetryableError(DomainError):
     """A temporary error."""
 
+    limit_name: str = ""
+    """Which limit was reached, if it has a name: for metrics."""
+
     def __init__(self, detail: str, *, retry_after: int = 5) -> None:
         super().__init__(detail)
         self.retry_after = retry_after

@@ -18,6 +18,8 @@ from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from config import observation
+
 KEPT_SECONDS = 900
 SHARE_INTERVAL = 10.0
 """Seconds for which a process does not share the same failure again."""
@@ -49,6 +51,7 @@ def redis_client() -> Redis:
 
 def note(dependency: str, code: str) -> None:
     """Remember a failure of a dependency; costs a round trip to Redis at most every 10 s."""
+    observation.count("dependency_failure", dependency)
     failure = Failure(dependency, code[:MAX_CODE_LENGTH], time.time())
     key, now = (dependency, failure.code), time.monotonic()
     with _lock:

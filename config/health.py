@@ -32,7 +32,7 @@ def readiness(request: HttpRequest) -> JsonResponse:
     down, and a wrong bucket or mail server must not take every process from its load balancer.
     """
     saturation = _saturation()  # now: the rest takes a while
-    report = _cached_report(int(time.monotonic() / CACHE_SECONDS))
+    report = read_report()
     is_ready = report["store"] == "ok" and report["dataKeys"] != "wrong"
     response = JsonResponse({**report, "saturation": saturation}, status=200 if is_ready else 503)
     if not is_ready:
@@ -54,6 +54,11 @@ def _saturation() -> dict[str, Any]:
         }
         for name, state in ((name, lane.state()) for name, lane in admission.LANES.items())
     }
+
+
+def read_report() -> dict[str, Any]:
+    """The state of what this process needs, at most `CACHE_SECONDS` old."""
+    return _cached_report(int(time.monotonic() / CACHE_SECONDS))
 
 
 @cache

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
 
-from config import errors, failures
+from config import errors, failures, observation
 
 CHUNK_BYTES = 65_536
 DEPENDENCY = "file storage"
@@ -95,7 +95,8 @@ def modified_at(name: str) -> datetime:
 @contextmanager
 def _reading() -> Iterator[None]:
     try:
-        yield
+        with observation.observe("dependency", DEPENDENCY):
+            yield
     except FileNotFoundError as error:
         raise errors.NotFound("File not found.") from error
     except (OSError, BotoCoreError, ClientError) as error:

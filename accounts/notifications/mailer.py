@@ -22,7 +22,7 @@ from django.utils.formats import date_format
 
 from accounts import preferences
 from accounts.notifications.recipients import Recipient
-from config import errors, failures, names
+from config import errors, failures, names, observation
 
 logger = logging.getLogger("dutyline.mail")
 NAMES = ("by", "inviter")
@@ -67,7 +67,8 @@ def send_email(
     )
     mail.attach_alternative(_render_html(subject, paragraphs, language, link), "text/html")
     try:
-        mail.send()
+        with observation.observe("dependency", "mail server"):
+            mail.send()
     except smtplib.SMTPRecipientsRefused as error:
         raise MailRefused("The mail server rejects this address.") from error
     except (OSError, smtplib.SMTPException) as error:

@@ -15,7 +15,7 @@ from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, UnreadablePostError
 from rest_framework import exceptions
 
-from config import dynamodb, errors
+from config import dynamodb, errors, observation
 from config.api import throttling
 from config.api.fields import InvalidQuery
 from config.api.ranges import RangeNotSatisfiable
@@ -91,6 +91,7 @@ def problem_response(request: HttpRequest, error: errors.DomainError) -> HttpRes
     if isinstance(error, RangeNotSatisfiable):
         response["Content-Range"] = error.content_range
     if isinstance(error, errors.TooManyRequests | errors.Unavailable):
+        observation.count("refusal", error.code, error.limit_name)
         response["Retry-After"] = str(error.retry_after)
     if isinstance(error, throttling.QuotaExceeded):
         for name, value in error.rate_limit_status.headers().items():

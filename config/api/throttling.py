@@ -51,7 +51,7 @@ class QuotaExceeded(errors.TooManyRequests):
 
     def __init__(self, detail: str, status: RateLimitStatus) -> None:
         super().__init__(detail, retry_after=status.reset_seconds)
-        self.rate_limit_status = status
+        self.rate_limit_status, self.limit_name = status, status.name
 
 
 class RateLimiter:

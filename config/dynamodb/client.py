@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from pynamodb.exceptions import VerboseClientError
 
-from config import costs, errors
+from config import costs, errors, observation
 from config.dynamodb.connection import CONNECTION_ERRORS, CREDENTIAL_ERRORS, get_transport
 from config.dynamodb.outage import Outage
 from config.dynamodb.records import Record
@@ -89,6 +89,8 @@ def _call(
             break
         if _outage.forbids_call(latest_start=BUDGET_SECONDS - READ_TIMEOUT):
             break
+        if failed:
+            observation.count("dynamodb_retry", operation)
         read_timeout = READ_TIMEOUT if failed else first_read_timeout()
         attempt_call = partial(_call_once, operation, arguments, read_timeout)
         try:
@@ -117,21 +119,24 @@ def _finish_call(
 ) -> dict[str, Any]:
     """The response of one attempt, its failures in our terms."""
     costs.count_round_trip()
-    try:
-        response = get_response()
-    except VerboseClientError as error:
-        _outage.note_answer()
-        code = _error_code(error)
-        if code in _EXPECTED_CODES:
-            raise
-        if not _is_retryable(code):
-            raise to_rejection(operation, _table_names(arguments), code) from error
-        raise _CallFailed from error
-    except CONNECTION_ERRORS as error:
-        _outage.note_failure()
-        raise _CallFailed from error
-    except CREDENTIAL_ERRORS as error:
-        raise errors.Unavailable(_NO_CREDENTIALS, cause="database: no_credentials") from error
+    with observation.observe("dynamodb", operation) as seen:
+        try:
+            response = get_response()
+        except VerboseClientError as error:
+            _outage.note_answer()
+            seen.outcome = code = _error_code(error)
+            if code in _EXPECTED_CODES:
+                raise
+            if not _is_retryable(code):
+                raise to_rejection(operation, _table_names(arguments), code) from error
+            raise _CallFailed from error
+        except CONNECTION_ERRORS as error:
+            seen.outcome = "no_answer"
+            _outage.note_failure()
+            raise _CallFailed from error
+        except CREDENTIAL_ERRORS as error:
+            seen.outcome = "no_credentials"
+            raise errors.Unavailable(_NO_CREDENTIALS, cause="database: no_credentials") from error
     _outage.note_answer()
     return response
 

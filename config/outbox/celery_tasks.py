@@ -8,7 +8,7 @@ from celery.signals import worker_init, worker_process_init
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from config import errors, outbox, zone_rules
+from config import errors, observation, outbox, telemetry, zone_rules
 from config.dynamodb import key_checks
 from config.outbox import heartbeat, worker
 
@@ -24,6 +24,7 @@ def _prepare_worker(**_: Any) -> None:
 @worker_process_init.connect
 def _prepare_worker_process(**_: Any) -> None:
     zone_rules.start_refreshing()
+    telemetry.start()
 
 
 @shared_task(name="outbox.drain")
@@ -35,6 +36,7 @@ def process_shard(*, shard: str, **_: Any) -> None:
 @shared_task(name="outbox.sweep")
 def notify_due_shards(**_: Any) -> None:
     """Notify workers of the shards that have due messages."""
+    observation.count("sweep")
     outbox.notify_worker(
         shard for shard in outbox.SHARDS if outbox.fetch_due_messages(shard, outbox.utc_now(), limit=1)
     )

@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from config import audit, dynamodb
+from config import audit, dynamodb, observation
 from config.dynamodb import encryption
 from config.dynamodb.attributes import Erasure, Json, Number, PersonalData, Text, Timestamp
 
@@ -72,6 +72,8 @@ def build_message(
     """A new message; ``key`` is the author's, without which their personal data is left out."""
     message_id = message_id or uuid.uuid4().hex
     author_data = {"type": author.type, "id": author.id, "customer": author.customer_id}
+    if trace := observation.trace_context():
+        author_data["trace"] = trace
     if key:
         personal = [author.name, author.ip, author.user_agent]
         author_data["sealed"] = encryption.encrypt_json(key, personal, message_id).hex()

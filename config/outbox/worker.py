@@ -22,7 +22,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from django.conf import settings
 
-from config import audit, dynamodb, errors
+from config import audit, dynamodb, errors, observation
 from config.dynamodb import encryption, unaudited
 from config.outbox.models import DEAD_LETTER_SHARD, Clock, LeaseLost, OutboxMessage, fetch_due_messages
 
@@ -164,6 +164,14 @@ def _claim(due_message: OutboxMessage, at: datetime) -> OutboxMessage | None:
 
 
 def _run(message: OutboxMessage, clock: Clock) -> str:
+    with observation.observe("task", message.task, parent=message.author.get("trace", "")) as seen:
+        seen.attributes["dutyline.request_id"] = message.author["request"]
+        outcome = seen.outcome = _run_task(message, clock)
+    return outcome
+
+
+def _run_task(message: OutboxMessage, clock: Clock) -> str:
+    """Run the task of a claimed message; what came of it."""
     job = TaskContext(
         message.id,
         _decrypt_author(message),
@@ -234,6 +242,7 @@ def _defer(message: OutboxMessage, at: datetime, reason: str, retry_after: int =
         error=reason,
     )
     logger.log(level, "task deferred", extra={**_log_fields(message), "reason": reason, "seconds": seconds})
+    observation.count("deferral", message.task, reason.partition(":")[0])
     return "deferred"
 
 
@@ -296,6 +305,7 @@ def _move_to_dead_letters(message: OutboxMessage, at: datetime, reason: str) -> 
     seconds = (at - message.first_due_at).total_seconds()
     fields = {**_log_fields(message), "reason": reason, "seconds": seconds, "attempts": int(message.attempts)}
     logger.error("message moved to dead letters", extra=fields)
+    observation.count("dead_letter", message.task)
     return "dead"
 
 

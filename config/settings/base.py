@@ -142,6 +142,12 @@ WEB_CALL_QUEUE_MILLISECONDS = env.integer("WEB_CALL_QUEUE_MILLISECONDS", 4_000, 
 """The same for webhooks of calls."""
 STOP_SECONDS = env.integer("STOP_SECONDS", 0 if LOCAL else 5, minimum=0, maximum=300)
 """How long a web process that is to stop fails its readiness, and still answers requests."""
+METRICS_PORTS = env.port_range("METRICS_PORTS")
+"""Each process serves its metrics on the first of these that is free; without any, on none."""
+METRICS_ADDRESS = env.text("METRICS_ADDRESS", "127.0.0.1")
+if METRICS_PORTS:
+    for _middleware in (API_MIDDLEWARE, MIDDLEWARE):
+        _middleware.insert(1, "config.api.observed_requests.ObservedRequestsMiddleware")
 ZONE_RULES_MAX_DAYS = env.integer("ZONE_RULES_MAX_DAYS", 90, minimum=1, maximum=3650)
 """Days after which operators are told to look for newer rules of time zones."""
 ZONE_RULES_REFRESH_SECONDS = env.integer("ZONE_RULES_REFRESH_SECONDS", 60, minimum=1, maximum=86_400)

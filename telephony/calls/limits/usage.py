@@ -17,7 +17,7 @@ from django.conf import settings
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from config import daily_limits, dynamodb, errors
+from config import daily_limits, dynamodb, errors, observation
 from config.dynamodb import unaudited
 from telephony.models import Usage
 
@@ -170,6 +170,7 @@ def notify_operators(row: Usage, customer_id: str, event: str, day: datetime) ->
     if event in (row.notified or ()):
         return
     if update(customer_id, day, [Usage.notified.add({event})], ~Usage.notified.contains(event)):
+        observation.count("limit", event)
         logger.warning(LIMIT_EVENTS[event], extra={"event": event, "customer_id": customer_id})
 
 

@@ -14,7 +14,7 @@ import orjson
 from pynamodb.expressions.update import Action
 
 from accounts import permissions
-from config import dynamodb, errors, journal
+from config import dynamodb, errors, journal, observation
 from config.dynamodb import unaudited
 from telephony import ivr
 from telephony.calls.rota.routing import RingCandidate, RingPlan
@@ -259,7 +259,11 @@ class CallRecord:
     def record_answer(self, step: CallStep, event: CallEvent, *, unless: Sequence[CallStep] = ()) -> bool:
         """Record that somebody answered; like `record`."""
         updates = [Call.outcome.set("answered"), Call.answered_by.set(event["who"])]
-        return self.record(step, event, updates=updates, unless=unless)
+        is_first = self.record(step, event, updates=updates, unless=unless)
+        if is_first and self.row.started_at:
+            seconds = datetime.fromisoformat(event["at"]) - self.row.started_at
+            observation.record("answer", seconds.total_seconds())
+        return is_first
 
     def encode_plan(self, plan: RingPlan, path: str) -> str:
         """The stored text of the plan of an action; phones are encrypted."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pynamodb.expressions.update import Action
 
 from accounts import permissions
-from config import dynamodb, errors, journal, outbox
+from config import dynamodb, errors, journal, observation, outbox
 from config.journal.write_set import StaleRecord
 from telephony.calls.limits import minutes, usage
 from telephony.calls.rota import ongoing
@@ -111,6 +111,8 @@ def _store_end(call: CallRecord, at: datetime, seconds: int, now: datetime) -> b
         call_messages.complete_end(write, call.id)
         if any(done.kind in ("place", "leg") for done in call.steps):  # a phone may be called at this moment
             write.enqueue("telephony.hang_up", call_id=call.id)
+    is_unanswered = was_not_met or call.row.outcome == "ringing"
+    observation.count("call", _unanswered_outcome(call) if is_unanswered else call.row.outcome)
     call.row.ended_at, call.row.seconds = at, seconds
     return True
 

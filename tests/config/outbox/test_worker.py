@@ -21,6 +21,7 @@ from config.dev import engines, services
 from config.outbox import worker
 from tests.support.environment import IS_SCALE_RUN, Environment, wait_for_port
 from tests.support.users import UserFixtures, emails_to, now, process_outbox
+from tests.support.waiting import wait_until
 
 COMPLETED: list[str] = []
 
@@ -263,14 +264,6 @@ def test_forked_processes_share_no_database_connection(test_users: UserFixtures)
     assert sorted(ids.pop() for _, ids in answers if len(ids) == 1) == sorted(user.id for user in expected_users)
     assert not any(is_shared for is_shared, _ in answers)
     assert dynamodb.get_transport() is parent_connection
-
-
-def wait_until(condition: Callable[[], Any], seconds: float = 40) -> None:
-    """Wait until a condition is true."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition never became true"
-        time.sleep(0.1)
 
 
 def test_invitation_is_sent_once_after_redis_recovers(

@@ -1,0 +1,59 @@
+"""Metrics of what processes share, read when somebody asks: outbox, keys, zone rules, problems."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
+
+from config import health
+
+MAX_DEFERRALS = 50
+"""Pairs of task and reason with series of their own; others are counted together."""
+
+
+def collect() -> Iterator[Metric]:
+    """The state that `/readyz` reports; of what could not be read there is no sample."""
+    report = health.read_report()
+    yield _gauge("dutyline_store_up", "Whether DynamoDB answers", float(report["store"] == "ok"))
+    if report["dataKeys"] != "unknown":
+        right = float(report["dataKeys"] == "ok")
+        yield _gauge("dutyline_data_keys_right", "Whether the data keys are those of the stored data", right)
+    yield _data_keys()
+    if report["zoneRules"]:
+        is_ok = float(report["zoneRules"]["status"] == "ok")
+        yield _gauge("dutyline_zone_rules_ok", "Whether the rules of time zones need no attention", is_ok)
+    problems = GaugeMetricFamily("dutyline_problem", "1 for each dependency that failed lately", labels=["name"])
+    for name in sorted({problem["name"] for problem in report["problems"]}):
+        problems.add_metric([name], 1.0)
+    yield problems
+    yield from _outbox(report["outbox"])
+
+
+def _gauge(name: str, documentation: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, documentation, value=value)
+
+
+def _data_keys() -> GaugeMetricFamily:
+    """The ids of the keys of this process; never the keys."""
+    family = GaugeMetricFamily("dutyline_data_key", "Data keys of this process", labels=["key", "encrypts"])
+    for index, key_id in enumerate(settings.DATA_KEYS):
+        family.add_metric([key_id, "no" if index else "yes"], 1.0)
+    return family
+
+
+def _outbox(status: dict[str, Any] | None) -> Iterator[Metric]:
+    if status is None:
+        return
+    seconds = status["oldestDueSeconds"]
+    yield _gauge("dutyline_outbox_oldest_seconds", "Since the oldest waiting message was first due", seconds)
+    yield _gauge("dutyline_outbox_dead", "Dead letters", status["dead"])
+    counts = Counter({(entry["task"], entry["reason"]): entry["count"] for entry in status["deferred"]})
+    family = GaugeMetricFamily("dutyline_outbox_deferred", "Deferred messages", labels=["task", "reason"])
+    for labels, count in counts.most_common(MAX_DEFERRALS):
+        family.add_metric(labels, count)
+    if others := sum(count for _, count in counts.most_common()[MAX_DEFERRALS:]):
+        family.add_metric(["others", "others"], others)
+    yield family
