@@ -51,8 +51,8 @@ def integer(name: str, default: int, *, minimum: int, maximum: int) -> int:
 def port_range(name: str) -> range:
     """Ports like ``9464`` or ``9464-9471``; an empty range if the variable is not set."""
     value = text(name, "")
-    first, _, last = value.partition("-")
-    bounds = [int(part) for part in (first, last or first) if part.isascii() and part.isdigit()]
+    first, dash, last = value.partition("-")
+    bounds = [int(part) for part in (first, last if dash else first) if part.isascii() and part.isdigit()]
     if value and (len(bounds) != 2 or not 1 <= bounds[0] <= bounds[1] <= 65_535 or bounds[1] - bounds[0] > 255):
         raise Misconfigured(f"{name} must be a port like 9464, or at most 256 of them like 9464-9471.")
     return range(bounds[0], bounds[1] + 1) if value else range(0)
