@@ -282,5 +282,4 @@ def _read_chunk(chunks: Iterator[bytes]) -> bytes:
 
 wsgi.warm_up()
 application = Application()
-if settings.METRICS_PORTS:
-    telemetry.start(import_string("config.status_metrics.collect"))
+telemetry.start("config.status_metrics.collect")

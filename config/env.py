@@ -58,6 +58,17 @@ def port_range(name: str) -> range:
     return range(bounds[0], bounds[1] + 1) if value else range(0)
 
 
+def has_traces() -> bool:
+    """Whether OpenTelemetry's own variables name a collector; its SDK reads all others."""
+    endpoint = text("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "") or text("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+    is_off = text("OTEL_SDK_DISABLED", "false").lower() == "true" or text("OTEL_TRACES_EXPORTER", "otlp") == "none"
+    if not endpoint or is_off:
+        return False
+    for name in ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
+        choice(name, ("http/protobuf",), "http/protobuf")
+    return True
+
+
 def text_list(name: str, default: str = "") -> list[str]:
     """A comma-separated list without its empty parts."""
     return [item.strip() for item in text(name, default).split(",") if item.strip()]

@@ -145,7 +145,8 @@ STOP_SECONDS = env.integer("STOP_SECONDS", 0 if LOCAL else 5, minimum=0, maximum
 METRICS_PORTS = env.port_range("METRICS_PORTS")
 """Each process serves its metrics on the first of these that is free; without any, on none."""
 METRICS_ADDRESS = env.text("METRICS_ADDRESS", "127.0.0.1")
-if METRICS_PORTS:
+HAS_TRACES = env.has_traces()
+if METRICS_PORTS or HAS_TRACES:
     for _middleware in (API_MIDDLEWARE, MIDDLEWARE):
         _middleware.insert(1, "config.api.observed_requests.ObservedRequestsMiddleware")
 ZONE_RULES_MAX_DAYS = env.integer("ZONE_RULES_MAX_DAYS", 90, minimum=1, maximum=3650)

@@ -1,21 +1,28 @@
-"""Metrics for Prometheus and traces for OpenTelemetry, both off unless settings turn them on."""
+"""Metrics for Prometheus and traces of OpenTelemetry, both off unless settings turn them on."""
 
-from collections.abc import Callable, Iterable
-from typing import Any
+import atexit
 
 from django.conf import settings
+from django.utils.module_loading import import_string
 
 from config import observation
 
 
-def start(*collectors: Callable[[], Iterable[Any]]) -> None:
-    """Begin to observe this process, in the process itself: after it has been forked.
+def start(*collectors: str) -> None:
+    """Begin to observe this process: call it in the process itself, after it has been forked.
 
-    ``collectors`` return metric families that are read when somebody asks. What is off is not
-    imported.
+    ``collectors`` are dotted names of functions whose metrics are read when somebody asks. What is
+    off is not imported.
     """
     if settings.METRICS_PORTS:
         from config.telemetry import metrics
 
         observation.add_observer(metrics.MetricsObserver())
-        metrics.serve(settings.METRICS_ADDRESS, settings.METRICS_PORTS, collectors)
+        functions = [import_string(name) for name in collectors]
+        metrics.serve(settings.METRICS_ADDRESS, settings.METRICS_PORTS, functions)
+    if settings.HAS_TRACES:
+        from config.telemetry import tracing
+
+        observer = tracing.TraceObserver()
+        observation.add_observer(observer)
+        atexit.register(observer.flush)

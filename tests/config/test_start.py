@@ -13,6 +13,7 @@ from tests.support.environment import ROOT, Environment, free_port
 
 UNNEEDED = {
     *("psycopg", "icalendar", "markdown_it", "confusable_homoglyphs", "rich", "click", "pygments"),
+    *("prometheus_client", "opentelemetry", "google.protobuf"),
     *("accounts.admin", "staffing.admin", "telephony.admin", "weasyprint", "twilio", "auth0"),
 }
 MAX_CPU_SECONDS = 1.5
