@@ -86,7 +86,7 @@ def test_requests_and_their_calls_are_counted(
     assert worker.sum("dutyline_dependency_seconds_count", dependency="mail server", outcome="ok") >= 1
 
 
-def test_the_state_of_the_installation_is_read_when_asked(processes: tuple[str, Samples, Samples]) -> None:
+def test_scrapes_show_the_shared_state(processes: tuple[str, Samples, Samples]) -> None:
     _, web, _ = processes
     samples = web.read()
     assert samples["dutyline_store_up", frozenset()] == 1
