@@ -5,11 +5,14 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from django.core.management import get_commands
+
 from tests.support.environment import ROOT
 
 OPERATIONS = ROOT / "docs/operations"
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE = re.compile(r"```.*?```", re.DOTALL)
+QUOTE = re.compile(r"`([A-Za-z][a-z']*(?: [A-Za-z;:,'.…]+){2,})`")
 PAGE = re.compile(r"\bdocs/[\w./-]+\.(?:md|json|yaml)\b")
 
 
@@ -58,3 +61,27 @@ def test_pages_for_operators_are_listed_and_short() -> None:
     for page in OPERATIONS.glob("*.md"):
         assert page.name == "README.md" or page.name in listed, f"docs/operations/README.md does not list {page.name}"
         assert len(page.read_text().splitlines()) <= 200, page.name
+
+
+def test_sentences_that_runbooks_quote_are_in_the_code() -> None:
+    """What operators search the log for; ``…`` in a page stands for a name or a number."""
+    paths = [
+        path for folder in ("accounts", "config", "staffing", "telephony") for path in (ROOT / folder).rglob("*.py")
+    ]
+    code = re.sub(r'"\s*\n\s*f?"', "", "\n".join(path.read_text() for path in paths))  # strings on several lines
+    quoted = [
+        part.strip(" ;")
+        for page in ("alarms", "dead-letters", "dependencies", "signals")
+        for text in QUOTE.findall(CODE.sub("", (OPERATIONS / f"{page}.md").read_text()))
+        for part in text.split("…")
+        if not re.match(r"[a-z-]+ (service|server|storage):", part)  # a vendor, and the code of its failure
+    ]
+    assert len(quoted) > 30
+    assert [text for text in quoted if text not in code] == []
+
+
+def test_commands_that_pages_name_exist() -> None:
+    pages = "\n".join(page.read_text() for page in OPERATIONS.glob("*.md"))
+    names = set(re.findall(r"manage\.py ([a-z_0-9]+)", pages))
+    assert {"doctor", "dead_letters", "sweep"} <= names
+    assert names - set(get_commands()) == set()
