@@ -39,14 +39,15 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "files" {
   }
 }
 
-# The product deletes recordings and exports itself; old versions of them go with the tables' backups.
+# The product deletes recordings and exports itself. Old versions of recordings stay as long as the
+# tables' backups, 35 days, so that a restore has them; those of exports go after a day.
 # Versions under erasures/ stay: a restore of the tables needs them.
 resource "aws_s3_bucket_lifecycle_configuration" "files" {
   bucket     = aws_s3_bucket.files.id
   depends_on = [aws_s3_bucket_versioning.files]
 
   dynamic "rule" {
-    for_each = toset(["recordings/", "exports/", "doctor/"])
+    for_each = { "recordings/" = 35, "exports/" = 1, "doctor/" = 1 }
     content {
       id     = "old-versions-of-${trimsuffix(rule.key, "/")}"
       status = "Enabled"
@@ -54,7 +55,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "files" {
         prefix = rule.key
       }
       noncurrent_version_expiration {
-        noncurrent_days = 1
+        noncurrent_days = rule.value
       }
       expiration {
         expired_object_delete_marker = true
