@@ -37,9 +37,9 @@ sed \
     -e "s#/etc/ssl/dutyline#$certificates#" \
     -e "s#listen 443\(.*\);#listen ${HTTPS_LISTEN:-8443}\1$accept;#" \
     -e "s#listen 80\(.*\);#listen ${HTTP_LISTEN:-8080}\1$accept;#" \
-    -e "s#api\.example\.com#$HOST_NAME#" \
+    -e "s#api\.example\.com#$HOST_NAME#g" \
     -e "s#\(proxy_set_header Host \)\$host;#\1\$host${PUBLIC_PORT:+:$PUBLIC_PORT};#" \
-    -e "/upstream dutyline {/,/}/s#server [^;]*;#server ${WEB:-127.0.0.1:8000};#" \
-    -e "/upstream [a-z_]*telephony {/,/}/s#server [^;]*;#server ${TELEPHONY:-${WEB:-127.0.0.1:8000}};#" \
+    -e "s#server 127\.0\.0\.1:8000\b#server ${WEB:-127.0.0.1:8000}#" \
+    -e "s#server 127\.0\.0\.1:8008\b#server ${TELEPHONY:-${WEB:-127.0.0.1:8008}}#" \
     "${CONFIGURATION:-/etc/dutyline/nginx.conf}" > "$folder/nginx.conf"
 exec nginx "$@"

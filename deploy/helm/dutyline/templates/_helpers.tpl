@@ -34,6 +34,10 @@ seccompProfile: { type: RuntimeDefault }
 {{- range $name, $value := .Values.settings }}
 - { name: {{ $name }}, value: {{ $value | quote }} }
 {{- end }}
+{{- if .Values.metrics.enabled }}
+- { name: METRICS_ADDRESS, value: 0.0.0.0 }
+- { name: METRICS_PORTS, value: "{{ first .Values.metrics.ports }}-{{ last .Values.metrics.ports }}" }
+{{- end }}
 {{- range concat .Values.secrets.required .Values.secrets.optional }}
 - { name: {{ . }}_FILE, value: /run/secrets/dutyline/{{ . }} }
 {{- end }}
