@@ -103,7 +103,7 @@ def web_command(port: int, *, workers: int = 1) -> list[str]:
     return [
         *(sys.executable, "-m", "granian", "--interface", "asginl", "--http", "1"),
         *("--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)),
-        *("--http1-header-read-timeout", "10000", "--http1-buffer-size", "65536"),
+        *("--http1-header-read-timeout", "10000", "--http1-buffer-size", "65536", "--backpressure", "1024"),
         *("--no-ws", "--log-level", "warning", "--log-config", "config/granian_logging.json"),
         "config.asgi:application",
     ]

@@ -162,6 +162,23 @@ def test_paths_are_not_logged(nginx: Nginx) -> None:
     assert "secret-of-a-feed" not in nginx.read_logs()
 
 
+def test_calls_have_a_process_of_their_own_and_the_others_while_it_is_away(nginx: Nginx, env: Environment) -> None:
+    apart = env.start_web("telephony", free_port(), TRUSTED_PROXIES="127.0.0.1/32")
+    with_calls = Nginx(env, nginx.web, telephony=apart, name="with-calls")
+
+    def answered_by(path: str) -> str:
+        request_id = send(with_calls, "POST", path).headers["X-Request-Id"]
+        (name,) = [name for name in ("telephony", "proxied") if f'"{request_id}"' in env.read_log(name)]
+        return name
+
+    for path in ("/telephony/voice", "/telephony/voice/status"):
+        assert answered_by(path) == "telephony"
+    assert answered_by("/user") == "proxied"
+    env.stop("telephony")
+    assert answered_by("/telephony/voice") == "proxied"
+    env.stop("with-calls")
+
+
 def test_a_stopped_web_process_is_reported_with_a_problem(nginx: Nginx, env: Environment) -> None:
     env.stop("proxied")
     for path in ("/user", "/calendar/usr_logged/secret-of-a-feed.ics"):

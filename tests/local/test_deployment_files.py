@@ -178,8 +178,9 @@ def test_the_proxy_accepts_its_configuration(tmp_path: Path, networks: str) -> N
     configuration = (tmp_path / "nginx.conf").read_text()
     assert "example.com" not in configuration
     assert "/var/log" not in configuration
-    assert "server 127.0.0.1:18000" in configuration
     assert not re.search(r"127\.0\.0\.1:80\d\d;", configuration)
+    assert configuration.count("server 127.0.0.1:18000;") == 1
+    assert configuration.count("server 127.0.0.1:18008;") == configuration.count("server 127.0.0.1:18000 backup;") == 1
     assert ("proxy_protocol;" in configuration.replace("#real_ip_header proxy_protocol;", "")) is bool(networks)
 
 

@@ -27,9 +27,15 @@ class Nginx:
     """
 
     def __init__(
-        self, env: Environment, web: str, *, name: str = "nginx", changes: Mapping[str, str] | None = None
+        self,
+        env: Environment,
+        web: str,
+        *,
+        telephony: str = "",
+        name: str = "nginx",
+        changes: Mapping[str, str] | None = None,
     ) -> None:
-        self.web = web
+        self.web, self._telephony = web, telephony or web
         self._folder = env.folder / name
         self._folder.mkdir()
         self.tls_port, self.plain_port = free_port(), free_port()
@@ -62,6 +68,7 @@ class Nginx:
             "listen 443": f"listen 127.0.0.1:{self.tls_port}",
             "listen 80": f"listen 127.0.0.1:{self.plain_port}",
             "server 127.0.0.1:8000": f"server {urlsplit(web).netloc}",
+            "server 127.0.0.1:8008": f"server {urlsplit(self._telephony).netloc}",
             "api.example.com": "localhost",
             "/var/www/acme": str(folder),
             **changes,
