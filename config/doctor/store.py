@@ -115,7 +115,7 @@ def _check_outbox(options: Options) -> Iterator[Finding]:
         )
     if status.dead:
         yield warning(
-            f"{status.dead} tasks have failed for good.", "See Dead letters in the back office.", "dead_letters"
+            f"{status.dead} tasks have failed for good.", "List them with manage.py dead_letters.", "dead_letters"
         )
     if status.oldest_due_seconds <= MAX_DUE_SECONDS and not status.dead:
         yield ok("No task waits for a worker, and none has failed for good.")
