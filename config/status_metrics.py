@@ -6,9 +6,10 @@ from typing import Any
 
 from django.conf import settings
 from prometheus_client import Metric
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from config import health
+from config.api import admission
 
 MAX_DEFERRALS = 50
 """Pairs of task and reason with series of their own; others are counted together."""
@@ -16,6 +17,7 @@ MAX_DEFERRALS = 50
 
 def collect() -> Iterator[Metric]:
     """The state that `/readyz` reports; of what could not be read there is no sample."""
+    yield from _lanes()
     report = health.read_report()
     yield _gauge("dutyline_store_up", "Whether DynamoDB answers", float(report["store"] == "ok"))
     if report["dataKeys"] != "unknown":
@@ -30,6 +32,23 @@ def collect() -> Iterator[Metric]:
         problems.add_metric([name], 1.0)
     yield problems
     yield from _outbox(report["outbox"])
+
+
+def _lanes() -> Iterator[Metric]:
+    """How busy the threads of this process are."""
+    places = GaugeMetricFamily("dutyline_lane_places", "Requests that may be at work", labels=["lane"])
+    at_work = GaugeMetricFamily("dutyline_lane_at_work", "Requests at work", labels=["lane"])
+    waiting = GaugeMetricFamily("dutyline_lane_waiting", "Requests that wait for a thread", labels=["lane"])
+    refused = CounterMetricFamily("dutyline_lane_refused", "Requests refused for want of a thread", labels=["lane"])
+    abandoned = CounterMetricFamily("dutyline_lane_abandoned", "Clients that left while they waited", labels=["lane"])
+    for name, lane in admission.LANES.items():
+        state = lane.state()
+        places.add_metric([name], state.places)
+        at_work.add_metric([name], state.at_work)
+        waiting.add_metric([name], state.waiting)
+        refused.add_metric([name], state.refused)
+        abandoned.add_metric([name], state.abandoned)
+    yield from (places, at_work, waiting, refused, abandoned)
 
 
 def _gauge(name: str, documentation: str, value: float) -> GaugeMetricFamily:

@@ -24,13 +24,17 @@ class ObservedRequestsMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         method = str(request.method)
         method = method if method in _METHODS else UNKNOWN
+        lane = "calls" if request.path_info.startswith("/telephony/voice") else "web"
+        began_at = time.monotonic()
+        received_at = request.META.get("dutyline.received_at", began_at)
         with observation.observe("request", UNKNOWN, method) as seen:
-            if received_at := request.META.get("dutyline.received_at"):
-                lane = "calls" if request.path_info.startswith("/telephony/voice") else "web"
-                observation.record("queue", time.monotonic() - received_at, lane)
+            observation.record("queue", began_at - received_at, lane)
             response = self._get_response(request)
             seen.labels = (_operation_name(request, method), method)
             seen.outcome = f"{response.status_code // 100}xx"
+            observation.count("response", lane, seen.outcome)
+            if lane == "calls":
+                observation.record("webhook", time.monotonic() - received_at)
             seen.attributes["dutyline.request_id"] = request.META.get("dutyline.request_id", "")
         return response
 

@@ -65,6 +65,7 @@ DEBIAN_TEST_PACKAGES: PackageChecks = {
     "libical3": _library_check("libical.so.3"),
     "nginx-light": _file_check("/usr/sbin/nginx"),
     "poppler-utils": _command_check("pdfdetach"),
+    "prometheus": _command_check("promtool"),
 }
 DEBIAN_BENCH_PACKAGES: PackageChecks = {"wrk": _command_check("wrk")}
 DEBIAN_PACKAGES_BY_PURPOSE = {"test": DEBIAN_TEST_PACKAGES, "bench": DEBIAN_BENCH_PACKAGES}

@@ -5,11 +5,13 @@ third of what the files cost by which prometheus_client shares them between proc
 """
 
 import errno
+import itertools
 import logging
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from django.conf import settings
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Metric, start_http_server
 from prometheus_client.registry import Collector
 
@@ -46,12 +48,20 @@ HISTOGRAMS = {
     "task": Histogram(
         "dutyline_task_seconds", "Duration of outbox tasks", ("task", "outcome"), buckets=_REQUEST_BUCKETS
     ),
+    "webhook": Histogram(
+        "dutyline_webhook_seconds",
+        "Time from the arrival of a webhook of a call until its answer",
+        (),
+        buckets=_REQUEST_BUCKETS,
+    ),
     "answer": Histogram(
         "dutyline_call_answer_seconds", "Time from a call's start until somebody answers", (), buckets=_ANSWER_BUCKETS
     ),
 }
 """By kind of what is observed; the outcome of a block is the last label."""
 COUNTERS = {
+    "response": Counter("dutyline_responses", "Answers to requests", ("lane", "status")),
+    "dynamodb_failure": Counter("dutyline_dynamodb_failures", "Attempts that failed to call DynamoDB", ("kind",)),
     "refusal": Counter("dutyline_refusals", "Requests that were refused with 429 or 503", ("code", "limit")),
     "limit": Counter("dutyline_limits", "Daily limits and limits of calls that were reached", ("limit",)),
     "dependency_failure": Counter("dutyline_dependency_failures", "Failures of vendors and servers", ("dependency",)),
@@ -60,6 +70,20 @@ COUNTERS = {
     "dead_letter": Counter("dutyline_dead_letters", "Outbox messages that became dead letters", ("task",)),
     "call": Counter("dutyline_calls", "Calls that ended", ("outcome",)),
 }
+KNOWN_LABELS: dict[str, Iterable[tuple[str, ...]]] = {
+    "response": itertools.product(("web", "calls"), ("2xx", "3xx", "4xx", "5xx")),
+    "dynamodb_failure": [("throttled",), ("no_answer",), ("refused",), ("repeatable",)],
+    "limit": [(name,) for name in settings.DAILY_LIMITS],
+    "dependency_failure": [
+        (name,) for name in ("sign-in service", "telephone service", "push service", "mail server", "file storage")
+    ],
+}
+"""Labels that are there from the start, with 0: Prometheus sees no increase to the first value."""
+_THROTTLED = frozenset({"ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"})
+_EXPECTED = frozenset({"ok", "ConditionalCheckFailedException", "TransactionCanceledException"})
+_REPEATABLE = frozenset(
+    {"TransactionInProgressException", "TransactionConflictException", "InternalServerError", "ServiceUnavailable"}
+)
 TIMES = {"sweep": Gauge("dutyline_sweep_timestamp_seconds", "When a worker last looked for due messages for beat", ())}
 logger = logging.getLogger("dutyline.metrics")
 
@@ -72,12 +96,17 @@ class MetricsObserver:
 
     def __init__(self) -> None:
         self._histograms: dict[tuple[str, ...], Any] = {}
+        for kind, all_labels in KNOWN_LABELS.items():
+            for labels in all_labels:
+                COUNTERS[kind].labels(*labels)
 
     def begin(self, block: Observation) -> None:
         """Nothing: blocks count when they end."""
 
     def end(self, block: Observation, seconds: float) -> None:
         self.record(block.kind, seconds, (*block.labels, block.outcome))
+        if block.kind == "dynamodb" and block.outcome not in _EXPECTED:
+            self.count("dynamodb_failure", (_failure_kind(block.outcome),))
 
     def record(self, kind: str, seconds: float, labels: tuple[str, ...]) -> None:
         histogram = self._histograms.get((kind, *labels))
@@ -94,6 +123,14 @@ class MetricsObserver:
 
     def trace_context(self) -> str:
         return ""
+
+
+def _failure_kind(outcome: str) -> str:
+    if outcome in _THROTTLED:
+        return "throttled"
+    if outcome in _REPEATABLE or outcome.startswith("5"):
+        return "repeatable"
+    return "no_answer" if outcome == "no_answer" else "refused"
 
 
 class _FunctionCollector(Collector):
