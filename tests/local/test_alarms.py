@@ -98,7 +98,7 @@ def run_promtool(folder: Path, name: str, series: list[tuple[str, str]], firing:
     return "" if completed.returncode == 0 else completed.stdout + completed.stderr
 
 
-def test_every_alarm_has_a_cause() -> None:
+def test_causes_cover_all_alarms() -> None:
     assert {rule["alert"] for rule in rules()} == set(CAUSES)
 
 
