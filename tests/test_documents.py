@@ -24,6 +24,11 @@ def documents() -> Iterator[Path]:
     yield from (path for folder in folders for path in sorted((ROOT / folder).rglob("*.md")))
 
 
+def read_pages() -> str:
+    """The pages for operators."""
+    return "\n".join(page.read_text() for page in sorted(OPERATIONS.glob("*.md")))
+
+
 def read_anchors(document: Path) -> set[str]:
     """Anchors of the headings, as GitHub forms them."""
     anchors: list[str] = []
@@ -71,17 +76,17 @@ def test_sentences_that_runbooks_quote_are_in_the_code() -> None:
     code = re.sub(r'"\s*\n\s*f?"', "", "\n".join(path.read_text() for path in paths))  # strings on several lines
     quoted = [
         part.strip(" ;")
-        for page in ("alarms", "dead-letters", "dependencies", "signals")
+        for page in ("alarms", "backup", "dead-letters", "dependencies", "signals")
         for text in QUOTE.findall(CODE.sub("", (OPERATIONS / f"{page}.md").read_text()))
         for part in text.split("…")
         if not re.match(r"[a-z-]+ (service|server|storage):", part)  # a vendor, and the code of its failure
     ]
-    assert len(quoted) > 30
-    assert [text for text in quoted if text not in code] == []
+    metrics = re.findall(r"\bdutyline_[a-z_]+?(?=(?:_total|_count)?\b)", read_pages())
+    assert (len(quoted) > 30, len(metrics) > 20) == (True, True)
+    assert [text for text in [*quoted, *metrics] if text not in code] == []
 
 
 def test_commands_that_pages_name_exist() -> None:
-    pages = "\n".join(page.read_text() for page in OPERATIONS.glob("*.md"))
-    names = set(re.findall(r"manage\.py ([a-z_0-9]+)", pages))
+    names = set(re.findall(r"manage\.py ([a-z_0-9]+)", read_pages()))
     assert {"doctor", "dead_letters", "sweep"} <= names
     assert names - set(get_commands()) == set()
