@@ -35,6 +35,11 @@ REMINDER_MINUTES, MAX_REMINDER_MINUTES = 60, 1440
 Settings = Mapping[str, Any]
 
 
+def lane_of_channel(arguments: Mapping[str, Any]) -> str:
+    """The outbox lane of a message that has its channel among its arguments."""
+    return "mail" if arguments.get("channel") == "email" else "push"
+
+
 def merge_settings(settings: Settings, change: Settings) -> dict[str, Any]:
     """The settings after a partial change; None removes a choice.
 

@@ -16,7 +16,7 @@ COUNTED, SENT = "counted", "sent"
 logger = logging.getLogger("dutyline.notifications")
 
 
-@outbox.task("accounts.send_notice")
+@outbox.task("accounts.send_notice", lane="mail")
 def send_notification_email(
     user_id: str,
     event: str,
@@ -65,7 +65,7 @@ def _count(recipient: recipients.Recipient, event: str, job: outbox.TaskContext)
     return True
 
 
-@outbox.task("accounts.warn_former_address")
+@outbox.task("accounts.warn_former_address", lane="mail")
 def send_email_changed_warning(user_id: str, sealed: str, *, job: outbox.TaskContext) -> None:
     """Warn the former address of a user that it was replaced.
 

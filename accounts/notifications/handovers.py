@@ -12,7 +12,7 @@ from config import audit, errors, journal, outbox
 SENT = "sent"
 
 
-@outbox.task("accounts.hand_over")
+@outbox.task("accounts.hand_over", lane="sign-in")
 def hand_over(
     user_id: str, *, job: outbox.TaskContext, sends_link: bool = True, handover_id: str | None = None
 ) -> None:

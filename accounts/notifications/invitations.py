@@ -102,7 +102,7 @@ def _check_resendable(user: User, at: datetime) -> None:
         raise errors.TooManyRequests("An invitation can be resent once a minute.", retry_after=seconds)
 
 
-@outbox.task("accounts.send_invitation")
+@outbox.task("accounts.send_invitation", lane="sign-in")
 def send_invitation(user_id: str, *, job: outbox.TaskContext) -> None:
     """Send one invitation, unless the person has accepted one, is blocked or deleted.
 

@@ -27,7 +27,7 @@ MAX_ROUNDS = 5
 logger = logging.getLogger("dutyline.push")
 
 
-@outbox.task("accounts.send_push")
+@outbox.task("accounts.send_push", lane="push")
 def send_push(
     user_id: str,
     event: str,
@@ -163,7 +163,7 @@ def _process_results(
     _log_other_errors(outcome for _, outcome in results)
 
 
-@outbox.task("accounts.collect_receipts")
+@outbox.task("accounts.collect_receipts", lane="push")
 def collect_receipts(
     user_id: str,
     event: str,

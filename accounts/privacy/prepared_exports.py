@@ -179,7 +179,7 @@ def _request(user: User, actor: Actor, at: datetime) -> PreparedExport:
     return journal.retry_on_conflict(decide)
 
 
-@outbox.task("accounts.print_export")
+@outbox.task("accounts.print_export", lane="files")
 def print_export(
     user_id: str, requester_id: str, export_id: str, customer_id: str, slot: str, job: outbox.TaskContext
 ) -> None:
@@ -247,7 +247,7 @@ def _save(record: PreparedExport, content: bytes, attempt: str) -> str:
     return storage.save_file(name, io.BytesIO(content))
 
 
-@outbox.task("accounts.forget_export")
+@outbox.task("accounts.forget_export", lane="files")
 def forget_export(user_id: str, requester_id: str, export_id: str) -> None:
     """Delete an export with the files of all attempts; repeatable. Raises `errors.Unavailable`."""
     unaudited.remove(PreparedExport(user_id=user_id, requester_id=requester_id), PreparedExport.id == export_id)

@@ -127,7 +127,7 @@ def has_expired(user: User, at: datetime) -> bool:
     return bool(user.invitation_expires_at < at)
 
 
-@outbox.task(FREEING.task)
+@outbox.task(FREEING.task, lane="sign-in")
 def resume_freeing(user_id: str, *, job: outbox.TaskContext) -> None:
     """Finish what a request left unfinished. Raises `errors.Unavailable`."""
     user = dynamodb.get_record(User, user_id)

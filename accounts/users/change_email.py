@@ -106,7 +106,7 @@ def _save_without_refused_mails(save: Callable[[Sequence[str]], two_phase.Attemp
             unmailed = [*unmailed, refusal.limit.owner]
 
 
-@outbox.task(EMAIL_CHANGE.task)
+@outbox.task(EMAIL_CHANGE.task, lane="sign-in")
 def resume_email_change(user_id: str, *, job: outbox.TaskContext) -> None:
     """Finish a change that its request left unfinished, if its requester may still make it."""
     user, attempt = dynamodb.get_record(User, user_id), two_phase.Attempt.of_message(job)
@@ -259,7 +259,7 @@ def is_sync_pending(user_id: str) -> bool:
     return dynamodb.get_record(outbox.OutboxMessage, _sync_message_id(user_id)) is not None
 
 
-@outbox.task("accounts.carry_address")
+@outbox.task("accounts.carry_address", lane="sign-in")
 def sync_email_to_auth0(user_id: str) -> None:
     """Set the address at Auth0 to that of the record, whatever Auth0 was asked for before.
 

@@ -129,7 +129,7 @@ def resume_creation(user_id: str, attempt: two_phase.Attempt) -> User | None:
     return finish_creation(user, attempt.without_expired_key(user.created_at))
 
 
-@outbox.task(CREATION.task)
+@outbox.task(CREATION.task, lane="sign-in")
 def finish_creation_from_outbox(user_id: str, *, job: outbox.TaskContext, once: dict[str, str] | None = None) -> None:
     """Finish a creation that its request left; ``once`` is the request's idempotency key."""
     with suppress(errors.Conflict, errors.InvalidRequest):  # withdrawn and audited; the answer is stored

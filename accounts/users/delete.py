@@ -73,7 +73,7 @@ def _begin_deletion(
     return deleting_user, write.prefetched
 
 
-@outbox.task(DELETION.task)
+@outbox.task(DELETION.task, lane="sign-in")
 def resume_deletion(user_id: str, *, job: outbox.TaskContext) -> None:
     """Finish a deletion that its request left unfinished, and remove what may be much.
 

@@ -142,7 +142,7 @@ def _audited_values(patch: diff.UserPatch) -> dict[str, Any]:
     return {name: patch[name] for name in ("email", *diff.RIGHTS_FIELDS) if name in patch}
 
 
-@outbox.task("accounts.carry_to_auth0")
+@outbox.task("accounts.carry_to_auth0", lane="sign-in")
 def sync_profile_to_auth0(user_id: str) -> None:
     """Let the sign-in say what the record says: the name, and whether it is blocked.
 

@@ -18,7 +18,7 @@ class NotDeadLetter(errors.Conflict):
 def retry_dead_letter(message_id: str, *, author: audit.Author, at: datetime) -> OutboxMessage:
     """Retry a message from its beginning, at once. Raises `NotDeadLetter`."""
     message = _get_dead_letter(message_id)
-    shard = outbox.shard_for(message_id)
+    shard = outbox.shard_for(message_id, message.task, message.arguments)
     changes = [audit.FieldChange("error", message.error, None)]
     with journal.write(author, "errand.revived", _message_party(message), at, changes=changes) as write:
         write.update(

@@ -11,4 +11,5 @@ from config.outbox.models import (
     utc_now,
 )
 from config.outbox.status import Deferral, OutboxStatus, read_outbox_status
-from config.outbox.worker import MustWait, TaskContext, run_message_now, task
+from config.outbox.tasks import task
+from config.outbox.worker import MustWait, TaskContext, run_message_now

@@ -1,6 +1,7 @@
 """The Celery tasks that process the outbox."""
 
 import logging
+import os
 from typing import Any
 
 from celery import shared_task
@@ -10,14 +11,15 @@ from django.utils.module_loading import import_string
 
 from config import errors, observation, outbox, telemetry, zone_rules
 from config.dynamodb import key_checks
-from config.outbox import heartbeat, worker
+from config.outbox import heartbeat, lanes
 
 logger = logging.getLogger("dutyline.worker")
 
 
 @worker_init.connect
-def _prepare_worker(**_: Any) -> None:
+def _prepare_worker(*, sender: Any, **_: Any) -> None:
     key_checks.require_right_keys()
+    lanes.prepare(int(sender.concurrency or os.cpu_count() or 1))
     zone_rules.refresh()
 
 
@@ -30,7 +32,7 @@ def _prepare_worker_process(**_: Any) -> None:
 @shared_task(name="outbox.drain")
 def process_shard(*, shard: str, **_: Any) -> None:
     """Process the due messages of one shard."""
-    worker.process_shard(shard, clock=outbox.utc_now)
+    lanes.process_shard(shard, clock=outbox.utc_now)
 
 
 @shared_task(name="outbox.sweep")

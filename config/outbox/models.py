@@ -16,8 +16,11 @@ from django.utils.module_loading import import_string
 from config import audit, dynamodb, observation
 from config.dynamodb import encryption
 from config.dynamodb.attributes import Erasure, Json, Number, PersonalData, Text, Timestamp
+from config.outbox.tasks import lane_of
 
-SHARDS = ("0", "1", "2", "3")
+BASE_SHARDS = ("0", "1", "2", "3")
+"""Of messages that wait for nothing but DynamoDB; and of those of releases without lanes."""
+SHARDS: tuple[str, ...] = (*BASE_SHARDS, *settings.OUTBOX_LANES)
 DEAD_LETTER_SHARD = "dead"
 Clock = Callable[[], datetime]
 MESSAGE = PersonalData(
@@ -47,7 +50,10 @@ class OutboxMessage(dynamodb.Record):
     """Who caused it; name, IP address and user agent are encrypted under that person's key."""
     first_due_at = Timestamp(MESSAGE)
     deferred = Text(MESSAGE, null=True)
-    """The shard, from the first deferral or failure on: only then `deferred_messages` has it."""
+    """One of `BASE_SHARDS`, from the first deferral or failure on.
+
+    Only then, `deferred_messages` has the message.
+    """
     progress = Text(MESSAGE, null=True)
     """How far the task got, if it says so: what a retry must not repeat."""
     attempts = Number(MESSAGE, default=0)
@@ -79,7 +85,7 @@ def build_message(
         author_data["sealed"] = encryption.encrypt_json(key, personal, message_id).hex()
     return OutboxMessage(
         id=message_id,
-        shard=shard_for(message_id),
+        shard=shard_for(message_id, name, arguments),
         due_at=due_at,
         task=name,
         arguments=dict(arguments),
@@ -88,9 +94,14 @@ def build_message(
     )
 
 
-def shard_for(message_id: str) -> str:
-    """The shard of a message that is not a dead letter."""
-    return SHARDS[sum(message_id.encode()) % len(SHARDS)]
+def shard_for(message_id: str, task: str, arguments: Mapping[str, Any]) -> str:
+    """The shard of a message that is not a dead letter: the lane of its task, or a base shard."""
+    return lane_of(task, arguments) or base_shard(message_id)
+
+
+def base_shard(message_id: str) -> str:
+    """One of `BASE_SHARDS`."""
+    return BASE_SHARDS[sum(message_id.encode()) % len(BASE_SHARDS)]
 
 
 def notify_worker(shards: Iterable[str]) -> None:

@@ -11,20 +11,19 @@ import logging
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from importlib import import_module
 from inspect import signature
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
-from django.conf import settings
 
 from config import audit, dynamodb, errors, observation
 from config.dynamodb import encryption, unaudited
-from config.outbox.models import DEAD_LETTER_SHARD, Clock, LeaseLost, OutboxMessage, fetch_due_messages
+from config.outbox.models import DEAD_LETTER_SHARD, Clock, LeaseLost, OutboxMessage, base_shard, fetch_due_messages
+from config.outbox.tasks import load_tasks
 
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 5
@@ -59,31 +58,6 @@ class MustWait(errors.Unavailable):
     """
 
 
-TaskFunction = Callable[..., None]
-_registered_tasks: dict[str, TaskFunction] = {}
-
-
-def task(name: str) -> Callable[[TaskFunction], TaskFunction]:
-    """Register a function of a module in ``settings.OUTBOX_TASK_MODULES`` as the task of this name.
-
-    The function is called with the arguments of the message, by name, and with the `TaskContext` as
-    ``job``. It need not take all of them: a message of another release may carry more.
-    """
-
-    def register(function: TaskFunction) -> TaskFunction:
-        _registered_tasks[name] = function
-        return function
-
-    return register
-
-
-def load_tasks() -> Mapping[str, TaskFunction]:
-    """Every task by name."""
-    for module in settings.OUTBOX_TASK_MODULES:
-        import_module(module)
-    return _registered_tasks
-
-
 @dataclass
 class PassReport:
     """The number of messages by task and outcome."""
@@ -98,13 +72,30 @@ class PassReport:
             yield f"{name}: {count} {outcome}"
 
 
-def process_shard(shard: str, *, clock: Clock, report: PassReport | None = None) -> PassReport:
-    """Process the due messages of one shard, for at most `MAX_PASS_SECONDS`."""
+def process_shard(
+    shard: str,
+    *,
+    clock: Clock,
+    report: PassReport | None = None,
+    goes_on: Callable[[str, float], bool] = lambda outcome, seconds: True,
+) -> PassReport:
+    """Process the due messages of one shard, for at most `MAX_PASS_SECONDS`.
+
+    ``goes_on`` learns the outcome of each message, empty if it was not processed, and the seconds
+    that it took; the pass ends when it returns False.
+    """
     report = PassReport() if report is None else report
     deadline = time.monotonic() + MAX_PASS_SECONDS
     while time.monotonic() < deadline and (batch := fetch_due_messages(shard, clock())):
-        results = [_process_message(due_message, clock, report) for due_message in batch if time.monotonic() < deadline]
-        if not any(results):
+        outcomes = []
+        for due_message in batch:
+            began_at = time.monotonic()
+            if began_at >= deadline:
+                break
+            outcomes.append(_process_message(due_message, clock, report))
+            if not goes_on(outcomes[-1], time.monotonic() - began_at):
+                return report
+        if not any(outcomes):
             break  # other workers have claimed them, or the index lags behind
     return report
 
@@ -124,25 +115,25 @@ def run_message_now(message_id: str, *, clock: Clock) -> None:
         raise errors.Unavailable("An earlier change is still in progress; retry.", retry_after=5)
 
 
-def _process_message(due_message: OutboxMessage, clock: Clock, report: PassReport) -> bool:
-    """Whether this worker claimed the message. After an error it falls due again with its lease."""
+def _process_message(due_message: OutboxMessage, clock: Clock, report: PassReport) -> str:
+    """The outcome, or '' without one: then the message is due again when its lease ends."""
     try:
         return _claim_and_run(due_message, clock, report)
     except Exception:  # one message must not stop the others
         logger.exception("a message could not be processed", extra={"message_id": due_message.id})
-        return False
+        return ""
 
 
-def _claim_and_run(due_message: OutboxMessage, clock: Clock, report: PassReport) -> bool:
+def _claim_and_run(due_message: OutboxMessage, clock: Clock, report: PassReport) -> str:
     message = _claim(due_message, clock())
     if message is None:
-        return False
+        return ""
     if message.attempts > MAX_ATTEMPTS:
-        _move_to_dead_letters(message, clock(), message.error or "crashed at every attempt")
-        report.add(message.task, "dead")
-        return True
-    report.add(message.task, _run(message, clock))
-    return True
+        outcome = _move_to_dead_letters(message, clock(), message.error or "crashed at every attempt")
+    else:
+        outcome = _run(message, clock)
+    report.add(message.task, outcome)
+    return outcome
 
 
 def _claim(due_message: OutboxMessage, at: datetime) -> OutboxMessage | None:
@@ -285,7 +276,7 @@ def _reschedule(message: OutboxMessage, due_at: datetime, *, attempts: int, defe
             OutboxMessage.attempts.set(attempts),
             OutboxMessage.deferrals.set(deferrals),
             OutboxMessage.error.set(error),
-            OutboxMessage.deferred.set(message.shard),
+            OutboxMessage.deferred.set(base_shard(message.id)),
         ],
         OutboxMessage.claim == message.claim,
     )

@@ -71,6 +71,8 @@ OUTBOX_TASK_MODULES = [
     "telephony.numbers.unassigned",
     "telephony.numbers.webhooks",
 ]
+OUTBOX_LANES = ("push", "mail", "sign-in", "telephone", "files")
+"""What tasks wait for, besides DynamoDB: what is away delays only the messages of its lane."""
 
 AUDIT_ACTIONS = [
     "accounts.audit_actions.ACTIONS",

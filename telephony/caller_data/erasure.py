@@ -60,7 +60,7 @@ def begin(caller: str, *, actor: Actor, at: datetime, until: datetime | None = N
     return message_id
 
 
-@outbox.task(TASK)
+@outbox.task(TASK, lane="files")
 def erase_part(
     customer_id: str,
     erasure_id: str,

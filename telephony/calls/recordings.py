@@ -69,7 +69,7 @@ def _forget_if_erased(call: CallRecord | None, sid: str, at: datetime) -> bool:
     return True
 
 
-@outbox.task("telephony.keep_recording")
+@outbox.task("telephony.keep_recording", lane="files")
 def store_recording(call_id: str, recording_sid: str, *, job: outbox.TaskContext) -> None:
     """Fetch a recording, store it and notify people. Raises `errors.Unavailable`."""
     call = call_record.load(call_id)
@@ -191,13 +191,13 @@ def _select_recording(call: CallRecord, kind: str | None) -> CallRecording:
     return recordings[0]
 
 
-@outbox.task("telephony.forget_at_twilio")
+@outbox.task("telephony.forget_at_twilio", lane="telephone")
 def delete_recording_at_twilio(recording_sid: str) -> None:
     """Delete Twilio's copy of a recording that is in our storage. Raises `errors.Unavailable`."""
     delete_recording(recording_sid)
 
 
-@outbox.task("telephony.forget_call")
+@outbox.task("telephony.forget_call", lane="files")
 def delete_recording_and_call(call_id: str, file: str) -> None:
     """Delete a recording, and the call with it, whatever of them is still there."""
     storage.delete_file(file)

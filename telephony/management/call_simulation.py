@@ -11,7 +11,7 @@ import httpx
 from django.conf import settings
 
 from config import dynamodb, errors, outbox
-from config.outbox import worker
+from config.outbox import tasks, worker
 from telephony import line_lookup
 from telephony.models import Callback, OpenCallback, caller_key
 
@@ -45,7 +45,7 @@ def simulate_call(simulation: dict[str, Any]) -> list[str]:
     """The transcript of a call, once what follows from it is done. Raises `errors.Unavailable`."""
     result = _request("POST", "/_local/calls", simulation)
     with suppress(errors.Unavailable):  # a worker does it at this moment
-        worker.load_tasks()
+        tasks.load_tasks()
         worker.run_message_now(f"follow-up-{result['sid']}", clock=outbox.utc_now)
     return list(result["lines"])
 

@@ -78,7 +78,7 @@ def enqueue_removal(write: journal.Write, profile: NumberProfile) -> None:
         write.enqueue("telephony.remove_address", address_tag=profile.address_tag)
 
 
-@outbox.task("telephony.register_address")
+@outbox.task("telephony.register_address", lane="telephone")
 def register_address(customer_id: str, country: str, address_tag: str, *, job: outbox.TaskContext) -> None:
     """Make the address at Twilio that of the profile, and record the result.
 
@@ -140,7 +140,7 @@ def _record_result(profile: NumberProfile, values: dict[str, Any], job: outbox.T
         raise journal.StaleRecord
 
 
-@outbox.task("telephony.remove_address")
+@outbox.task("telephony.remove_address", lane="telephone")
 def remove_address(address_tag: str, *, job: outbox.TaskContext) -> None:
     """Delete the address of a removed profile at Twilio; no other profile has its tag."""
     addresses.delete_addresses(address_tag)

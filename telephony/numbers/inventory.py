@@ -164,7 +164,7 @@ def _restore(
     return after
 
 
-@outbox.task("telephony.release_number")
+@outbox.task("telephony.release_number", lane="telephone")
 def release_number(number: str, purchase_id: str, *, job: outbox.TaskContext) -> None:
     """Release a number at Twilio once its grace period is over."""
     phone_number = dynamodb.get_record(PhoneNumber, number)
@@ -236,7 +236,7 @@ def _find_blocker(location_id: str, at: datetime) -> str | None:
     return None
 
 
-@outbox.task("telephony.clear_location")
+@outbox.task("telephony.clear_location", lane="telephone")
 def release_location_number(location_id: str, *, job: outbox.TaskContext) -> None:
     """Release a number that was purchased while the location was being removed."""
     customer_id = job.author.customer_id

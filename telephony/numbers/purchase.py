@@ -171,8 +171,8 @@ def reserve_number(
     flow.enqueue_finisher(write, pending_number.purchase_id, key, **arguments)
 
 
-@outbox.task(PURCHASE.task)
-@outbox.task(ADOPTION.task)
+@outbox.task(PURCHASE.task, lane="telephone")
+@outbox.task(ADOPTION.task, lane="telephone")
 def resume_purchase(
     number: str, purchase_id: str, *, job: outbox.TaskContext, once: dict[str, str] | None = None
 ) -> None:

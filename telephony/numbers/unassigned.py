@@ -94,7 +94,7 @@ def _claim_for_release(orphan: Orphan, actor: audit.Author, at: datetime) -> Non
         RELEASE.enqueue_finisher(write, orphan.sid, number=orphan.number, sid=orphan.sid)
 
 
-@outbox.task(RELEASE.task)
+@outbox.task(RELEASE.task, lane="telephone")
 def resume_release(number: str, sid: str, *, job: outbox.TaskContext) -> None:
     """Finish a release that its request left. Raises `errors.Unavailable`."""
     orphan = dynamodb.get_record(Orphan, number)

@@ -37,7 +37,7 @@ def _enqueue_update(record: PhoneNumber, digest: str, at: datetime) -> None:
         write.enqueue("telephony.update_webhooks", sid=record.sid, tag=client.number_tag(record.purchase_id))
 
 
-@outbox.task("telephony.update_webhooks")
+@outbox.task("telephony.update_webhooks", lane="telephone")
 def update_webhooks(sid: str, tag: str) -> None:
     """Set the webhooks of a number, unless it was released. Raises `errors.Unavailable`."""
     try:

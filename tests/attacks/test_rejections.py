@@ -88,7 +88,7 @@ def test_task_waits_for_missing_rights(test_users: UserFixtures, env: Environmen
 
     message = dynamodb.get_record(outbox.OutboxMessage, message_id)
     assert message is not None
-    assert (message.shard, int(message.deferrals)) == (outbox.shard_for(message_id), 1)
+    assert (message.shard, int(message.deferrals)) == (outbox.shard_for(message_id, "test.unreadable", {}), 1)
     unaudited.remove(message, outbox.OutboxMessage.id.exists())
 
 

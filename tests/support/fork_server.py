@@ -60,14 +60,14 @@ def _load_late_imports() -> None:
     from accounts.clients import auth0_http
     from config import celery, dynamodb
     from config.api import routes, throttling
-    from config.outbox import worker
+    from config.outbox import tasks
     from telephony.twilio import client
 
     assert dynamodb.get_transport()
     assert auth0_http._client().users
     assert auth0_http._client().tickets
     assert config.urls.urlpatterns
-    assert worker.load_tasks()
+    assert tasks.load_tasks()
     assert tokens.http_client()
     assert [get_template(f"email/{name}") for name in ("base.html", "invitation.en.txt")]
     assert throttling.get_limiter()

@@ -237,7 +237,7 @@ def enqueue_leg_hangup(call: CallRecord, at: datetime) -> None:
             write.enqueue("telephony.hang_up", call_id=call.id)
 
 
-@outbox.task("telephony.hang_up")
+@outbox.task("telephony.hang_up", lane="telephone")
 def hang_up_legs(call_id: str) -> None:
     """End every leg except the one that talks with the caller. Raises `errors.Unavailable`."""
     call = call_record.load(call_id)

@@ -18,7 +18,7 @@ from django.conf import settings
 from accounts import users
 from config import costs, dynamodb, errors, journal, outbox
 from config.dev import engines, services
-from config.outbox import worker
+from config.outbox import tasks, worker
 from tests.support.environment import IS_SCALE_RUN, Environment, wait_for_port
 from tests.support.users import UserFixtures, emails_to, now, process_outbox
 from tests.support.waiting import wait_until
@@ -57,7 +57,7 @@ def get_message(message_id: str) -> outbox.OutboxMessage | None:
 
 
 def test_all_enqueued_tasks_exist() -> None:
-    tasks = worker.load_tasks()
+    registered = tasks.load_tasks()
     apps = ("accounts", "staffing", "telephony")
     code = "".join(path.read_text() for app in apps for path in (services.ROOT / app).rglob("*.py"))
     enqueued_names = set(re.findall(r'\bwrite\.enqueue\(\s*"([\w.]+)"', code))
@@ -65,7 +65,7 @@ def test_all_enqueued_tasks_exist() -> None:
     enqueued_names |= {name for names in re.findall(r"TASK = (.+)", code) for name in re.findall(r'"([\w.]+)"', names)}
     enqueued_names |= {*settings.ACCESS_LOSS_TASKS, *settings.ROTA_CHANGE_TASKS}
 
-    assert enqueued_names == {name for name in tasks if not name.startswith("test.")}
+    assert enqueued_names == {name for name in registered if not name.startswith("test.")}
 
 
 def test_message_is_processed_once_on_behalf_of_its_author(test_users: UserFixtures) -> None:
@@ -116,7 +116,7 @@ def test_a_message_of_a_newer_release_waits_for_it(test_users: UserFixtures) -> 
         outbox.task("test.of_tomorrow")(lambda: marks.append("ran"))
         process_outbox(seconds_ahead=3600 * 8)
     finally:
-        del worker._registered_tasks["test.of_tomorrow"]
+        del tasks._registered_tasks["test.of_tomorrow"]
     assert marks == ["ran"]
     assert get_message(message_id) is None
 

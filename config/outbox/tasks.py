@@ -1,0 +1,50 @@
+"""The tasks that outbox messages run, and the lane of each."""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+
+TaskFunction = Callable[..., None]
+LaneChoice = str | Callable[[Mapping[str, Any]], str]
+"""A lane, or what chooses it by the arguments of the message."""
+_registered_tasks: dict[str, TaskFunction] = {}
+_lanes: dict[str, LaneChoice] = {}
+
+
+def task(name: str, *, lane: LaneChoice = "") -> Callable[[TaskFunction], TaskFunction]:
+    """Register a function of a module in ``settings.OUTBOX_TASK_MODULES`` as the task of this name.
+
+    The function is called with the arguments of the message, by name, and with the `TaskContext` as
+    ``job``. It need not take all of them: a message of another release may carry more.
+
+    ``lane``, of ``settings.OUTBOX_LANES``, says which dependency besides DynamoDB the task waits
+    for: messages of other lanes do not wait with it.
+    """
+
+    def register(function: TaskFunction) -> TaskFunction:
+        _registered_tasks[name], _lanes[name] = function, lane
+        return function
+
+    return register
+
+
+def load_tasks() -> Mapping[str, TaskFunction]:
+    """Every task by name."""
+    _import_modules()
+    return _registered_tasks
+
+
+@cache
+def _import_modules() -> None:
+    for module in settings.OUTBOX_TASK_MODULES:
+        import_module(module)
+
+
+def lane_of(name: str, arguments: Mapping[str, Any]) -> str:
+    """The lane of a message; empty for those that wait for nothing, or that nobody here knows."""
+    _import_modules()
+    lane = _lanes.get(name, "")
+    return lane(arguments) if callable(lane) else lane
