@@ -40,23 +40,30 @@ class Bulkhead:
         *,
         max_concurrent: int = 8,
         max_per_owner: int = 8,
+        max_while_failing: int | None = None,
         budget_seconds: float = 4.0,
+        wait_seconds: float = WAIT_HEALTHY_SECONDS,
         max_retry_after: int = 30,
         on_timeout: Callable[[], None] | None = None,
     ) -> None:
         """``name`` begins error messages; ``budget_seconds`` is a caller's whole wait.
 
+        ``wait_seconds`` of them are for a free thread, while the dependency answers.
         ``max_per_owner`` limits the concurrent calls for one owner, where `call` names it, while
         half of all are taken: the rest is for others.
+        ``max_while_failing`` limits all calls after a failure: so few threads of callers wait for
+        a dependency that hangs, and find out whether it answers again.
         ``max_retry_after`` caps the seconds that a rate limit may impose. ``on_timeout`` frees the
         thread of a call that was given up, by closing its connection.
         """
         self.name = name
         self._max_concurrent = max_concurrent
         self._budget_seconds = budget_seconds
+        self._wait_seconds = wait_seconds
         self._max_retry_after = max_retry_after
         self._on_timeout = on_timeout
         self._max_per_owner = max_per_owner
+        self._max_while_failing = max_while_failing or max_concurrent
         self._slots: Counter[str] = Counter()  # that are taken, by owner
         self._slot_freed = threading.Condition()
         self._failed_at = float("-inf")
@@ -73,7 +80,7 @@ class Bulkhead:
 
     def begin(self, task: Callable[[], T], *, owner: str = "", deadline: float | None = None) -> Callable[[], T]:
         """Begin a task, and return what waits for its result; both raise as `call`."""
-        is_failing = time.monotonic() - self._failed_at < FAILING_SECONDS
+        is_failing = self.is_failing
         budget_seconds = self._budget_seconds
         if deadline is not None:
             budget_seconds = max(0.0, min(budget_seconds, deadline - time.monotonic()))
@@ -82,7 +89,7 @@ class Bulkhead:
             if budget_seconds <= 0:
                 raise errors.Unavailable(f"{self.name} does not answer.", cause=self._cause("failing"))
         deadline = time.monotonic() + budget_seconds
-        wait_seconds = WAIT_FAILING_SECONDS if is_failing else WAIT_HEALTHY_SECONDS
+        wait_seconds = WAIT_FAILING_SECONDS if is_failing else self._wait_seconds
         with self._slot_freed:
             wait_seconds = min(wait_seconds, budget_seconds / 2)
             if not self._slot_freed.wait_for(lambda: self._has_slot(owner), timeout=wait_seconds):
@@ -105,10 +112,19 @@ class Bulkhead:
 
     def failure(self, reason: str) -> errors.Unavailable:
         """Note and log that the dependency failed; the error to raise."""
-        self._failed_at = time.monotonic()
+        self.note_failure()
         logger.warning("request failed", extra={"vendor": self.name, "why": reason})
         failures.note(self.dependency, reason)
         return errors.Unavailable(f"{self.name} does not answer.", cause=self._cause(reason))
+
+    def note_failure(self) -> None:
+        """For `FAILING_SECONDS`, callers wait less."""
+        self._failed_at = time.monotonic()
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the dependency counts as not answering."""
+        return time.monotonic() - self._failed_at < FAILING_SECONDS
 
     def rate_limited(self, retry_after: str) -> errors.Unavailable:
         """The error to raise after a 429 with this header: seconds, or a Unix time, or nothing."""
@@ -131,6 +147,8 @@ class Bulkhead:
 
     def _has_slot(self, owner: str) -> bool:
         free = self._max_concurrent - self._slots.total()
+        if self.is_failing and self._slots.total() >= self._max_while_failing:
+            return False
         is_below_cap = not owner or self._slots[owner] < self._max_per_owner
         return free > 0 and (is_below_cap or free > self._max_concurrent // 2)
 

@@ -1,22 +1,31 @@
 """Files: in the bucket that STORAGE_BUCKET names, else in STORAGE_FOLDER."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import IO, Any, cast
+from functools import partial
+from typing import IO, Any, TypeVar, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
 
-from config import errors, failures, observation
+from config import errors, failures
+from config.bulkhead import Bulkhead
 
 CHUNK_BYTES = 65_536
 DEPENDENCY = "file storage"
+READ_SECONDS, SAVE_SECONDS = 5.0, 30.0
+"""How long a caller waits; its thread, which repeats what failed, twice that at most."""
 logger = logging.getLogger("dutyline.storage")
+_reads = Bulkhead(
+    "The file storage", max_concurrent=4, max_while_failing=2, budget_seconds=READ_SECONDS, wait_seconds=0.2
+)
+_saves = Bulkhead("The file storage", max_concurrent=4, max_while_failing=1, budget_seconds=SAVE_SECONDS)
+T = TypeVar("T")
 
 
 def save_file(name: str, content: IO[bytes]) -> str:
@@ -25,9 +34,9 @@ def save_file(name: str, content: IO[bytes]) -> str:
     Raises `errors.Unavailable`.
     """
     try:
-        return default_storage.save(name, File(content))
+        return _saves.call(lambda: default_storage.save(name, File(content)))
     except (OSError, BotoCoreError, ClientError) as error:
-        raise _failure("The file storage does not accept files at the moment.", error) from error
+        raise _failure("The file storage does not accept files at the moment.", error, _saves) from error
 
 
 @dataclass(frozen=True)
@@ -42,11 +51,23 @@ class StoredFile:
 
         The file is opened at once. Raises `errors.NotFound` or `errors.Unavailable`.
         """
-        with _reading():
-            if settings.STORAGE_BUCKET:
-                item = cast(Any, default_storage).bucket.Object(self.name)
-                return iter(item.get(Range=f"bytes={start}-{end - 1}")["Body"].iter_chunks(CHUNK_BYTES))
-            return _read_and_close(default_storage.open(self.name), start, end)
+        return _read_on(_read(partial(self._open, start, end)))
+
+    def _open(self, start: int, end: int) -> Iterator[bytes]:
+        if settings.STORAGE_BUCKET:
+            item = cast(Any, default_storage).bucket.Object(self.name)
+            return iter(item.get(Range=f"bytes={start}-{end - 1}")["Body"].iter_chunks(CHUNK_BYTES))
+        return _read_and_close(default_storage.open(self.name), start, end)
+
+
+def _read_on(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The rest of an open file. Raises `errors.Unavailable` if the storage stops to answer."""
+    try:
+        while chunk := _read(lambda: next(chunks, b"")):
+            yield chunk
+    finally:
+        with suppress(ValueError):  # a thread still waits for the next chunk
+            cast(Any, chunks).close()
 
 
 def _read_and_close(file: Any, start: int, end: int) -> Iterator[bytes]:
@@ -58,21 +79,23 @@ def _read_and_close(file: Any, start: int, end: int) -> Iterator[bytes]:
 
 def find_file(name: str) -> StoredFile:
     """A stored file, not opened yet. Raises `errors.NotFound` or `errors.Unavailable`."""
-    with _reading():
-        return StoredFile(name, default_storage.size(name))
+    return StoredFile(name, _read(lambda: default_storage.size(name)))
 
 
 def read_file(name: str) -> bytes:
     """The content of a file. Raises `errors.NotFound` or `errors.Unavailable`."""
-    with _reading(), default_storage.open(name) as file:
+    return _read(lambda: _read_all(name))
+
+
+def _read_all(name: str) -> bytes:
+    with default_storage.open(name) as file:
         return bytes(file.read())
 
 
 def list_files(folder: str) -> list[str]:
     """The names of the files in a folder; empty if there is none. Raises `errors.Unavailable`."""
     try:
-        with _reading():
-            return sorted(default_storage.listdir(folder)[1])
+        return sorted(_read(lambda: default_storage.listdir(folder))[1])
     except errors.NotFound:
         return []
 
@@ -80,29 +103,26 @@ def list_files(folder: str) -> list[str]:
 def list_folders(folder: str) -> list[str]:
     """The names of the folders in a folder; empty if there is none. Raises `errors.Unavailable`."""
     try:
-        with _reading():
-            return sorted(default_storage.listdir(folder)[0])
+        return sorted(_read(lambda: default_storage.listdir(folder))[0])
     except errors.NotFound:
         return []
 
 
 def modified_at(name: str) -> datetime:
     """When a file was stored. Raises `errors.NotFound` or `errors.Unavailable`."""
-    with _reading():
-        return default_storage.get_modified_time(name)
+    return _read(lambda: default_storage.get_modified_time(name))
 
 
-@contextmanager
-def _reading() -> Iterator[None]:
+def _read(task: Callable[[], T]) -> T:
+    """Ask the storage, for a limited time. Raises `errors.NotFound` or `errors.Unavailable`."""
     try:
-        with observation.observe("dependency", DEPENDENCY):
-            yield
+        return _reads.call(task)
     except FileNotFoundError as error:
         raise errors.NotFound("File not found.") from error
     except (OSError, BotoCoreError, ClientError) as error:
         if isinstance(error, ClientError) and _is_missing_object(error):
             raise errors.NotFound("File not found.") from error
-        raise _failure("The file storage does not answer.", error) from error
+        raise _failure("The file storage does not answer.", error, _reads) from error
 
 
 def _is_missing_object(error: ClientError) -> bool:
@@ -113,10 +133,8 @@ def _is_missing_object(error: ClientError) -> bool:
 
 def delete_file(name: str) -> None:
     """Delete a file, if it exists. Raises `errors.Unavailable`."""
-    try:
-        default_storage.delete(name)
-    except (OSError, BotoCoreError, ClientError) as error:
-        raise _failure("The file storage does not answer.", error) from error
+    with suppress(errors.NotFound):
+        _read(lambda: default_storage.delete(name))
 
 
 def probe() -> None:
@@ -131,9 +149,11 @@ def failure_code(error: Exception) -> str:
     return type(error).__name__
 
 
-def _failure(detail: str, error: Exception) -> errors.Unavailable:
+def _failure(detail: str, error: Exception, bulkhead: Bulkhead) -> errors.Unavailable:
     """Note and log that the storage failed; the error to raise."""
     code = failure_code(error)
     logger.warning("the file storage failed", extra={"why": code})
     failures.note(DEPENDENCY, code)
+    if isinstance(error, BotoCoreError):  # no answer; a refusal comes at once
+        bulkhead.note_failure()
     return errors.Unavailable(detail, cause=f"{DEPENDENCY}: {code}")

@@ -24,7 +24,7 @@ TIMEOUT = httpx.Timeout(3.5, connect=1.0)
 T = TypeVar("T")
 _SCOPE = re.compile(r"\b[a-z]{1,20}:[a-z_]{1,40}\b")
 
-_bulkhead = bulkhead.Bulkhead("The sign-in service")
+_bulkhead = bulkhead.Bulkhead("The sign-in service", max_while_failing=2)
 
 
 def call_auth0(task: "Callable[[Auth0], T]") -> T:

@@ -144,6 +144,7 @@ def close_http_client() -> None:
 _bulkhead = bulkhead.Bulkhead(
     "The push service",
     max_concurrent=2,
+    max_while_failing=1,
     budget_seconds=TIMEOUT,
     max_retry_after=MAX_RETRY_AFTER,
     on_timeout=close_http_client,

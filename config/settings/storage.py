@@ -64,8 +64,8 @@ _S3_STORAGE = {
         "endpoint_url": STORAGE_ENDPOINT or None,
         "client_config": Config(
             connect_timeout=2,
-            read_timeout=10,
-            retries={"max_attempts": 2},
+            read_timeout=4,
+            retries={"total_max_attempts": 2, "mode": "standard"},
             signature_version="s3v4",
             s3={"addressing_style": "path" if STORAGE_ENDPOINT else "virtual"},
         ),
