@@ -37,7 +37,7 @@ def test_dead_letters_are_listed_retried_and_discarded(test_users: UserFixtures)
 
     message = get_message(retried)
     assert message
-    assert (message.shard, message.attempts) == (outbox.shard_for(retried), 0)
+    assert (message.shard, message.attempts) == (outbox.shard_for(retried, task, message.arguments), 0)
     assert get_message(discarded) is None
     for arguments in (["retry", retried], ["discard", discarded]):
         with pytest.raises(CommandError, match="No such dead letter"):

@@ -88,7 +88,7 @@ def test_a_vendor_that_hangs_delays_its_own_messages_only(
     assert len(list_pushes(person)) >= len(waiting)
 
 
-def test_every_lane_is_one_of_the_settings() -> None:
+def test_lanes_of_all_tasks_are_settings() -> None:
     """A message of another lane would never be processed."""
     lanes = {tasks.lane_of(name, {"channel": channel}) for name in tasks.load_tasks() for channel in ("email", "push")}
     assert lanes == {"", *outbox.SHARDS[4:]}
