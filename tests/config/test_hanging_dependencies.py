@@ -84,9 +84,9 @@ def test_a_hanging_postgresql_holds_few_threads(
 
     assert {page.status_code for page in pages} == {503}
     assert hanging.postgres.connections - connections_before <= 5, "four wait, and one tries again"
-    assert {page.headers["Retry-After"] for page in pages} == {"5"}
+    assert {page.headers["Retry-After"] for page in pages} <= set("12345")
     assert {page.headers["Content-Type"] for page in pages} == {"text/html; charset=utf-8"}
-    assert "The operators&#x27; database is temporarily unavailable." in pages[0].text
+    assert any("The operators&#x27; database is temporarily unavailable." in page.text for page in pages)
 
 
 def test_hanging_files_hold_few_threads(test_users: UserFixtures, hanging: HangingProcess) -> None:
@@ -100,5 +100,5 @@ def test_hanging_files_hold_few_threads(test_users: UserFixtures, hanging: Hangi
     answers = request_together(hanging, test_users, ask)
 
     assert {answer.status_code for answer in answers} == {503}
-    assert {int(answer.headers["Retry-After"]) for answer in answers} <= {2, 5}
+    assert {answer.headers["Retry-After"] for answer in answers} <= set("12345")
     assert {answer.json()["title"] for answer in answers} == {"Temporarily unavailable"}
