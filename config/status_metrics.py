@@ -1,5 +1,6 @@
 """Metrics of what processes share, read when somebody asks: outbox, keys, zone rules, problems."""
 
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -11,15 +12,46 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from config import health
 from config.api import admission
 
+WAIT_SECONDS = 1.5
+"""Below the time after which Prometheus gives up, 10 s, and with it all other metrics."""
 MAX_DEFERRALS = 50
 """Pairs of task and reason with series of their own; others are counted together."""
+
+
+class _ReportReader:
+    """Reads the report in the background, so that no scrape waits for a database that hangs."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._report: dict[str, Any] | None = None
+
+    def read(self) -> dict[str, Any] | None:
+        """The report as of now; None if it takes longer than `WAIT_SECONDS`."""
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                self._report = None
+                self._thread = threading.Thread(target=self._run, name="status-metrics", daemon=True)
+                self._thread.start()
+            thread = self._thread
+        thread.join(WAIT_SECONDS)
+        return self._report
+
+    def _run(self) -> None:
+        self._report = health.read_report()
+
+
+_reader = _ReportReader()
 
 
 def collect() -> Iterator[Metric]:
     """The state that `/readyz` reports; of what could not be read there is no sample."""
     yield from _lanes()
-    report = health.read_report()
-    yield _gauge("dutyline_store_up", "Whether DynamoDB answers", float(report["store"] == "ok"))
+    report = _reader.read()
+    is_up = report is not None and report["store"] == "ok"
+    yield _gauge("dutyline_store_up", "Whether DynamoDB answers", float(is_up))
+    if report is None:
+        return
     if report["dataKeys"] != "unknown":
         right = float(report["dataKeys"] == "ok")
         yield _gauge("dutyline_data_keys_right", "Whether the data keys are those of the stored data", right)
