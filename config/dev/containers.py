@@ -157,10 +157,10 @@ class Stack:
         (description,) = json.loads(run("podman", "inspect", NAME_PREFIX + name))
         return dict(description)
 
-    def log(self, name: str) -> str:
+    def log(self, name: str, lines: int = 30) -> str:
         """The end of what a service has written."""
         completed = subprocess.run(
-            ["podman", "logs", "--tail", "30", NAME_PREFIX + name], capture_output=True, text=True, check=False
+            ["podman", "logs", "--tail", str(lines), NAME_PREFIX + name], capture_output=True, text=True, check=False
         )
         return completed.stdout + completed.stderr
 

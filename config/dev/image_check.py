@@ -125,6 +125,8 @@ def _check_running(stack: Stack) -> None:
     health = image["Healthcheck"]["Test"][1:]
     _require(stack.execute("web", *health).returncode == 0, "the health check of the image passes")
     _take_tour(stack, certificate)
+    calls = stack.log("telephony", lines=1_000)
+    _require('"route":"telephony/' in calls, "nginx sends calls to the telephony process")
     doctor = stack.execute("worker", "python3", "manage.py", "doctor")
     (FOLDER / "doctor.log").write_text(doctor.stdout + doctor.stderr)
     _require(doctor.returncode == 0, f"`manage.py doctor` finds no fault (log: {FOLDER / 'doctor.log'})")
