@@ -168,7 +168,7 @@ class Stack:
         """Stop and remove every container and engine."""
         names = [NAME_PREFIX + name for name in self.services]
         subprocess.run(["podman", "stop", "--ignore", "--time", "15", *names], capture_output=True, check=False)
-        subprocess.run(["podman", "rm", "--force", "--ignore", *names], capture_output=True, check=False)
+        subprocess.run(["podman", "rm", "--force", "--ignore", "--volumes", *names], capture_output=True, check=False)
         volumes = [f"{NAME_PREFIX}{name}" for name in yaml.safe_load(COMPOSE_FILE.read_text())["volumes"]]
         subprocess.run(["podman", "volume", "rm", "--force", *volumes], capture_output=True, check=False)
         for engine in self._engines:
