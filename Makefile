@@ -1,5 +1,5 @@
 # config/dev/bootstrap.py brings what is missing.
-.PHONY: run test check scale bench images token manage lock openapi
+.PHONY: run test check scale bench load images token manage lock openapi
 
 run:
 	@python3 -m config.dev.bootstrap run
@@ -13,10 +13,16 @@ test:
 scale:
 	@python3 -m config.dev.bootstrap test
 	@PYTHONDONTWRITEBYTECODE= SCALE=1 .venv/bin/python -m pytest -n 2 --dist worksteal
+	@SECONDS=10 OPERATIONS=post .venv/bin/python -m deploy.load
 
 bench:
 	@python3 -m config.dev.bootstrap bench
 	@.venv/bin/python -m bench
+
+# Overload, on one machine: deploy/load/README.md.
+load:
+	@python3 -m config.dev.bootstrap test
+	@.venv/bin/python -m deploy.load
 
 check:
 	@python3 -m config.dev.bootstrap test

@@ -24,7 +24,6 @@ from config import errors
 from config.api import concurrency
 
 FIRST_SERVICE_SECONDS = 0.02
-"""How long requests are expected to take before any was answered."""
 SAMPLES = 32
 """Requests after which the expectation has mostly changed."""
 LONGEST_SAMPLE_SECONDS = 1.0
@@ -73,13 +72,16 @@ class Admission:
     For one event loop; other threads may read its `state`.
     """
 
-    def __init__(self, name: str, places: int, max_wait_seconds: float) -> None:
+    def __init__(
+        self, name: str, places: int, max_wait_seconds: float, service_seconds: float = FIRST_SERVICE_SECONDS
+    ) -> None:
+        """``service_seconds`` is how long requests are expected to take before any was answered."""
         self._name, self._places, self._max_wait_seconds = name, places, max_wait_seconds
         self._at_work = 0
         self._at_work_by_group: Counter[str] = Counter()
         self._queues: dict[str, deque[_Turn]] = {}  # of groups that wait; the last one served is last
         self._waiting = 0
-        self._service_seconds = FIRST_SERVICE_SECONDS
+        self._service_seconds = service_seconds
         self._moved_at = 0.0
         """When a place was taken or freed last."""
         self._refused = self._abandoned = self._refused_before_log = 0

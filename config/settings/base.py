@@ -136,7 +136,7 @@ WEB_THREADS = env.integer("WEB_THREADS", 16, minimum=1, maximum=256)
 """Requests that a web process works on at the same time, besides those of calls."""
 WEB_CALL_THREADS = env.integer("WEB_CALL_THREADS", 8, minimum=1, maximum=256)
 """Webhooks of calls that a web process works on at the same time."""
-WEB_QUEUE_MILLISECONDS = env.integer("WEB_QUEUE_MILLISECONDS", 250, minimum=10, maximum=60_000)
+WEB_QUEUE_MILLISECONDS = env.integer("WEB_QUEUE_MILLISECONDS", 100, minimum=10, maximum=60_000)
 """How long a request may be expected to wait for a thread; others are refused at once."""
 WEB_CALL_QUEUE_MILLISECONDS = env.integer("WEB_CALL_QUEUE_MILLISECONDS", 4_000, minimum=10, maximum=60_000)
 """The same for webhooks of calls."""

@@ -8,10 +8,11 @@ from typing import cast
 import pytest
 
 from config import errors
-from config.api.admission import FIRST_SERVICE_SECONDS, Admission, CustomersOfPeople
+from config.api.admission import Admission, CustomersOfPeople
 from config.api.concurrency import ClientGone
 
-MAX_WAIT_SECONDS = 5.5 * FIRST_SERVICE_SECONDS
+SERVICE_SECONDS = 0.3
+MAX_WAIT_SECONDS = 5.5 * SERVICE_SECONDS
 """With one place, five requests may wait."""
 
 
@@ -23,7 +24,7 @@ class Requests:
     """Requests of groups that want a place of an `Admission`; names of those that got one."""
 
     def __init__(self, places: int = 1, max_wait_seconds: float = MAX_WAIT_SECONDS) -> None:
-        self.admission = Admission("test", places, max_wait_seconds)
+        self.admission = Admission("test", places, max_wait_seconds, SERVICE_SECONDS)
         self.begun: list[str] = []
         self.refused: list[str] = []
         self.tasks: dict[str, asyncio.Task[None]] = {}
@@ -39,7 +40,7 @@ class Requests:
 
     async def end(self, name: str) -> None:
         """Answer a request that was begun."""
-        self.admission.leave(name[0], FIRST_SERVICE_SECONDS)
+        self.admission.leave(name[0], SERVICE_SECONDS)
         for _ in range(3):
             await asyncio.sleep(0)
 
@@ -71,7 +72,7 @@ def test_slow_answers_make_the_queue_shorter() -> None:
         await requests.send("a0")
         for _ in range(100):
             await requests.send("a1")
-            requests.admission.leave("a", 3 * FIRST_SERVICE_SECONDS)
+            requests.admission.leave("a", 3 * SERVICE_SECONDS)
             await asyncio.sleep(0)
             await asyncio.sleep(0)
         await requests.send("a2", "a3", "a4")
@@ -95,7 +96,7 @@ def test_nobody_waits_while_nothing_moves() -> None:
 
 def test_a_group_that_sends_much_waits_for_itself_and_is_refused_first() -> None:
     async def run() -> None:
-        requests = Requests(places=2, max_wait_seconds=2.9 * FIRST_SERVICE_SECONDS)
+        requests = Requests(places=2, max_wait_seconds=2.9 * SERVICE_SECONDS)
         await requests.send(*(f"a{number}" for number in range(8)))
         assert requests.refused == ["a7"]
         await requests.send("b0", "b1", "c0")

@@ -1,0 +1,1 @@
+"""Files to deploy from, and the load test."""

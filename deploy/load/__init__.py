@@ -1,0 +1,1 @@
+"""A load test on one machine: ``make load``. See README.md."""

@@ -1,0 +1,197 @@
+"""``make load``: finds the capacity, offers twice as much, and says what was answered."""
+
+import asyncio
+import itertools
+import json
+import os
+import statistics
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bench.__main__ import running_stack
+from bench.operations import END, OPERATIONS, START, Data
+from bench.stack import OTHER_CORE, TARGET_CORE, Stack, free_ports, pin
+from config.dev import services
+from config.dev.supervisor import Supervisor
+from deploy.load.generator import Answer, Generator, Load
+
+GOOD_SECONDS, CALL_SECONDS = 0.5, 2.0
+CALLS_PER_SECOND = 2
+CLIENTS = 16
+"""Connections with which the capacity is found."""
+RECOVERY_SECONDS = 10
+GOALS = "goodput ≥ 90 % of C, p99 of refusals < 100 ms, all calls within 2 s, recovery within 5 s"
+FIRST_SHIFT = datetime(2031, 2, 27, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """Processes, and who answers calls."""
+
+    title: str
+    web_processes: int
+    has_telephony: bool
+
+
+ARRANGEMENTS = {
+    "one": Arrangement("one process", 1, has_telephony=False),
+    "apart": Arrangement("two processes, telephony apart", 2, has_telephony=True),
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one overload has shown."""
+
+    capacity: float
+    offered: float
+    goodput: float
+    refused: int
+    unanswered: int
+    others: int
+    """Answers that are neither good nor a refusal: late ones, and errors."""
+    refusal_p99: float
+    calls: int
+    calls_in_time: int
+    slowest_call: float
+    recovery_seconds: float
+    max_lateness: float
+
+    def is_reached(self) -> bool:
+        """Whether all goals are."""
+        return (
+            self.goodput >= 0.9 * self.capacity
+            and self.refusal_p99 < 0.1
+            and self.calls_in_time == self.calls
+            and self.recovery_seconds <= 5
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"C {self.capacity:.0f}/s, offered {self.offered:.0f}/s; within {GOOD_SECONDS} s {self.goodput:.0f}/s, "
+            f"{self.goodput / self.capacity:.0%} of C; refused {self.refused}, p99 {self.refusal_p99 * 1000:.0f} ms; "
+            f"late or other {self.others}, unanswered {self.unanswered}; calls within {CALL_SECONDS:.0f} s "
+            f"{self.calls_in_time} of {self.calls}, slowest {self.slowest_call * 1000:.0f} ms; "
+            f"recovered after {self.recovery_seconds:.1f} s; generator late {self.max_lateness * 1000:.0f} ms at most"
+        )
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """A percentile; 0 of nothing."""
+    if len(values) < 2:
+        return max(values, default=0.0)
+    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
+
+
+def recovery(load: Load) -> float:
+    """Seconds after which every request was answered well."""
+    bad = [
+        answer.sent_at for answer in load.answers if not (200 <= answer.status < 300 and answer.seconds <= GOOD_SECONDS)
+    ]
+    return max(bad, default=0.0)
+
+
+def make_requests(operation: str, data: Data) -> Iterator[bytes]:
+    """The requests of an operation: of one person after the other, each shift later."""
+    requests = OPERATIONS[operation].requests(data).split(b"\0")
+    for number in itertools.count():
+        start = FIRST_SHIFT + timedelta(hours=2 * (number // len(requests)))
+        request = requests[number % len(requests)]
+        for placeholder, at in ((START, start), (END, start + timedelta(hours=1))):
+            request = request.replace(placeholder.encode(), f"{at:%Y-%m-%dT%H:%M:%SZ}".encode())
+        yield request
+
+
+async def overload(web: Generator, calls: Generator, seconds: float) -> Result:
+    """Find the capacity, offer twice as much beside calls, then half; find the capacity again.
+
+    C is the mean of both: how fast a machine is that does other work changes by the minute.
+    """
+    await web.keep_busy(CLIENTS, 2)  # connections, tokens, and who is whose are known then
+    measured_seconds = max(3.0, seconds / 10)
+    before = await _measure_capacity(web, measured_seconds)
+    load, called = await asyncio.gather(web.offer(2 * before, seconds), calls.offer(CALLS_PER_SECOND, seconds))
+    after = await web.offer(before / 2, RECOVERY_SECONDS)
+    capacity = (before + await _measure_capacity(web, measured_seconds)) / 2
+    good, refused = load.good(GOOD_SECONDS), load.refused()
+    in_time = [answer for answer in called.answers if _is_answered_call(answer)]
+    unanswered = sum(answer.status == 0 for answer in load.answers)
+    return Result(
+        capacity=capacity,
+        offered=2 * before,
+        goodput=len(good) / seconds,
+        refused=len(refused),
+        unanswered=unanswered,
+        others=len(load.answers) - len(good) - len(refused) - unanswered,
+        refusal_p99=percentile([answer.seconds for answer in refused], 99),
+        calls=len(called.answers),
+        calls_in_time=len(in_time),
+        slowest_call=max(answer.seconds for answer in called.answers),
+        recovery_seconds=recovery(after),
+        max_lateness=load.max_lateness,
+    )
+
+
+async def _measure_capacity(web: Generator, seconds: float) -> float:
+    """Answers a second to clients of which each sends one request after the other."""
+    return len((await web.keep_busy(CLIENTS, seconds)).good(GOOD_SECONDS)) / seconds
+
+
+def _is_answered_call(answer: Answer) -> bool:
+    return (
+        answer.status == 200 and answer.seconds <= CALL_SECONDS and OPERATIONS["voice"].expected.encode() in answer.body
+    )
+
+
+def measure(
+    stack: Stack, arrangement: Arrangement, requests: dict[str, Iterator[bytes]], operation: str, seconds: float
+) -> Result:
+    """Start an arrangement on core 0, overload it, and stop it."""
+    supervisor = Supervisor(stack.folder / "log", stack.environment(stack.engine))
+    ports = free_ports(2)
+    try:
+        supervisor.start("web", pin(TARGET_CORE, services.web_command(ports[0], workers=arrangement.web_processes)))
+        if arrangement.has_telephony:
+            supervisor.start("telephony", pin(TARGET_CORE, services.web_command(ports[1])))
+            supervisor.wait_for_port("telephony", ports[1], 60)
+        supervisor.wait_for_port("web", ports[0], 60)
+        calls_port = ports[1] if arrangement.has_telephony else ports[0]
+        web, calls = Generator(ports[0], requests[operation]), Generator(calls_port, requests["voice"])
+        return asyncio.run(overload(web, calls, seconds))
+    finally:
+        supervisor.stop()
+
+
+def _choose(variable: str, known: Any, default: str) -> list[str]:
+    names = (os.environ.get(variable) or default).split(",")
+    if unknown := set(names) - set(known):
+        sys.exit(f"{variable} names {', '.join(sorted(unknown))}; there are: {', '.join(known)}")
+    return names
+
+
+def main() -> None:
+    """Run what the environment asks for; exits with 1 if a goal was not reached."""
+    seconds = float(os.environ.get("SECONDS") or 60)
+    operations = _choose("OPERATIONS", OPERATIONS, "post,list")
+    arrangements = _choose("ARRANGEMENTS", ARRANGEMENTS, "one,apart")
+    missed = 0
+    with running_stack() as stack:
+        os.sched_setaffinity(0, {int(OTHER_CORE)})
+        data: Data = json.loads((stack.folder / "data.json").read_text())
+        requests = {name: make_requests(name, data) for name in OPERATIONS}
+        for name in arrangements:
+            for operation in operations:
+                arrangement = ARRANGEMENTS[name]
+                print(f"· {arrangement.title}, {OPERATIONS[operation].title}, {seconds:.0f} s at 2 C …", flush=True)
+                result = measure(stack, arrangement, requests, operation, seconds)
+                missed += not result.is_reached()
+                print(f"  {'reached' if result.is_reached() else 'MISSED'}: {result}", flush=True)
+    print(f"Goals: {GOALS}. {missed} of {len(arrangements) * len(operations)} missed.")
+    sys.exit(1 if missed else 0)
+
+
+if __name__ == "__main__":
+    main()
