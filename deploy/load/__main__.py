@@ -110,7 +110,7 @@ async def overload(web: Generator, calls: Generator, seconds: float) -> Result:
 
     C is the mean of both: how fast a machine is that does other work changes by the minute.
     """
-    await web.keep_busy(CLIENTS, 2)  # connections, tokens, and who is whose are known then
+    await web.send_in_turn(CLIENTS, 2)  # connections, tokens, and who is whose are known then
     measured_seconds = max(3.0, seconds / 10)
     before = await _measure_capacity(web, measured_seconds)
     load, called = await asyncio.gather(web.offer(2 * before, seconds), calls.offer(CALLS_PER_SECOND, seconds))
@@ -137,7 +137,7 @@ async def overload(web: Generator, calls: Generator, seconds: float) -> Result:
 
 async def _measure_capacity(web: Generator, seconds: float) -> float:
     """Answers a second to clients of which each sends one request after the other."""
-    return len((await web.keep_busy(CLIENTS, seconds)).good(GOOD_SECONDS)) / seconds
+    return len((await web.send_in_turn(CLIENTS, seconds)).good(GOOD_SECONDS)) / seconds
 
 
 def _is_answered_call(answer: Answer) -> bool:

@@ -8,7 +8,6 @@ import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 PATIENCE_SECONDS = 15.0
 """After which a client closes the connection."""
@@ -43,44 +42,26 @@ class Load:
         return [answer for answer in self.answers if answer.status in (429, 503)]
 
 
-class _Connection(asyncio.Protocol):
+class _Connection:
     """A persistent connection that carries one request at a time."""
 
-    def __init__(self) -> None:
-        self._received = bytearray()
-        self._answer: asyncio.Future[tuple[int, bytes]] | None = None
-        self._transport: Any = None
-
-    def connection_made(self, transport: Any) -> None:
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        head, separator, rest = bytes(self._received).partition(b"\r\n\r\n")
-        if not separator or self._answer is None or self._answer.done():
-            return
-        lines = head.lower().split(b"\r\n")
-        length = next((int(line[15:]) for line in lines if line.startswith(b"content-length:")), 0)
-        if len(rest) >= length:
-            self._received.clear()
-            self._answer.set_result((int(head[9:12]), rest[:length]))
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(ConnectionError("closed"))
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
 
     def is_open(self) -> bool:
-        return self._transport is not None and not self._transport.is_closing()
+        return not self._reader.at_eof() and not self._writer.is_closing()
 
     async def ask(self, request: bytes) -> tuple[int, bytes]:
-        """Status and body. Raises `OSError` and `TimeoutError`."""
-        self._answer = asyncio.get_running_loop().create_future()
-        self._transport.write(request)
+        """Status and body. Raises `OSError`, `EOFError` and `TimeoutError`."""
+        self._writer.write(request)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                return await self._answer
+                head = await self._reader.readuntil(b"\r\n\r\n")
+                lines = head.lower().split(b"\r\n")
+                length = next((int(line[15:]) for line in lines if line.startswith(b"content-length:")), 0)
+                return int(head[9:12]), await self._reader.readexactly(length)
         except TimeoutError:
-            self._transport.abort()
+            self._writer.close()
             raise
 
 
@@ -91,15 +72,15 @@ class Generator:
         self._port, self._requests = port, requests
         self._free: list[_Connection] = []
 
-    async def keep_busy(self, connections: int, seconds: float) -> Load:
+    async def send_in_turn(self, connections: int, seconds: float) -> Load:
         """Have so many clients send the next request as soon as the last one is answered."""
         load, began_at = Load(), time.monotonic()
 
-        async def send_in_turn() -> None:
+        async def send_one_after_the_other() -> None:
             while time.monotonic() - began_at < seconds:
                 await self._send(load, began_at)
 
-        await asyncio.gather(*(send_in_turn() for _ in range(connections)))
+        await asyncio.gather(*(send_one_after_the_other() for _ in range(connections)))
         return load
 
     async def offer(self, rate: float, seconds: float) -> Load:
@@ -122,7 +103,7 @@ class Generator:
             connection = await self._connect()
             status, body = await connection.ask(request)
             self._free.append(connection)
-        except (OSError, TimeoutError):
+        except (OSError, EOFError, TimeoutError):
             pass  # no answer, which the load shows
         load.answers.append(Answer(sent_at - began_at, time.monotonic() - sent_at, status, body))
 
@@ -131,6 +112,4 @@ class Generator:
             connection = self._free.pop()
             if connection.is_open():
                 return connection
-        loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(_Connection, "127.0.0.1", self._port)
-        return connection
+        return _Connection(*await asyncio.open_connection("127.0.0.1", self._port))
