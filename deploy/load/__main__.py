@@ -116,6 +116,8 @@ async def overload(web: Generator, calls: Generator, seconds: float) -> Result:
     load, called = await asyncio.gather(web.offer(2 * before, seconds), calls.offer(CALLS_PER_SECOND, seconds))
     after = await web.offer(before / 2, RECOVERY_SECONDS)
     capacity = (before + await _measure_capacity(web, measured_seconds)) / 2
+    for generator in (web, calls):
+        await generator.close()
     good, refused = load.good(GOOD_SECONDS), load.refused()
     in_time = [answer for answer in called.answers if _is_answered_call(answer)]
     unanswered = sum(answer.status == 0 for answer in load.answers)

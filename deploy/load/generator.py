@@ -7,6 +7,7 @@ waits for answers cannot overload anything.
 import asyncio
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 PATIENCE_SECONDS = 15.0
@@ -47,6 +48,11 @@ class _Connection:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
+
+    async def close(self) -> None:
+        self._writer.close()
+        with suppress(OSError):  # the other side was faster
+            await self._writer.wait_closed()
 
     def is_open(self) -> bool:
         return not self._reader.at_eof() and not self._writer.is_closing()
@@ -106,6 +112,12 @@ class Generator:
         except (OSError, EOFError, TimeoutError):
             pass  # no answer, which the load shows
         load.answers.append(Answer(sent_at - began_at, time.monotonic() - sent_at, status, body))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for connection in self._free:
+            await connection.close()
+        self._free.clear()
 
     async def _connect(self) -> _Connection:
         while self._free:

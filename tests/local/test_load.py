@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,11 +18,18 @@ def request_of(path: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
 
 
+async def offer(port: int, requests: Iterator[bytes]) -> Load:
+    generator = Generator(port, requests)
+    load = await generator.offer(RATE, SECONDS)
+    await generator.close()
+    return load
+
+
 def test_requests_are_sent_at_a_rate_and_answers_are_counted(test_users: UserFixtures, env: Environment) -> None:
     port = urlsplit(test_users.ann.web).port
     assert port
     requests = itertools.cycle((request_of("/healthz"), request_of("/user")))
-    load = asyncio.run(Generator(port, requests).offer(RATE, SECONDS))
+    load = asyncio.run(offer(port, requests))
     assert [answer.status for answer in load.answers].count(200) == RATE * SECONDS / 2
     assert [answer.status for answer in load.answers].count(401) == RATE * SECONDS / 2
     assert max(answer.sent_at for answer in load.answers) == pytest.approx(SECONDS, abs=0.4)
@@ -29,7 +37,7 @@ def test_requests_are_sent_at_a_rate_and_answers_are_counted(test_users: UserFix
 
 
 def test_requests_without_an_answer_are_counted() -> None:
-    load = asyncio.run(Generator(free_port(), itertools.repeat(request_of("/"))).offer(RATE, SECONDS))
+    load = asyncio.run(offer(free_port(), itertools.repeat(request_of("/"))))
     assert {answer.status for answer in load.answers} == {0}
     assert len(load.answers) == RATE * SECONDS
     assert Load([Answer(0, 0.1, 503), Answer(0, 0.1, 429), Answer(0, 0.1, 500)]).refused() == [
