@@ -32,7 +32,7 @@ class Observer(Protocol):
 class Observation:
     """A block that is observed."""
 
-    __slots__ = ("_began_at", "attributes", "kind", "labels", "outcome", "parent", "token")
+    __slots__ = ("_began_at", "attributes", "kind", "labels", "outcome", "parent", "token", "waited_seconds")
 
     def __init__(self, kind: str, labels: tuple[str, ...], parent: str = "") -> None:
         self.kind, self.labels, self.parent = kind, labels, parent
@@ -40,6 +40,8 @@ class Observation:
         """One of few words; unless the block sets it, ``ok``, or ``error`` if it raises."""
         self.attributes: dict[str, str] = {}
         """For traces only, so of any number."""
+        self.waited_seconds = 0.0
+        """Of a request: how long it waited before the block."""
         self.token: Any = None
         """Of the observer that traces."""
 

@@ -22,20 +22,16 @@ class ObservedRequestsMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        environ, began_at = request.META, time.monotonic()
         method = str(request.method)
         method = method if method in _METHODS else UNKNOWN
-        lane = "calls" if request.path_info.startswith("/telephony/voice") else "web"
-        began_at = time.monotonic()
-        received_at = request.META.get("dutyline.received_at", began_at)
         with observation.observe("request", UNKNOWN, method) as seen:
-            observation.record("queue", began_at - received_at, lane)
+            seen.waited_seconds = began_at - environ.get("dutyline.received_at", began_at)
             response = self._get_response(request)
-            seen.labels = (_operation_name(request, method), method)
+            lane = "calls" if request.path_info.startswith("/telephony/voice") else "web"
+            seen.labels = (_operation_name(request, method), method, lane)
             seen.outcome = f"{response.status_code // 100}xx"
-            observation.count("response", lane, seen.outcome)
-            if lane == "calls":
-                observation.record("webhook", time.monotonic() - received_at)
-            seen.attributes["dutyline.request_id"] = request.META.get("dutyline.request_id", "")
+            seen.attributes = {"dutyline.request_id": environ.get("dutyline.request_id", "")}
         return response
 
 

@@ -17,8 +17,9 @@ def start(*collectors: str) -> None:
     if settings.METRICS_PORTS:
         from config.telemetry import metrics
 
-        observation.add_observer(metrics.MetricsObserver())
-        functions = [import_string(name) for name in collectors]
+        metrics_observer = metrics.MetricsObserver()
+        observation.add_observer(metrics_observer)
+        functions = [metrics_observer.process, *map(import_string, collectors)]
         metrics.serve(settings.METRICS_ADDRESS, settings.METRICS_PORTS, functions)
     if settings.HAS_TRACES:
         from config.telemetry import tracing

@@ -7,12 +7,14 @@ third of what the files cost by which prometheus_client shares them between proc
 import errno
 import itertools
 import logging
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.conf import settings
-from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Metric, start_http_server
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Metric, start_http_server
 from prometheus_client.registry import Collector
 
 from config.observation import Observation
@@ -85,44 +87,86 @@ _REPEATABLE = frozenset(
     {"TransactionInProgressException", "TransactionConflictException", "InternalServerError", "ServiceUnavailable"}
 )
 TIMES = {"sweep": Gauge("dutyline_sweep_timestamp_seconds", "When a worker last looked for due messages for beat", ())}
+PROCESSING_SECONDS = 0.5
+_Event = tuple[str, float | None, tuple[str, ...], str, float | None]
+"""Kind, seconds or None, labels, outcome, and for how long a request waited."""
 logger = logging.getLogger("dutyline.metrics")
 
 
 class MetricsObserver:
-    """Counts and times what is observed.
+    """Counts and times what is observed: half a second later, in a thread of its own.
 
-    A dictionary finds a child of known labels in a quarter of the time that `labels()` takes.
+    Done at once, amid the work of a request, it takes 6 to 7 % of the CPU time of a small one; like
+    this 2 to 3 %, and 1 % in the thread.
     """
 
     def __init__(self) -> None:
+        self._events: deque[_Event] = deque()
         self._histograms: dict[tuple[str, ...], Any] = {}
+        self._lock = threading.Lock()
         for kind, all_labels in KNOWN_LABELS.items():
             for labels in all_labels:
                 COUNTERS[kind].labels(*labels)
+        threading.Thread(target=self._process_regularly, name="metrics", daemon=True).start()
 
     def begin(self, block: Observation) -> None:
         """Nothing: blocks count when they end."""
 
     def end(self, block: Observation, seconds: float) -> None:
-        self.record(block.kind, seconds, (*block.labels, block.outcome))
-        if block.kind == "dynamodb" and block.outcome not in _EXPECTED:
-            self.count("dynamodb_failure", (_failure_kind(block.outcome),))
+        waited_seconds = block.waited_seconds if block.kind == "request" else None
+        self._events.append((block.kind, seconds, block.labels, block.outcome, waited_seconds))
 
     def record(self, kind: str, seconds: float, labels: tuple[str, ...]) -> None:
+        self._events.append((kind, seconds, labels, "", None))
+
+    def count(self, kind: str, labels: tuple[str, ...]) -> None:
+        self._events.append((kind, None, labels, "", None))
+
+    def trace_context(self) -> str:
+        return ""
+
+    def process(self) -> tuple[Metric, ...]:
+        """Count what has been observed so far; a collector that comes before the others."""
+        with self._lock:
+            for _ in range(len(self._events)):
+                self._process_event(*self._events.popleft())
+        return ()
+
+    def _process_regularly(self) -> None:
+        while True:
+            time.sleep(PROCESSING_SECONDS)
+            self.process()
+
+    def _process_event(
+        self, kind: str, seconds: float | None, labels: tuple[str, ...], outcome: str, waited_seconds: float | None
+    ) -> None:
+        if kind in TIMES:
+            TIMES[kind].set(time.time())
+        elif seconds is None:
+            COUNTERS[kind].labels(*labels).inc()
+        elif waited_seconds is not None:
+            self._process_request(seconds, labels, outcome, waited_seconds)
+        else:
+            self._observe(kind, (*labels, outcome) if outcome else labels, seconds)
+            if kind == "dynamodb" and outcome not in _EXPECTED:
+                COUNTERS["dynamodb_failure"].labels(_failure_kind(outcome)).inc()
+
+    def _process_request(self, seconds: float, labels: tuple[str, ...], status: str, waited_seconds: float) -> None:
+        operation, method, *lanes = labels
+        lane = lanes[0] if lanes else "web"  # it raised an error, which Django answers
+        self._observe("request", (operation, method, status), seconds)
+        self._observe("queue", (lane,), waited_seconds)
+        COUNTERS["response"].labels(lane, "5xx" if status == "error" else status).inc()
+        if lane == "calls":
+            self._observe("webhook", (), waited_seconds + seconds)
+
+    def _observe(self, kind: str, labels: tuple[str, ...], seconds: float) -> None:
+        """A dictionary finds a histogram in a quarter of the time that `labels()` takes."""
         histogram = self._histograms.get((kind, *labels))
         if histogram is None:
             family = HISTOGRAMS[kind]
             histogram = self._histograms[(kind, *labels)] = family.labels(*labels) if labels else family
         histogram.observe(seconds)
-
-    def count(self, kind: str, labels: tuple[str, ...]) -> None:
-        if kind in TIMES:
-            TIMES[kind].set(time.time())
-        else:
-            COUNTERS[kind].labels(*labels).inc()
-
-    def trace_context(self) -> str:
-        return ""
 
 
 def _failure_kind(outcome: str) -> str:
@@ -148,12 +192,17 @@ class _FunctionCollector(Collector):
 
 
 def serve(address: str, ports: range, collectors: Iterable[Callable[[], Iterable[Metric]]]) -> int:
-    """Serve the metrics of this process on the first free port; returns it, or 0 without one."""
+    """Serve the metrics of this process on the first free port; returns it, or 0 without one.
+
+    ``collectors`` are read when somebody asks, before those of this module.
+    """
+    registry = CollectorRegistry()
     for function in collectors:
-        REGISTRY.register(_FunctionCollector(function))
+        registry.register(_FunctionCollector(function))
+    registry.register(REGISTRY)
     for port in ports:
         try:
-            start_http_server(port, address)
+            start_http_server(port, address, registry)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise

@@ -84,6 +84,6 @@ class TraceObserver:
 
 def _span_name(block: Observation) -> str:
     if block.kind == "request":
-        operation, method = block.labels
+        operation, method = block.labels[:2]
         return f"{method} {operation}"
     return f"DynamoDB {block.labels[0]}" if block.kind == "dynamodb" else block.labels[0]
