@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import math
 import os
 import statistics
 import sys
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bench import usage
 from bench.__main__ import running_stack
 from bench.operations import END, OPERATIONS, START, Data
 from bench.stack import OTHER_CORE, TARGET_CORE, Stack, free_ports, pin
@@ -59,6 +61,8 @@ class Result:
     slowest_call: float
     recovery_seconds: float
     max_lateness: float
+    efficiency: float
+    """What a second of CPU time of the web processes answers, in times of that at the capacity."""
 
     def is_reached(self) -> bool:
         """Whether all goals are."""
@@ -75,7 +79,8 @@ class Result:
             f"{self.goodput / self.capacity:.0%} of C; refused {self.refused}, p99 {self.refusal_p99 * 1000:.0f} ms; "
             f"late or other {self.others}, unanswered {self.unanswered}; calls within {CALL_SECONDS:.0f} s "
             f"{self.calls_in_time} of {self.calls}, slowest {self.slowest_call * 1000:.0f} ms; "
-            f"recovered after {self.recovery_seconds:.1f} s; generator late {self.max_lateness * 1000:.0f} ms at most"
+            f"recovered after {self.recovery_seconds:.1f} s; per CPU second {self.efficiency:.0%} of the answers at C; "
+            f"generator late {self.max_lateness * 1000:.0f} ms at most"
         )
 
 
@@ -105,15 +110,18 @@ def make_requests(operation: str, data: Data) -> Iterator[bytes]:
         yield request
 
 
-async def overload(web: Generator, calls: Generator, seconds: float) -> Result:
+async def overload(web: Generator, calls: Generator, pid: int, seconds: float) -> Result:
     """Find the capacity, offer twice as much beside calls, then half; find the capacity again.
 
     C is the mean of both: how fast a machine is that does other work changes by the minute.
     """
     await web.send_in_turn(CLIENTS, 2)  # connections, tokens, and who is whose are known then
     measured_seconds = max(3.0, seconds / 10)
+    cpu_ms = [usage.cpu_ms(pid)]
     before = await _measure_capacity(web, measured_seconds)
+    cpu_ms.append(usage.cpu_ms(pid))
     load, called = await asyncio.gather(web.offer(2 * before, seconds), calls.offer(CALLS_PER_SECOND, seconds))
+    cpu_ms.append(usage.cpu_ms(pid))
     after = await web.offer(before / 2, RECOVERY_SECONDS)
     capacity = (before + await _measure_capacity(web, measured_seconds)) / 2
     for generator in (web, calls):
@@ -134,7 +142,13 @@ async def overload(web: Generator, calls: Generator, seconds: float) -> Result:
         slowest_call=max(answer.seconds for answer in called.answers),
         recovery_seconds=recovery(after),
         max_lateness=load.max_lateness,
+        efficiency=_answers_per_cpu_ms(len(load.good(math.inf)), cpu_ms[1:])
+        / _answers_per_cpu_ms(before * measured_seconds, cpu_ms[:2]),
     )
+
+
+def _answers_per_cpu_ms(answers: float, cpu_ms: Sequence[float]) -> float:
+    return answers / (cpu_ms[1] - cpu_ms[0])
 
 
 async def _measure_capacity(web: Generator, seconds: float) -> float:
@@ -162,7 +176,7 @@ def measure(
         supervisor.wait_for_port("web", ports[0], 60)
         calls_port = ports[1] if arrangement.has_telephony else ports[0]
         web, calls = Generator(ports[0], requests[operation]), Generator(calls_port, requests["voice"])
-        return asyncio.run(overload(web, calls, seconds))
+        return asyncio.run(overload(web, calls, supervisor.processes["web"].pid, seconds))
     finally:
         supervisor.stop()
 
