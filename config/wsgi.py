@@ -27,6 +27,7 @@ from config.api import routes, throttling  # noqa: E402
 from config.api.headers import encode_headers  # noqa: E402
 from config.api.stack import ApiStackMiddleware, is_page  # noqa: E402
 from config.dynamodb import key_checks  # noqa: E402
+from config.outbox.tasks import load_tasks  # noqa: E402
 
 # No log line has these, which take a third of the time that its record takes.
 logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
@@ -76,6 +77,7 @@ def warm_up() -> None:
     collector need not look at it again.
     """
     routes.load()
+    load_tasks()  # the first message that is written asks for its lane
     limiter = throttling.get_limiter()
     tasks = [partial(limiter.check_costs, "", ""), *map(import_string, settings.WARM_UP_TASKS)]
     threads = [threading.Thread(target=task, daemon=True) for task in tasks]
