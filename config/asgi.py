@@ -74,8 +74,8 @@ class UnreadableBody(io.RawIOBase):
 class Lane:
     """Threads, and who may have them: see `config.api.admission`."""
 
-    def __init__(self, name: str, count: int, max_wait_milliseconds: int) -> None:
-        self.threads = WebThreads(count, name)
+    def __init__(self, name: str, count: int, max_computing: int, max_wait_milliseconds: int) -> None:
+        self.threads = WebThreads(count, name, max_computing=max_computing)
         self.admission = admission.create_lane(name, count, max_wait_milliseconds / 1000)
 
     async def answer(
@@ -98,8 +98,9 @@ class Application:
     """
 
     def __init__(self) -> None:
-        self._lane = Lane("web", settings.WEB_THREADS, settings.WEB_QUEUE_MILLISECONDS)
-        self._calls = Lane("calls", settings.WEB_CALL_THREADS, settings.WEB_CALL_QUEUE_MILLISECONDS)
+        self._lane = Lane("web", settings.WEB_THREADS, settings.WEB_COMPUTING_THREADS, settings.WEB_QUEUE_MILLISECONDS)
+        call_threads = settings.WEB_CALL_THREADS
+        self._calls = Lane("calls", call_threads, call_threads, settings.WEB_CALL_QUEUE_MILLISECONDS)
         self._probe_threads = WebThreads(1, "probes")
         verifier = import_string(settings.SIGN_IN_VERIFIER)()
         self._tokens = concurrency.TokenQueue(

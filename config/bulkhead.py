@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from typing import TypeVar
 
-from config import costs, errors, failures, observation
+from config import computing, costs, errors, failures, observation
 
 WAIT_HEALTHY_SECONDS, WAIT_FAILING_SECONDS = 2.0, 0.05
 """Seconds to wait for a free thread while the dependency answers, and while it does not.
@@ -92,7 +92,9 @@ class Bulkhead:
         wait_seconds = WAIT_FAILING_SECONDS if is_failing else self._wait_seconds
         with self._slot_freed:
             wait_seconds = min(wait_seconds, budget_seconds / 2)
-            if not self._slot_freed.wait_for(lambda: self._has_slot(owner), timeout=wait_seconds):
+            with computing.waiting() if not self._has_slot(owner) else nullcontext():
+                has_slot = self._slot_freed.wait_for(lambda: self._has_slot(owner), timeout=wait_seconds)
+            if not has_slot:
                 raise errors.Unavailable(f"{self.name} is busy.", retry_after=2, cause=self._cause("busy"))
             self._slots[owner] += 1
         began_at = time.monotonic()
@@ -101,7 +103,7 @@ class Bulkhead:
 
     def _wait_for(self, future: Future[T], began_at: float, deadline: float) -> T:
         try:
-            with observation.observe("dependency", self.dependency):
+            with observation.observe("dependency", self.dependency), computing.waiting():
                 return future.result(timeout=max(0.0, deadline - time.monotonic()))
         except FutureTimeout as error:
             if self._on_timeout:

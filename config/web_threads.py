@@ -2,17 +2,20 @@
 
 The executor of asyncio does the same for three times the CPU time of a hand-over (28 and
 10 µs, a thirtieth of a small request): it makes a second future with a lock for each task, and
-wakes the loop for each result.
+wakes the loop for each result. It also lets all threads compete for Python's one place to compute.
 """
 
 import asyncio
 import atexit
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, TypeVar
+
+from config.computing import MAX_SECONDS, ComputingThread
 
 T = TypeVar("T")
 _Outcome = tuple[Any, BaseException | None]
@@ -25,48 +28,87 @@ _CLOSE_SECONDS = 30.0
 class WebThreads:
     """A fixed number of threads that run tasks in the order in which they come.
 
-    For one event loop.
+    For one event loop. A task begins while fewer than ``max_computing`` of the threads compute;
+    others may wait for an answer meanwhile.
     """
 
-    def __init__(self, count: int, name: str) -> None:
-        self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
+    def __init__(self, count: int, name: str, *, max_computing: int | None = None) -> None:
+        self._max_computing = max_computing or count
+        self._queue: deque[_Task] = deque()
+        self._begun: SimpleQueue[_Task | None] = SimpleQueue()
+        """Tasks that may begin, for idle threads."""
         self._outcomes: deque[tuple[asyncio.Future[_Outcome], _Outcome]] = deque()
         self._is_loop_woken = False
+        self._is_look_due = False
+        self._states = [ComputingThread(self._begin_tasks) for _ in range(count)]
         self._threads = [
-            threading.Thread(target=self._work, name=f"{name}_{number}", daemon=True) for number in range(count)
+            threading.Thread(target=self._work, args=(state,), name=f"{name}_{number}", daemon=True)
+            for number, state in enumerate(self._states)
         ]
         for thread in self._threads:
             thread.start()
         atexit.register(self.close)
 
     async def run(self, task: Callable[[], T]) -> T:
-        """Run a task in the next free thread; returns and raises what it does."""
-        future: asyncio.Future[_Outcome] = asyncio.get_running_loop().create_future()
-        self._tasks.put((task, future))
+        """Run a task in a thread; returns and raises what it does."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[_Outcome] = loop.create_future()
+        self._queue.append((task, future))
+        self._begin_tasks()
+        if self._queue and not self._is_look_due:
+            self._is_look_due = True
+            loop.call_later(MAX_SECONDS, self._look_again, loop)
         result, error = await future
         if error is not None:
             raise error
         return result  # type: ignore[no-any-return]
 
+    def _look_again(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin what waits while threads wait for something that does not say so; in the loop."""
+        self._begin_tasks()
+        self._is_look_due = bool(self._queue)
+        if self._is_look_due:
+            loop.call_later(MAX_SECONDS, self._look_again, loop)
+
+    def _begin_tasks(self) -> None:
+        """Give tasks to idle threads while few compute; in any thread. At worst one too many begins."""
+        while self._queue and self._has_place():
+            with suppress(IndexError):  # another thread took the last one
+                self._begun.put(self._queue.popleft())
+
+    def _has_place(self) -> bool:
+        now = time.monotonic()
+        computing = sum(state.is_computing(now) for state in self._states)
+        return computing + self._begun.qsize() < self._max_computing
+
     def close(self) -> None:
         """End the threads when they have done what they were given; waits for it, not for long."""
         for _ in self._threads:
-            self._tasks.put(None)
+            self._begun.put(None)
         for thread in self._threads:
             thread.join(_CLOSE_SECONDS)
         atexit.unregister(self.close)
 
-    def _work(self) -> None:
-        while self._work_on(self._tasks.get()):
-            pass  # so that no thread holds on to the last task while it waits for the next
+    def _work(self, state: ComputingThread) -> None:
+        state.enter()
+        while self._work_on(state, self._next()):
+            state.end()  # and no thread holds on to the last task while it waits for the next
 
-    def _work_on(self, queued: _Task | None) -> bool:
+    def _next(self) -> _Task | None:
+        """The next task; at once if it may begin, as this thread is awake."""
+        if self._queue and self._has_place():
+            with suppress(IndexError):
+                return self._queue.popleft()
+        return self._begun.get()
+
+    def _work_on(self, state: ComputingThread, queued: _Task | None) -> bool:
         """Run a task; whether more may come."""
         if queued is None:
             return False
         task, future = queued
         if future.cancelled():
             return True
+        state.begin()
         outcome: _Outcome
         try:
             outcome = (task(), None)

@@ -4,6 +4,8 @@ import select
 import socket
 import time
 
+from config import computing
+
 _CHUNK_BYTES = 131_072
 _TOLERANCE = 0.05
 """Seconds that an answer may come after its deadline, so that few need another timeout."""
@@ -51,12 +53,16 @@ class Connection:
         seconds_left = self._deadline - time.monotonic()
         if seconds_left < self._timeout - _TOLERANCE:  # others were read first
             self._set_timeout(max(seconds_left, 0.001))
+        thread = computing.begin_wait()
         try:
             part = self._sock.recv(_CHUNK_BYTES)
         except TimeoutError as error:
             raise ConnectionFailed("no answer in time") from error
         except OSError as error:
             raise ConnectionEnded(type(error).__name__) from error
+        finally:
+            if thread:
+                thread.begin()
         if not part:
             raise ConnectionEnded("no answer")
         return part

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from pynamodb.exceptions import CancellationReason
 
-from config import audit, dynamodb, errors, outbox
+from config import audit, computing, dynamodb, errors, outbox
 from config.dynamodb import encryption, idempotency, transactions
 from config.journal.write_set import Write
 
@@ -101,7 +101,10 @@ def _commit(pending_write: Write, prefetched: dynamodb.BatchResult | None) -> No
 def _author_lock(stream: str) -> Iterator[None]:
     """Serialize the writes of one author in this process; in parallel they would conflict."""
     lock = _author_locks[hash(stream) % len(_author_locks)]
-    is_locked = lock.acquire(timeout=BUDGET_SECONDS)
+    is_locked = lock.acquire(blocking=False)
+    if not is_locked:
+        with computing.waiting():
+            is_locked = lock.acquire(timeout=BUDGET_SECONDS)
     try:
         yield
     finally:

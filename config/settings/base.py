@@ -134,6 +134,8 @@ BODY_SECONDS = env.integer("BODY_SECONDS", 10, minimum=1, maximum=120)
 """Seconds within which the body of a request must arrive."""
 WEB_THREADS = env.integer("WEB_THREADS", 16, minimum=1, maximum=256)
 """Requests that a web process works on at the same time, besides those of calls."""
+WEB_COMPUTING_THREADS = env.integer("WEB_COMPUTING_THREADS", 3, minimum=1, maximum=256)
+"""How many of them may compute before another request begins; the others wait for answers."""
 WEB_CALL_THREADS = env.integer("WEB_CALL_THREADS", 8, minimum=1, maximum=256)
 """Webhooks of calls that a web process works on at the same time."""
 WEB_QUEUE_MILLISECONDS = env.integer("WEB_QUEUE_MILLISECONDS", 100, minimum=10, maximum=60_000)

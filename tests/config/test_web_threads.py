@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import pytest
 
+from config import computing
 from config.web_threads import WebThreads
 
 
@@ -69,3 +70,42 @@ def test_the_end_waits_for_what_was_begun() -> None:
     with ThreadPoolExecutor(1) as other:
         other.submit(threads.close).result(10)
     assert done == ["changed"]
+
+
+def test_few_tasks_compute_at_once_while_others_wait_for_answers() -> None:
+    threads = WebThreads(6, "test", max_computing=2)
+    begun: list[int] = []
+    may_compute, is_answered = threading.Event(), threading.Event()
+
+    def work(number: int) -> None:
+        begun.append(number)
+        with computing.waiting():
+            is_answered.wait(10)
+
+    async def run() -> None:
+        tasks = [asyncio.create_task(threads.run(partial(may_compute.wait, computing.MAX_SECONDS / 2))) for _ in "ab"]
+        tasks += [asyncio.create_task(threads.run(partial(work, number))) for number in range(3)]
+        await asyncio.sleep(computing.MAX_SECONDS / 10)
+        assert begun == []
+        may_compute.set()
+        await asyncio.sleep(computing.MAX_SECONDS / 4)
+        assert begun == [0, 1, 2]  # each waits, and lets the next begin
+        is_answered.set()
+        await asyncio.gather(*tasks)
+
+    asyncio.run(run())
+    threads.close()
+
+
+def test_threads_that_wait_without_saying_so_do_not_stop_others() -> None:
+    threads = WebThreads(3, "test", max_computing=1)
+    is_over = threading.Event()
+
+    async def run() -> None:
+        waits = asyncio.create_task(threads.run(partial(is_over.wait, 10)))
+        assert await asyncio.wait_for(threads.run(partial(operator.neg, 1)), 5) == -1
+        is_over.set()
+        assert await waits
+
+    asyncio.run(run())
+    threads.close()
