@@ -94,7 +94,8 @@ class Lane:
 class Application:
     """An ASGI application that runs Django's WSGI application in a fixed number of threads.
 
-    Calls have threads of their own: a caller waits for nobody's requests. So do health checks.
+    Calls have threads of their own: a caller waits for nobody's requests. So do health checks, and
+    the errors of bodies that did not arrive.
     """
 
     def __init__(self) -> None:
@@ -102,6 +103,7 @@ class Application:
         call_threads = settings.WEB_CALL_THREADS
         self._calls = Lane("calls", call_threads, call_threads, settings.WEB_CALL_QUEUE_MILLISECONDS)
         self._probe_threads = WebThreads(1, "probes")
+        self._cut_threads = WebThreads(1, "cut")
         verifier = import_string(settings.SIGN_IN_VERIFIER)()
         self._tokens = concurrency.TokenQueue(
             settings.REQUESTS_AT_ONCE_PER_TOKEN, verifier.verified_subject, self._lane.admission.refuse_if_crowded
@@ -137,6 +139,8 @@ class Application:
             if self._stop.is_stopping:
                 return _refuse(environ, errors.Unavailable("This process is stopping.", retry_after=1))
             return await self._probe_threads.run(lambda: wsgi.answer(environ))
+        if isinstance(environ["wsgi.input"], UnreadableBody):
+            return await self._cut_threads.run(lambda: wsgi.answer(environ))  # which is an error, soon
         received_at: float = environ["dutyline.received_at"]
 
         async def await_disconnect() -> None:
