@@ -71,7 +71,7 @@ class WebThreads:
             loop.call_later(MAX_SECONDS, self._look_again, loop)
 
     def _begin_tasks(self) -> None:
-        """Give tasks to idle threads while few compute; in any thread, so one too many may begin."""
+        """Give tasks to idle threads while few compute; in any thread, so perhaps one too many."""
         while self._queue and self._has_place():
             with suppress(IndexError):  # another thread took the last one
                 self._begun.put(self._queue.popleft())
