@@ -83,15 +83,17 @@ def test_few_tasks_compute_at_once_while_others_wait_for_answers() -> None:
             is_answered.wait(10)
 
     async def run() -> None:
-        tasks = [asyncio.create_task(threads.run(partial(may_compute.wait, computing.MAX_SECONDS / 2))) for _ in "ab"]
-        tasks += [asyncio.create_task(threads.run(partial(work, number))) for number in range(3)]
+        computes = [
+            asyncio.create_task(threads.run(partial(may_compute.wait, computing.MAX_SECONDS / 2))) for _ in "ab"
+        ]
+        waits = [asyncio.create_task(threads.run(partial(work, number))) for number in range(3)]
         await asyncio.sleep(computing.MAX_SECONDS / 10)
         assert begun == []
         may_compute.set()
         await asyncio.sleep(computing.MAX_SECONDS / 4)
         assert sorted(begun) == [0, 1, 2]  # each waits, and lets the next begin
         is_answered.set()
-        await asyncio.gather(*tasks)
+        await asyncio.gather(*computes, *waits)
 
     asyncio.run(run())
     threads.close()
