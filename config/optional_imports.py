@@ -12,6 +12,7 @@ _UNUSED = {
         "pygments",  # for its own documentation pages
         "requests",  # for its test client
     ),
+    "redis": ("opentelemetry",),  # for metrics of its own
     "httpx": ("httpx._main",),  # its command line; imports click, rich and pygments
 }
 """What libraries import within ``try``, by the module that does."""
