@@ -11,20 +11,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-MAX_SECONDS = 0.1
-"""A thread that has computed for longer waits for something that does not say so."""
-
-
 class ComputingThread:
-    """One thread of a pool; ``on_wait`` is called in it whenever it begins to wait."""
+    """One thread of a pool.
 
-    def __init__(self, on_wait: Callable[[], None]) -> None:
-        self._on_wait = on_wait
+    ``on_wait`` is called in it whenever it begins to wait. A thread that has computed for longer
+    than ``max_seconds`` waits for something that does not say so.
+    """
+
+    def __init__(self, on_wait: Callable[[], None], max_seconds: float) -> None:
+        self._on_wait, self._max_seconds = on_wait, max_seconds
         self._since = 0.0
         """When it began to compute, by the monotonic clock; 0 while it does not."""
 
     def is_computing(self, now: float) -> bool:
-        return now - self._since < MAX_SECONDS
+        return now - self._since < self._max_seconds
 
     def begin(self) -> None:
         self._since = time.monotonic()

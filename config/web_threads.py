@@ -15,7 +15,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from config.computing import MAX_SECONDS, ComputingThread
+from config.computing import ComputingThread
 
 T = TypeVar("T")
 _Outcome = tuple[Any, BaseException | None]
@@ -29,18 +29,18 @@ class WebThreads:
     """A fixed number of threads that run tasks in the order in which they come.
 
     For one event loop. A task begins while fewer than ``max_computing`` of the threads compute;
-    others may wait for an answer meanwhile.
+    others may wait for an answer meanwhile, as a thread does that computes for ``max_seconds``.
     """
 
-    def __init__(self, count: int, name: str, *, max_computing: int | None = None) -> None:
-        self._max_computing = max_computing or count
+    def __init__(self, count: int, name: str, *, max_computing: int | None = None, max_seconds: float = 0.1) -> None:
+        self._max_computing, self._max_seconds = max_computing or count, max_seconds
         self._queue: deque[_Task] = deque()
         self._begun: SimpleQueue[_Task | None] = SimpleQueue()
         """Tasks that may begin, for idle threads."""
         self._outcomes: deque[tuple[asyncio.Future[_Outcome], _Outcome]] = deque()
         self._is_loop_woken = False
         self._is_look_due = False
-        self._states = [ComputingThread(self._begin_tasks) for _ in range(count)]
+        self._states = [ComputingThread(self._begin_tasks, max_seconds) for _ in range(count)]
         self._threads = [
             threading.Thread(target=self._work, args=(state,), name=f"{name}_{number}", daemon=True)
             for number, state in enumerate(self._states)
@@ -57,7 +57,7 @@ class WebThreads:
         self._begin_tasks()
         if self._queue and not self._is_look_due:
             self._is_look_due = True
-            loop.call_later(MAX_SECONDS, self._look_again, loop)
+            loop.call_later(self._max_seconds, self._look_again, loop)
         result, error = await future
         if error is not None:
             raise error
@@ -68,7 +68,7 @@ class WebThreads:
         self._begin_tasks()
         self._is_look_due = bool(self._queue)
         if self._is_look_due:
-            loop.call_later(MAX_SECONDS, self._look_again, loop)
+            loop.call_later(self._max_seconds, self._look_again, loop)
 
     def _begin_tasks(self) -> None:
         """Give tasks to idle threads while few compute; in any thread, so perhaps one too many."""

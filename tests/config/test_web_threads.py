@@ -73,25 +73,24 @@ def test_the_end_waits_for_what_was_begun() -> None:
 
 
 def test_few_tasks_compute_at_once_while_others_wait_for_answers() -> None:
-    threads = WebThreads(6, "test", max_computing=2)
+    threads = WebThreads(6, "test", max_computing=2, max_seconds=60)
     begun: list[int] = []
-    may_compute, is_answered = threading.Event(), threading.Event()
+    may_end, is_answered, have_all_begun = threading.Event(), threading.Event(), threading.Event()
 
     def work(number: int) -> None:
         begun.append(number)
+        if len(begun) == 3:
+            have_all_begun.set()
         with computing.waiting():
-            is_answered.wait(10)
+            is_answered.wait(60)
 
     async def run() -> None:
-        computes = [
-            asyncio.create_task(threads.run(partial(may_compute.wait, computing.MAX_SECONDS / 2))) for _ in "ab"
-        ]
+        computes = [asyncio.create_task(threads.run(partial(may_end.wait, 60))) for _ in "ab"]
         waits = [asyncio.create_task(threads.run(partial(work, number))) for number in range(3)]
-        await asyncio.sleep(computing.MAX_SECONDS / 10)
+        await asyncio.sleep(0.05)
         assert begun == []
-        may_compute.set()
-        await asyncio.sleep(computing.MAX_SECONDS / 4)
-        assert sorted(begun) == [0, 1, 2]  # each waits, and lets the next begin
+        may_end.set()
+        assert await asyncio.to_thread(have_all_begun.wait, 60)  # each waits, and lets the next begin
         is_answered.set()
         await asyncio.gather(*computes, *waits)
 
