@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+
 class ComputingThread:
     """One thread of a pool.
 
