@@ -1,5 +1,6 @@
 """Attributes of records. Every attribute states what it holds about a person (`PersonalData`)."""
 
+import base64
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -17,6 +18,7 @@ from pynamodb.attributes import (
     UnicodeAttribute,
     UnicodeSetAttribute,
 )
+from pynamodb.expressions.condition import Condition
 
 from config import zone_names
 from config.dynamodb.expression_paths import AttributePath
@@ -91,7 +93,7 @@ class RecordAttribute(Attribute[T]):
             return self._path.exists()
 
         def does_not_exist(self):
-            return self._path.does_not_exist()
+            return self._absence
 
         def is_in(self, *values):
             return self._path.is_in(*values)
@@ -99,6 +101,10 @@ class RecordAttribute(Attribute[T]):
     @cached_property
     def _path(self) -> AttributePath:
         return AttributePath(self)
+
+    @cached_property
+    def _absence(self) -> Condition:
+        return self._path.does_not_exist()
 
 
 class Text(RecordAttribute[str], UnicodeAttribute):
@@ -131,6 +137,10 @@ class Boolean(RecordAttribute[bool], BooleanAttribute):
 
 class Binary(RecordAttribute[bytes], BinaryAttribute):
     """Bytes: encrypted values. The back office never shows them."""
+
+    def deserialize(self, value: bytes | str) -> bytes:
+        """From base64, as `config.dynamodb.wire` returns it, or bytes, as botocore does."""
+        return base64.b64decode(value) if isinstance(value, str) else value
 
 
 class TextList(RecordAttribute[list[str]], ListAttribute[str]):

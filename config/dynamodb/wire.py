@@ -1,7 +1,9 @@
 """Calls of DynamoDB over connections of our own, at a fraction of the CPU time of botocore.
 
 `DynamoDBWire.call` takes and returns what botocore's client does, and raises what PynamoDB's
-connection does. ``DYNAMODB_TRANSPORT=botocore`` selects that instead.
+connection does. Only binary values in answers, and in items of errors, stay the base64 text that
+they are in JSON: `config.dynamodb.attributes.Binary` decodes those of records.
+``DYNAMODB_TRANSPORT=botocore`` selects that instead.
 Docs: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html
 """
 
@@ -162,7 +164,7 @@ def _parse_success(answer: Answer) -> dict[str, Any]:
         raise InvalidResponse from error
     if not isinstance(body, dict):
         raise InvalidResponse
-    return _decode_binaries(body) if _may_have_binaries(answer.body) else body
+    return body
 
 
 def _to_error(answer: Answer, operation: str, arguments: Mapping[str, Any]) -> VerboseClientError:
@@ -191,9 +193,7 @@ def _error_body(answer: Answer) -> dict[str, Any]:
         body = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
         return {}
-    if not isinstance(body, dict):
-        return {}
-    return _decode_binaries(body) if _may_have_binaries(answer.body) else body
+    return body if isinstance(body, dict) else {}
 
 
 def _is_clock_error(answer: Answer) -> bool:
@@ -203,23 +203,3 @@ def _is_clock_error(answer: Answer) -> bool:
     code = str(body.get("__type", "")).rpartition("#")[2]
     message = str(body.get("message") or body.get("Message") or "").lower()
     return code in _SKEW_CODES and message.startswith(_SKEW_TEXTS)
-
-
-def _may_have_binaries(body: bytes) -> bool:
-    return b'"B"' in body or b'"BS"' in body
-
-
-def _decode_binaries(value: Any) -> Any:
-    """Make binary attribute values bytes, as botocore returns them; in place."""
-    for member in value.values() if isinstance(value, dict) else value:
-        if isinstance(member, dict) and len(member) == 1:
-            ((kind, content),) = member.items()
-            if kind == "B" and isinstance(content, str):
-                member["B"] = base64.b64decode(content)
-            elif kind == "BS" and isinstance(content, list):
-                member["BS"] = [base64.b64decode(text) for text in content]
-            elif isinstance(content, dict | list):
-                _decode_binaries(member)
-        elif isinstance(member, dict | list):
-            _decode_binaries(member)
-    return value

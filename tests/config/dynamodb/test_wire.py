@@ -27,6 +27,7 @@ from cryptography.x509.oid import NameOID
 from pynamodb.exceptions import VerboseClientError
 
 from config.dynamodb import signing
+from config.dynamodb.encryption import PersonKey
 from config.dynamodb.http_connection import ConnectionFailed
 from config.dynamodb.signing import AwsKeys
 from config.dynamodb.wire import DynamoDBWire, InvalidResponse
@@ -72,17 +73,18 @@ def test_signature_is_that_of_botocore() -> None:
         assert headers.endswith(f"Signature={expected}\r\n")
 
 
-def test_binary_values_are_bytes(serve: Callable[..., tuple[ScriptedServer, DynamoDBWire]]) -> None:
+def test_records_read_binary_values_as_bytes(serve: Callable[..., tuple[ScriptedServer, DynamoDBWire]]) -> None:
     def script(connection: Connection) -> None:
         while request := connection.read_request():
-            connection.send(answer_bytes({"Item": {**request[1]["Item"], "B": {"M": {"B": {"S": "text"}}}}}))
+            connection.send(answer_bytes({"Item": request[1]["Item"]}))
 
     _, wire = serve(script)
-    item = {"key": {"B": b"\x00\xff"}, "keys": {"BS": [b"a", b"b"]}, "list": {"L": [{"B": b"c"}]}}
+    item = PersonKey(person="usr_x", sealed=b"\x00\xff", created_at=datetime.now(UTC)).serialize()
 
-    response = wire.call("PutItem", {"Item": item})
+    answered = wire.call("PutItem", {"Item": item})["Item"]
 
-    assert response["Item"] == {**item, "B": {"M": {"B": {"S": "text"}}}}
+    assert answered["sealed"] == {"B": "AP8="}
+    assert [PersonKey.from_item(stored).sealed for stored in (answered, item)] == [b"\x00\xff"] * 2  # botocore's last
 
 
 def test_binary_values_are_base64_on_the_wire(serve: Callable[..., tuple[ScriptedServer, DynamoDBWire]]) -> None:
@@ -316,7 +318,7 @@ def test_cancelled_transaction_names_its_reasons(serve: Callable[..., tuple[Scri
     assert (second.code, second.message, second.raw_item) == (
         "ConditionalCheckFailed",
         "failed",
-        {"key": {"B": b"\x00\xff"}},
+        {"key": {"B": "AP8="}},
     )
 
 
