@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo
 from config import dynamodb, errors, journal, zone_rules
 from config.journal import write_set
 from staffing.models import VERSION_RECORD_KEY, Schedule, StaffAvailability
-from staffing.recurrence import conflicts, expand
+from staffing.recurrence import conflicts
 from staffing.recurrence.expand import Series
-from staffing.schedules.availability_rows import StoredRow, build_rows, query_rows, read_stored_rows
+from staffing.schedules.availability_rows import StoredRow, build_rows, list_series_near, query_rows, read_stored_rows
 from staffing.schedules.workloads import NO_WORKLOADS, Workload
 
 MAX_SERIES_PER_PERSON = 100
@@ -126,8 +126,9 @@ def _check_conflicts(
     own_assignments: Sequence[ShiftAssignment], other_rows: Iterable[StoredRow], existing: Iterable[ShiftAssignment]
 ) -> None:
     staff_id = own_assignments[0].staff_id
-    low, high = (at.isoformat() for at in _widen_to_wall_times(own_assignments))
-    existing_series = [(row.schedule_id, series) for row in other_rows for series in row.list_series_within(low, high)]
+    since = min(assignment.series.earliest_start for assignment in own_assignments)
+    until = max(assignment.series.latest_end for assignment in own_assignments)
+    existing_series = list_series_near(other_rows, since, until)
     existing_series += [(entry.schedule_id, entry.series) for entry in existing if entry.staff_id == staff_id]
     first_conflict = conflicts.find_first_conflict(
         [(entry.schedule_id, entry.series) for entry in own_assignments], existing_series
@@ -135,13 +136,6 @@ def _check_conflicts(
     if first_conflict:
         schedule_id, conflict = first_conflict
         raise ScheduleConflict(staff_id, schedule_id, conflict.at, own_assignments[0].series.zone)
-
-
-def _widen_to_wall_times(assignments: Sequence[ShiftAssignment]) -> tuple[datetime, datetime]:
-    """Wall times of any zone between which all these shifts take place."""
-    all_series = [assignment.series for assignment in assignments]
-    since = min(series.earliest_start for series in all_series)
-    return expand.widen_to_wall_times(since, max(series.latest_end for series in all_series))
 
 
 def _check_limits(rows: Iterable[StoredRow], changes: "RowChanges", planned: Workload) -> None:

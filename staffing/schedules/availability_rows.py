@@ -9,7 +9,7 @@ import orjson
 
 from config import dynamodb, journal, zone_rules
 from staffing.models import VERSION_RECORD_KEY, Schedule, StaffAvailability, format_instant, to_row_values
-from staffing.recurrence import covers, pattern
+from staffing.recurrence import covers, expand, pattern
 from staffing.recurrence.details import strip_details
 from staffing.recurrence.expand import Series
 
@@ -28,21 +28,26 @@ class StoredRow:
         self.schedule_id: str = item["schedule_id"]["S"]
         self.shifts: list[list[Any]] = orjson.loads(item["shifts"]["S"])
 
-    def list_series_within(self, low: str, high: str) -> list[Series]:
-        """The series, and the single shifts that may take place between two wall times.
-
-        The wall times are those of `expand.widen_to_wall_times` as text, which sorts like them.
-        """
-        return [
-            pattern.from_stored_pattern(start, end, zone, fields)
-            for start, end, zone, fields in self.shifts
-            if fields is not None or (start <= high and end >= low)
-        ]
-
     @property
     def latest_end(self) -> datetime:
         """The instant by which these shifts have ended, by the present rules of their zones."""
         return max(pattern.from_stored_pattern(*values).latest_end for values in self.shifts)
+
+
+def list_series_near(rows: Iterable[StoredRow], since: datetime, until: datetime) -> list[tuple[str, Series]]:
+    """The series, and the single shifts that may take place between two instants, with their ids.
+
+    Times are compared as text, which sorts like them; most rows have ended before a new shift.
+    """
+    low, high = (at.isoformat() for at in expand.widen_to_wall_times(since, until))
+    ended_before = format_instant(since - zone_rules.tolerance())
+    return [
+        (row.schedule_id, pattern.from_stored_pattern(start, end, zone, fields))
+        for row in rows
+        if row.end > ended_before
+        for start, end, zone, fields in row.shifts
+        if fields is not None or (start <= high and end >= low)
+    ]
 
 
 R = TypeVar("R", StaffAvailability, StoredRow)

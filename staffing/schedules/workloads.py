@@ -1,4 +1,4 @@
-"""How much of the rota a person has, which is limited.."""
+"""How much of the rota a person has, which is limited."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -45,12 +45,16 @@ class Workload:
     @classmethod
     def of(cls, rows: Iterable[StaffAvailability | StoredRow]) -> "Workload":
         """That of these rows."""
-        shifts = [values for row in rows for values in row.shifts or ()]
-        patterns = [pattern for *_, pattern in shifts if pattern]
-        changed_shifts = sum(len(pattern.get("exceptions", ())) for pattern in patterns)
-        long_shifts = sum(is_long_shift(start, end) for start, end, _, pattern in shifts if not pattern)
-        series = len(patterns) + long_shifts
-        return cls(series, changed_shifts, len(shifts) - series)
+        series = changed_shifts = single_shifts = 0
+        for row in rows:
+            for start, end, _, pattern in row.shifts or ():
+                if pattern:
+                    changed_shifts += len(pattern.get("exceptions", ()))
+                if pattern or is_long_shift(start, end):
+                    series += 1
+                else:
+                    single_shifts += 1
+        return cls(series, changed_shifts, single_shifts)
 
 
 def is_long_shift(start: str, end: str) -> bool:
