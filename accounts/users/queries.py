@@ -221,10 +221,13 @@ def check_schedulable(user: User, *, pointer: str) -> None:
         raise UserBlocked("This person is blocked.", pointer=pointer)
 
 
+_IS_SCHEDULABLE = User.status.is_in("active", "invited")
+
+
 def require_schedulable(write: write_set.Write, user_id: str) -> None:
     """Write only if this user is not blocked or deleted. Raises `UserBlocked` at the commit."""
     refusal = UserBlocked("This person is blocked or deleted.", pointer="/staffId")
-    write.require(User(user_id), User.status.is_in("active", "invited"), error=refusal)
+    write.require(User(user_id), _IS_SCHEDULABLE, error=refusal)
 
 
 def load_users(user_ids: Iterable[str], customer_id: str) -> dict[str, User]:

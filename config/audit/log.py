@@ -259,14 +259,14 @@ def build_entries(
     end_positions = dict(positions)
     new_entries = []
     for event in events:
-        entry_body = build_entry_body(event, keys)
-        for index, stream in enumerate(event.streams):
+        entry_body, at = build_entry_body(event, keys), format_instant(event.at)
+        for index, stream in enumerate(entry_body["streams"]):
             entry = AuditEntry(
                 stream=stream,
                 seq=end_positions[stream].last + 1,
                 customer_id=event.subject.customer_id,
                 listed_for=None if index else event.subject.customer_id,
-                at=format_instant(event.at),
+                at=at,
                 action=event.action,
                 body=entry_body,
                 prev_hash=end_positions[stream].hash,

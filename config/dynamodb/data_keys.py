@@ -9,16 +9,17 @@ the key ``legacy``, what ``DATA_KEY`` was, have no header and an older derivatio
 as earlier releases write and read them.
 """
 
-import hashlib
 import hmac
 import os
-from functools import cache
+from functools import cache, lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
+
+from config.dynamodb.macs import Mac
 
 LEGACY_ID = "legacy"
 PERSON_KEYS = "person keys"
@@ -122,7 +123,10 @@ def signer_of(signature: str) -> str:
 
 
 def _hmac(purpose: str, message: str, key_id: str) -> str:
-    return hmac.new(derive(purpose, key_id), message.encode(), hashlib.sha256).hexdigest()
+    return _prepare_mac(derive(purpose, key_id)).sign(message.encode())
+
+
+_prepare_mac = lru_cache(maxsize=16)(Mac)
 
 
 def encrypt_with(key: bytes, plaintext: bytes, context: str) -> bytes:

@@ -11,17 +11,18 @@ from pynamodb.attributes import Attribute, UnicodeAttribute
 from pynamodb.exceptions import AttributeDeserializationError
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 from pynamodb.models import Model
-from ulid import ULID
+from ulid import ULIDGenerator
 
 from config.dynamodb import record_writing
 from config.dynamodb.attributes import RecordAttribute
 
+_ulids = ULIDGenerator()  # `ULID.from_datetime` makes each twice
 _ID_PATTERN = re.compile(r"[a-z]{3}_[0-9A-HJKMNP-TV-Z]{26}")
 
 
 def new_id(prefix: str, at: datetime) -> str:
     """An id such as ``usr_01J…``: a prefix for the kind and a ULID, which sorts by time."""
-    return f"{prefix}_{ULID.from_datetime(at)}"
+    return f"{prefix}_{_ulids.generate(at)}"
 
 
 def is_id(prefix: str, value: str) -> bool:
@@ -84,10 +85,11 @@ class Record(Model):
         self, hash_key: Any = None, range_key: Any = None, *, _user_instantiated: bool = True, **values: Any
     ) -> None:
         """A new record, as PynamoDB makes it: values that are missing are the defaults."""
-        keys = [value for value in (hash_key, range_key) if value is not None]
-        if keys:
+        if hash_key is not None or range_key is not None:
+            keys = [value for value in (hash_key, range_key) if value is not None]
             values |= zip((attribute.attr_name for attribute in self.key_attributes()), keys, strict=False)
-        if unknown := values.keys() - self.get_attributes().keys():
+        if not values.keys() <= self.get_attributes().keys():
+            unknown = values.keys() - self.get_attributes().keys()
             raise ValueError(f"{type(self).__name__} has no {', '.join(sorted(unknown))}.")
         self.attribute_values = record_writing.default_values(type(self)) | values
 

@@ -9,11 +9,10 @@ import time
 from functools import lru_cache
 from typing import NamedTuple
 
+from config.dynamodb.macs import Mac
+
 CONTENT_TYPE = "application/x-amz-json-1.0"
 SERVICE = "dynamodb"
-_BLOCK_BYTES = 64
-"""Of SHA-256."""
-_INNER_PAD, _OUTER_PAD = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
 
 
 class AwsKeys(NamedTuple):
@@ -22,21 +21,6 @@ class AwsKeys(NamedTuple):
     access_key: str
     secret_key: str
     token: str = ""
-
-
-class _Mac:
-    """HMAC-SHA256 (RFC 2104) with a key that is used again: `hmac.digest` takes 7 times as long."""
-
-    def __init__(self, key: bytes) -> None:
-        block = key.ljust(_BLOCK_BYTES, b"\0")
-        self._inner = hashlib.sha256(block.translate(_INNER_PAD))
-        self._outer = hashlib.sha256(block.translate(_OUTER_PAD))
-
-    def sign(self, text: bytes) -> str:
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(text)
-        outer.update(inner.digest())
-        return outer.hexdigest()
 
 
 class _Parts(NamedTuple):
@@ -48,7 +32,7 @@ class _Parts(NamedTuple):
     """Up to the digest of the body."""
     text_to_sign: str
     """Up to the digest of the canonical request."""
-    mac: _Mac
+    mac: Mac
 
 
 def signed_headers(keys: AwsKeys, region: str, host: str, target: str, body: bytes, at: int) -> str:
@@ -83,9 +67,9 @@ def _common_parts(keys: AwsKeys, region: str, host: str, target: str, at: int) -
 
 
 @lru_cache(maxsize=4)
-def _day_mac(secret_key: str, date: str, region: str) -> _Mac:
+def _day_mac(secret_key: str, date: str, region: str) -> Mac:
     """Signs with the key of one day."""
     key = b"AWS4" + secret_key.encode()
     for part in (date, region, SERVICE, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
-    return _Mac(key)
+    return Mac(key)

@@ -41,7 +41,7 @@ class Write:
         self, record: dynamodb.Record, *, only_if: Condition | None = None, error: errors.DomainError | None = None
     ) -> None:
         """Store a whole record."""
-        self._set_condition_error(self.transaction.put(record, only_if), error)
+        self._set_condition_error(self.transaction.put(record, only_if), only_if, error)
         self._write_derived(None, record)
 
     def update(
@@ -53,7 +53,7 @@ class Write:
         error: errors.DomainError | None = None,
     ) -> None:
         """Change some attributes, such as a counter."""
-        self._set_condition_error(self.transaction.update(record, changes, only_if), error)
+        self._set_condition_error(self.transaction.update(record, changes, only_if), only_if, error)
 
     def save(self, before: dynamodb.Record, after: dynamodb.Record) -> None:
         """Store the attributes that differ between two versions; others keep their stored values.
@@ -61,7 +61,7 @@ class Write:
         Raises `StaleRecord` at the commit if the stored version is no longer that of ``before``.
         """
         is_unchanged = type(before).version == before.version
-        self._set_condition_error(self.transaction.save(before, after, is_unchanged), StaleRecord())
+        self._set_condition_error(self.transaction.save(before, after, is_unchanged), is_unchanged, StaleRecord())
         self._write_derived(before, after)
 
     def remove_unchanged(self, record: dynamodb.Record) -> None:
@@ -72,7 +72,7 @@ class Write:
         self, record: dynamodb.Record, *, only_if: Condition | None = None, error: errors.DomainError | None = None
     ) -> None:
         """Remove a record."""
-        self._set_condition_error(self.transaction.remove(record, only_if), error)
+        self._set_condition_error(self.transaction.remove(record, only_if), only_if, error)
         self._write_derived(record, None)
 
     def enqueue(self, task: str, *, id: str | None = None, due: datetime | None = None, **arguments: Any) -> None:
@@ -162,7 +162,7 @@ class Write:
 
     def require(self, record: dynamodb.Record, only_if: Condition, *, error: errors.DomainError | None = None) -> None:
         """Write only if a condition holds of a record that this write does not change."""
-        self._set_condition_error(self.transaction.check_condition(record, only_if), error)
+        self._set_condition_error(self.transaction.check_condition(record, only_if), only_if, error)
 
     def _write_derived(self, before: dynamodb.Record | None, after: dynamodb.Record | None) -> None:
         """Write what is derived from a record, where it differs; every write of a record does."""
@@ -175,10 +175,13 @@ class Write:
             if key not in old_records or old_records[key].serialize() != new.serialize():
                 self.transaction.put(new)
 
-    def _set_condition_error(self, action_index: int, error: errors.DomainError | None) -> None:
-        self.condition_errors[action_index] = error or errors.Conflict(
-            "The record was changed by another request; read it again."
-        )
+    def _set_condition_error(
+        self, action_index: int, condition: Condition | None, error: errors.DomainError | None
+    ) -> None:
+        if condition is not None:
+            self.condition_errors[action_index] = error or errors.Conflict(
+                "The record was changed by another request; read it again."
+            )
 
     @property
     def streams(self) -> list[str]:

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -104,9 +105,12 @@ def base_shard(message_id: str) -> str:
     return BASE_SHARDS[sum(message_id.encode()) % len(BASE_SHARDS)]
 
 
+_import_notifier = cache(import_string)
+
+
 def notify_worker(shards: Iterable[str]) -> None:
     """Have a worker process these shards at once rather than at the next sweep."""
-    import_string(settings.OUTBOX_NOTIFIER)(sorted(set(shards)))
+    _import_notifier(settings.OUTBOX_NOTIFIER)(sorted(set(shards)))
 
 
 def fetch_due_messages(shard: str, at: datetime, limit: int = 25) -> list[OutboxMessage]:

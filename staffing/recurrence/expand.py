@@ -164,6 +164,8 @@ def is_valid_wall_time(wall_time: datetime, zone: str) -> bool:
 
 def is_missing_day(wall_time: datetime, zone: str) -> bool:
     """Whether the zone has no such day: it moved across the date line, as Samoa on 2011-12-30."""
+    if dst.find_plain_midnight(zone, wall_time.toordinal()):
+        return False  # nearly all days, in a tenth of the time
     return to_wall_time(to_instant(wall_time, zone), zone) - wall_time >= timedelta(days=1)
 
 

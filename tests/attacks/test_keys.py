@@ -59,6 +59,7 @@ def test_values_name_their_key_and_older_keys_still_decrypt(use_keys: Callable[.
     assert [data_keys.key_id_of(value) for value in (early, late)] == ["legacy", "k2"]
     assert [data_keys.decrypt("p", value, "c") for value in (early, late)] == [b"early", b"late"]
     assert signature.startswith("k2:")
+    assert early_signature == hmac.digest(data_keys.derive("s", "legacy"), b"text", "sha256").hex()
     assert data_keys.is_valid_signature("s", "text", early_signature)
     assert data_keys.is_valid_signature("s", "text", signature)
     assert not data_keys.is_valid_signature("s", "text", signature.replace("k2:", ""))
