@@ -32,6 +32,13 @@ class OperationRequest(Request):
         self.method = request.method
         self.path = request.path
 
+    @property
+    def data(self) -> Any:
+        """The parsed body. Raises as `parse_body` does, once."""
+        if self._full_data is Empty:
+            self._load_data_and_files()
+        return self._full_data
+
     def _load_data_and_files(self) -> None:
         self._full_data = {}  # for those who ask again after an error
         self._full_data = parse_body(self._request)

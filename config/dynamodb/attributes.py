@@ -4,7 +4,7 @@ import base64
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
@@ -200,6 +200,7 @@ class Timestamp(RecordAttribute[datetime]):
     deserialize = staticmethod(datetime.fromisoformat)  # type: ignore[assignment]
 
 
+@lru_cache(maxsize=256)  # a write stores the same instant several times
 def format_timestamp(at: datetime) -> str:
     """An instant as a `Timestamp` stores it."""
     return at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

@@ -7,7 +7,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple, TypeVar
 
 from pynamodb.exceptions import VerboseClientError
@@ -265,7 +265,12 @@ def _iter_from(query: RecordQuery, response: Mapping[str, Any]) -> Iterator[dict
 
 def expression_names(expression: str) -> dict[str, str]:
     """The names that an expression refers to as ``#name``."""
-    return {f"#{name}": name for name in re.findall(r"#(\w+)", expression)}
+    return {f"#{name}": name for name in _find_names(expression)}
+
+
+@lru_cache(maxsize=512)
+def _find_names(expression: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"#(\w+)", expression))
 
 
 def query_arguments(record_class: type[Record], condition: str, values: Mapping[str, Any]) -> dict[str, Any]:

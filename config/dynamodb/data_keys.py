@@ -62,7 +62,7 @@ def derive(purpose: str, key_id: str) -> bytes:
 def encrypt(purpose: str, plaintext: bytes, context: str, key_id: str = "") -> bytes:
     """Encrypt under the current data key, bound to a context that `decrypt` must repeat."""
     key_id = key_id or current_id()
-    return _encrypt_with_header(_header(_DIRECT, key_id), derive(purpose, key_id), plaintext, context)
+    return _encrypt_with_header(_header(_DIRECT, key_id), AESGCM(derive(purpose, key_id)), plaintext, context)
 
 
 def decrypt(purpose: str, ciphertext: bytes, context: str) -> bytes:
@@ -70,8 +70,12 @@ def decrypt(purpose: str, ciphertext: bytes, context: str) -> bytes:
     form, key_id, _ = _split(ciphertext)
     if form == _ENVELOPE:
         inner_key, inner = _open_envelope(purpose, ciphertext, context)
-        return _decrypt(inner_key, inner, context)
-    return _decrypt(derive(purpose, key_id), ciphertext, context)
+        return _decrypt(AESGCM(inner_key), inner, context)
+    return _decrypt(_prepare_cipher(derive(purpose, key_id)), ciphertext, context)
+
+
+_prepare_cipher = lru_cache(maxsize=16)(AESGCM)
+"""Of keys that the process has anyway; not of those of people."""
 
 
 def key_id_of(ciphertext: bytes) -> str:
@@ -91,10 +95,10 @@ def enclose(purpose: str, ciphertext: bytes, context: str) -> bytes:
         inner_key, inner = _open_envelope(purpose, ciphertext, context)
     else:
         inner_key, inner = derive(purpose, key_id), ciphertext
-    _decrypt(inner_key, inner, context)
+    _decrypt(AESGCM(inner_key), inner, context)
     header = _ENVELOPE + _id_field(current_id())
     outer_key = derive(f"{purpose} envelope", current_id())
-    return _encrypt_with_header(header, outer_key, inner_key + inner, context)
+    return _encrypt_with_header(header, AESGCM(outer_key), inner_key + inner, context)
 
 
 def original(purpose: str, ciphertext: bytes, context: str) -> bytes:
@@ -131,12 +135,12 @@ _prepare_mac = lru_cache(maxsize=16)(Mac)
 
 def encrypt_with(key: bytes, plaintext: bytes, context: str) -> bytes:
     """Encrypt under a key that is no data key, such as a person's; without a header."""
-    return _encrypt_with_header(b"", key, plaintext, context)
+    return _encrypt_with_header(b"", AESGCM(key), plaintext, context)
 
 
 def decrypt_with(key: bytes, ciphertext: bytes, context: str) -> bytes:
     """Decrypt what `encrypt_with` returned. Raises `InvalidTag`."""
-    return _decrypt_body(key, b"", ciphertext, context)
+    return _decrypt_body(AESGCM(key), b"", ciphertext, context)
 
 
 def _id_field(key_id: str) -> bytes:
@@ -166,21 +170,21 @@ def _is_key_id(text: bytes) -> bool:
 
 def _open_envelope(purpose: str, ciphertext: bytes, context: str) -> tuple[bytes, bytes]:
     outer_key = derive(f"{purpose} envelope", key_id_of(ciphertext))
-    content = _decrypt(outer_key, ciphertext, context)
+    content = _decrypt(AESGCM(outer_key), ciphertext, context)
     return content[:_KEY_BYTES], content[_KEY_BYTES:]
 
 
-def _encrypt_with_header(header: bytes, key: bytes, plaintext: bytes, context: str) -> bytes:
+def _encrypt_with_header(header: bytes, cipher: AESGCM, plaintext: bytes, context: str) -> bytes:
     nonce = os.urandom(_NONCE_BYTES)
-    return header + nonce + AESGCM(key).encrypt(nonce, plaintext, header + context.encode())
+    return header + nonce + cipher.encrypt(nonce, plaintext, header + context.encode())
 
 
-def _decrypt(key: bytes, ciphertext: bytes, context: str) -> bytes:
+def _decrypt(cipher: AESGCM, ciphertext: bytes, context: str) -> bytes:
     length = _split(ciphertext)[2]
-    return _decrypt_body(key, ciphertext[:length], ciphertext[length:], context)
+    return _decrypt_body(cipher, ciphertext[:length], ciphertext[length:], context)
 
 
-def _decrypt_body(key: bytes, header: bytes, body: bytes, context: str) -> bytes:
+def _decrypt_body(cipher: AESGCM, header: bytes, body: bytes, context: str) -> bytes:
     if len(body) < _MIN_BYTES:
         raise InvalidTag
-    return AESGCM(key).decrypt(body[:_NONCE_BYTES], body[_NONCE_BYTES:], header + context.encode())
+    return cipher.decrypt(body[:_NONCE_BYTES], body[_NONCE_BYTES:], header + context.encode())

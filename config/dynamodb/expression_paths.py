@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pynamodb.attributes import Attribute
+from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.operand import Path, Value
 
 _SIMPLE_TYPES = {str, int, bool, datetime}
@@ -25,10 +26,24 @@ class AttributePath(Path):
     def serialize(self, placeholder_names: dict[str, str], expression_attribute_values: dict[str, Any]) -> str:
         return placeholder_names.setdefault(self._name, f"#{len(placeholder_names)}")
 
+    def __eq__(self, other: object) -> "Equality":  # type: ignore[override]
+        return Equality(self, self._to_operand(other))
+
     def _to_operand(self, value: Any) -> Any:
         if self._is_simple and type(value) in _SIMPLE_TYPES:
             return StoredValue(str(self.attr_type), self._serialize(value))
         return super()._to_operand(value)
+
+
+class Equality(Condition):
+    """That an attribute has a value."""
+
+    def __init__(self, path: AttributePath, value: Any) -> None:
+        super().__init__("=", path, value)
+
+    def serialize(self, placeholder_names: dict[str, str], expression_attribute_values: dict[str, Any]) -> str:
+        path, value = (part.serialize(placeholder_names, expression_attribute_values) for part in self.values)
+        return f"{path} = {value}"
 
 
 class StoredValue(Value):

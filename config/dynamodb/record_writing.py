@@ -40,7 +40,7 @@ def _to_writer(name: str, attribute: Attribute[Any]) -> _Writer:
 
 
 @cache
-def _list_key_writers(record_class: type[Model]) -> list[_Writer]:
+def list_key_writers(record_class: type[Model]) -> list[_Writer]:
     """Those of the hash key and, if there is one, of the range key."""
     attributes = record_class.get_attributes().items()
     keys = [(name, attribute) for name, attribute in attributes if attribute.is_hash_key or attribute.is_range_key]
@@ -78,14 +78,14 @@ def to_key(record_class: type[Model], key_values: Sequence[Any]) -> Item:
     """The key of the item with these values of hash and range key."""
     return {
         writer.stored_name: {writer.kind: writer.write(value) if writer.write else value}
-        for writer, value in zip(_list_key_writers(record_class), key_values, strict=False)
+        for writer, value in zip(list_key_writers(record_class), key_values, strict=False)
         if value is not None
     }
 
 
 def key_values(record: Model) -> list[Any]:
     """The value of the hash key and, if there is one, of the range key."""
-    return [record.attribute_values.get(writer.name) for writer in _list_key_writers(type(record))]
+    return [record.attribute_values.get(writer.name) for writer in list_key_writers(type(record))]
 
 
 def put_arguments(record: Model, condition: Condition | None) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from ulid import ULIDGenerator
 
 from config.dynamodb import record_writing
 from config.dynamodb.attributes import RecordAttribute
+from config.request_ids import encode_ulid
 
 _ulids = ULIDGenerator()  # `ULID.from_datetime` makes each twice
 _ID_PATTERN = re.compile(r"[a-z]{3}_[0-9A-HJKMNP-TV-Z]{26}")
@@ -22,7 +23,7 @@ _ID_PATTERN = re.compile(r"[a-z]{3}_[0-9A-HJKMNP-TV-Z]{26}")
 
 def new_id(prefix: str, at: datetime) -> str:
     """An id such as ``usr_01J…``: a prefix for the kind and a ULID, which sorts by time."""
-    return f"{prefix}_{_ulids.generate(at)}"
+    return f"{prefix}_{encode_ulid(int.from_bytes(_ulids.generate(at).bytes))}"
 
 
 def is_id(prefix: str, value: str) -> bool:
@@ -87,7 +88,7 @@ class Record(Model):
         """A new record, as PynamoDB makes it: values that are missing are the defaults."""
         if hash_key is not None or range_key is not None:
             keys = [value for value in (hash_key, range_key) if value is not None]
-            values |= zip((attribute.attr_name for attribute in self.key_attributes()), keys, strict=False)
+            values |= zip((key.name for key in record_writing.list_key_writers(type(self))), keys, strict=False)
         if not values.keys() <= self.get_attributes().keys():
             unknown = values.keys() - self.get_attributes().keys()
             raise ValueError(f"{type(self).__name__} has no {', '.join(sorted(unknown))}.")
@@ -141,15 +142,15 @@ class Record(Model):
     def from_item(cls, item: Mapping[str, Any]) -> Self:
         """A record from an item in DynamoDB's notation, as PynamoDB's `from_raw_data` builds it."""
         record = cls.__new__(cls)
-        record.attribute_values = values = {}
-        for name, stored_name, kind, read, default in _list_readers(cls):
-            stored = item.get(stored_name)
-            if stored and kind in stored:
-                values[name] = read(stored[kind]) if read else stored[kind]
-            elif stored and "NULL" not in stored:
-                raise AttributeDeserializationError(stored_name, kind)
-            elif default is not None:
-                values[name] = default() if callable(default) else default
+        record.attribute_values = values = record_writing.default_values(cls)
+        readers = _readers_of(cls)
+        for stored_name, stored in item.items():
+            if reader := readers.get(stored_name):
+                name, kind, read = reader
+                if kind in stored:
+                    values[name] = read(stored[kind]) if read else stored[kind]
+                elif "NULL" not in stored:
+                    raise AttributeDeserializationError(stored_name, kind)
         return record
 
     def with_changes(self, **values: Any) -> Self:
@@ -161,18 +162,16 @@ class Record(Model):
 
 
 @cache
-def _list_readers(record_class: type[Record]) -> list[tuple[str, str, str, Callable[[Any], Any] | None, Any]]:
-    """How to read each attribute: name, stored name and type, reader (None: as it is), default."""
-    return [
-        (
+def _readers_of(record_class: type[Record]) -> dict[str, tuple[str, str, Callable[[Any], Any] | None]]:
+    """How to read attributes, by stored name: name, stored type and reader (None: as it is)."""
+    return {
+        attribute.attr_name: (
             name,
-            attribute.attr_name,
             attribute.attr_type,
             None if type(attribute).deserialize is Attribute.deserialize else attribute.deserialize,
-            attribute.default,
         )
         for name, attribute in record_class.get_attributes().items()
-    ]
+    }
 
 
 def record_classes() -> list[type[Record]]:
