@@ -117,7 +117,10 @@ class Schedule(dynamodb.Record):
 
     def series(self, window: tuple[datetime, datetime] | None = None) -> Series:
         """Its shifts; with a window, complete only for those that overlap it."""
-        return pattern.from_stored_pattern(self.start, self.end, self.zone, self.pattern, window)
+        values = self.attribute_values
+        return pattern.from_stored_pattern(
+            values["start"], values["end"], values["zone"], values.get("pattern"), window
+        )
 
 
 @lru_cache(maxsize=4_096)

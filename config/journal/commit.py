@@ -8,8 +8,8 @@ raise the error that belongs to the condition that failed.
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 
 from pynamodb.exceptions import CancellationReason
@@ -89,7 +89,7 @@ def write_audit_event(
 
 def _commit(pending_write: Write, prefetched: dynamodb.BatchResult | None) -> None:
     deadline = time.monotonic() + BUDGET_SECONDS
-    with _author_lock(pending_write.author.stream) if pending_write.events else nullcontext():
+    with _AuthorLock(pending_write.author.stream) if pending_write.events else nullcontext():
         for attempt in range(MAX_ATTEMPTS):
             batch = prefetched or dynamodb.batch_get(stream_keys(pending_write.streams))
             prefetched = None
@@ -107,19 +107,21 @@ def _commit(pending_write: Write, prefetched: dynamodb.BatchResult | None) -> No
     outbox.notify_worker(_due_shards(transaction, pending_write.at))
 
 
-@contextmanager
-def _author_lock(stream: str) -> Iterator[None]:
-    """Serialize the writes of one author in this process; in parallel they would conflict."""
-    lock = _author_locks[hash(stream) % len(_author_locks)]
-    is_locked = lock.acquire(blocking=False)
-    if not is_locked:
-        with computing.waiting():
-            is_locked = lock.acquire(timeout=BUDGET_SECONDS)
-    try:
-        yield
-    finally:
-        if is_locked:
-            lock.release()
+class _AuthorLock:
+    """Serializes the writes of one author in this process; in parallel they would conflict."""
+
+    def __init__(self, stream: str) -> None:
+        self._lock, self._is_held = _author_locks[hash(stream) % len(_author_locks)], False
+
+    def __enter__(self) -> None:
+        self._is_held = self._lock.acquire(blocking=False)
+        if not self._is_held:
+            with computing.waiting():
+                self._is_held = self._lock.acquire(timeout=BUDGET_SECONDS)
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_held:
+            self._lock.release()
 
 
 def _build_transaction(
@@ -127,10 +129,11 @@ def _build_transaction(
 ) -> tuple[transactions.Transaction, dynamodb.BatchResult]:
     """The whole transaction, and the records of `stream_keys` after it."""
     transaction = transactions.Transaction(list(pending_write.transaction.actions))
-    start_positions = {stream: audit.stream_position(batch, stream) for stream in pending_write.streams}
+    streams = pending_write.streams
+    start_positions = {stream: audit.stream_position(batch, stream) for stream in streams}
     data_keys: dict[str, bytes] = {}
     next_records: dict[dynamodb.RecordKey, dynamodb.Record] = {}
-    for stream in pending_write.streams:
+    for stream in streams:
         person_key = batch.get(encryption.PersonKey, stream)
         if person_key is None and start_positions[stream].last:
             # A batch read may see the head of the stream's first write but not yet its key, so

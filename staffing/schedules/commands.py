@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from accounts import locations, permissions, users
+from accounts import locations, users
 from accounts.permissions import Actor
 from config import dynamodb, errors, journal
 from config.dynamodb import idempotency
@@ -59,8 +59,7 @@ def create_schedule(
     location, user or template, and `errors.InvalidRequest` for an invalid pattern.
     """
     actor.require("schedules:write")
-    with permissions.audit_denied_attempts(actor, at, values={"customerId": draft.customer_id}):
-        permissions.check_customer(actor, draft.customer_id)
+    actor.check_customer(draft.customer_id, at)
 
     def decide(known: dynamodb.BatchResult = dynamodb.NOTHING_READ) -> Schedule:
         records = fetch_records(
