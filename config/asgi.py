@@ -23,6 +23,7 @@ from django.utils.module_loading import import_string
 from config import errors, telemetry, wsgi  # before the rest: wsgi sets up Django
 from config.api import admission, concurrency, refusals
 from config.api.middleware import READINESS_PATH, client_address
+from config.backoffice import refusals as page_refusals
 from config.request_ids import new_request_id
 from config.stopping import GracefulStop
 from config.web_threads import WebThreads
@@ -178,7 +179,9 @@ def _answer_in_time(environ: dict[str, Any], deadline: float) -> wsgi.Response:
     return wsgi.answer(environ)
 
 
-def _refuse(environ: dict[str, Any], error: errors.DomainError) -> wsgi.Response:
+def _refuse(environ: dict[str, Any], error: errors.TooManyRequests | errors.Unavailable) -> wsgi.Response:
+    if environ["PATH_INFO"].startswith(settings.ADMIN_PATH):
+        return wsgi.Response(*page_refusals.answer(error))
     return wsgi.Response(*refusals.answer(environ, error))
 
 

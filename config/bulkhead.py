@@ -210,7 +210,11 @@ class Gate:
 
     @contextmanager
     def _hold(self, slots: threading.Semaphore, wait_seconds: float) -> Iterator[None]:
-        if not slots.acquire(timeout=wait_seconds):
+        has_slot = slots.acquire(blocking=False)
+        if not has_slot and wait_seconds:
+            with computing.waiting():
+                has_slot = slots.acquire(timeout=wait_seconds)
+        if not has_slot:
             raise errors.Unavailable(self._busy, retry_after=self._retry_after)
         try:
             yield

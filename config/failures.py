@@ -82,24 +82,25 @@ def read_recent(*, with_shared: bool = True) -> list[Failure]:
     Without those that other processes shared if Redis does not answer, or is not to be asked.
     """
     failures = dict(_seen)
-    for dependency, failure in _read_shared().items() if with_shared else ():
-        if dependency not in failures or failures[dependency].at < failure.at:
-            failures[dependency] = failure
+    for failure in read_shared() if with_shared else ():
+        seen = failures.get(failure.dependency)
+        if seen is None or seen.at < failure.at:
+            failures[failure.dependency] = failure
     oldest = time.time() - KEPT_SECONDS
     return [failure for _, failure in sorted(failures.items()) if failure.at >= oldest]
 
 
-def _read_shared() -> dict[str, Failure]:
+def read_shared() -> list[Failure]:
+    """Those that processes shared; none if Redis does not answer."""
     try:
         values: Mapping[Any, Any] = redis_client().hgetall(REDIS_KEY)
     except RedisError:
-        return {}
-    failures = {}
+        return []
+    failures = []
     for raw_name, raw_value in values.items():
         try:
             code, at = json.loads(raw_value)
-            name = raw_name.decode()
-            failures[name] = Failure(name, str(code)[:MAX_CODE_LENGTH], float(at))
+            failures.append(Failure(raw_name.decode(), str(code)[:MAX_CODE_LENGTH], float(at)))
         except (ValueError, TypeError):
             continue  # another release wrote it
     return failures

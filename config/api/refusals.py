@@ -18,7 +18,7 @@ from config.request_ids import new_request_id
 
 Refusal = tuple[int, list[tuple[bytes, bytes]], bytes]
 """Status, headers and body."""
-_ID = "0" * 26
+ID = "0" * 26
 """Stands for the id of a request, which is as long."""
 
 
@@ -29,19 +29,34 @@ def answer(environ: dict[str, Any], error: errors.DomainError) -> Refusal:
     else:
         status, pairs, body = _response_without_origin(error.status, error.detail, getattr(error, "retry_after", 0))
     request_id = new_request_id().encode()
-    return status, [*pairs, (b"x-request-id", request_id)], body.replace(_ID.encode(), request_id)
+    return status, [*pairs, (b"x-request-id", request_id)], body.replace(ID.encode(), request_id)
 
 
 @lru_cache(maxsize=32)
 def _response_without_origin(status: int, detail: str, retry_after: int) -> Refusal:
     error = errors.TooManyRequests if status == errors.TooManyRequests.status else errors.Unavailable
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "SERVER_NAME": "localhost", "SERVER_PORT": "80"}
-    return _respond({**environ, "wsgi.input": io.BytesIO()}, error(detail, retry_after=retry_after))
+    return _respond(bare_environ("/"), error(detail, retry_after=retry_after))
+
+
+def bare_environ(path: str) -> dict[str, Any]:
+    """The WSGI environment of a GET request that nobody sent."""
+    return {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": path,
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "wsgi.input": io.BytesIO(),
+        "wsgi.url_scheme": _scheme(),
+        "dutyline.request_id": ID,
+    }
+
+
+def _scheme() -> str:
+    return "https" if settings.SECURE_HSTS_SECONDS else "http"  # the proxy's, which is not read here
 
 
 def _respond(environ: dict[str, Any], error: errors.DomainError) -> Refusal:
-    scheme = "https" if settings.SECURE_HSTS_SECONDS else "http"  # the proxy's, which is not read here
-    request = WSGIRequest({**environ, "wsgi.url_scheme": scheme, "dutyline.request_id": _ID})
+    request = WSGIRequest({**environ, "wsgi.url_scheme": _scheme(), "dutyline.request_id": ID})
 
     def refuse(refused: Any) -> HttpResponse:
         return problem_details.problem_response(refused, error)

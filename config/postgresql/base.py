@@ -16,7 +16,7 @@ from django.db.backends.postgresql import base
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
 from psycopg.abc import PQGen
 
-from config import errors, failures
+from config import computing, errors, failures
 from config.bulkhead import Gate
 
 DEPENDENCY = "operators' database"
@@ -58,7 +58,8 @@ class BoundedConnection(psycopg.Connection[Any]):
         seconds = settings.DATABASE_STATEMENT_SECONDS + MARGIN_SECONDS
         with _place():
             try:
-                return super().wait(gen, interval=interval, timeout=seconds if timeout is None else timeout)
+                with computing.waiting():
+                    return super().wait(gen, interval=interval, timeout=seconds if timeout is None else timeout)
             except psycopg.errors._WaitTimeout as error:  # noqa: SLF001 - no public error says it
                 if timeout is not None:
                     raise

@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -86,7 +87,9 @@ def test_a_call_does_not_wait_for_requests_of_many_people(test_users: UserFixtur
         while len(plan.calls) < settings.WEB_THREADS:
             pass
         call = begin_call(f"{test_users.ann.web}/telephony/voice", line.number)
-        assert {answer.result().status_code for answer in answers} == {200}
+        statuses = Counter(answer.result().status_code for answer in answers)
+    assert statuses.keys() <= {200, 503}, "those that would wait for long are refused"
+    assert statuses[200] >= settings.WEB_THREADS
     first_end = min(proxied.ended_at for proxied in plan.calls)
     assert call.status_code == 200
     assert sum(proxied.began_at < first_end for proxied in plan.calls) > settings.WEB_THREADS

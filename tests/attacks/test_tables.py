@@ -155,6 +155,7 @@ def test_one_table_without_an_index_or_backups_is_corrected(account: Account) ->
 
     assert completed.stdout.splitlines() == [
         f"{name}: created the index byDue",
+        f"{name}: created the index byFirstDue",
         f"{name}: protected from deletion",
         f"{name}: encrypted under a KMS key",
         f"{name}: turned on point-in-time recovery",

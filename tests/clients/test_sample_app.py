@@ -337,8 +337,8 @@ def test_a_break_from_calls_and_answering_by_picking_up(
     assert test_users.sam.get("/user").json()["settings"]["answerWithoutKey"]
     page.get_by_role("button", name="Week").click()
     page.get_by_role("button", name="Settings").click()
-    page.get_by_role("radio", name="Press 1 to answer").click()
-    page.wait_for_load_state("networkidle")
+    with page.expect_response(lambda response: response.request.method == "PATCH"):
+        page.get_by_role("radio", name="Press 1 to answer").click()
     assert not test_users.sam.get("/user").json()["settings"]["answerWithoutKey"]
 
 

@@ -21,7 +21,7 @@ from django.test import override_settings
 from redis import Redis
 
 from accounts.auth.tenant_configuration import MACHINE_SCOPES
-from config import dynamodb
+from config import dynamodb, failures
 from config.doctor import Options, files, network, rights
 from config.doctor import redis as doctor_redis
 from config.dynamodb import data_keys
@@ -35,6 +35,10 @@ from tests.support.users import UserFixtures, process_outbox
 Findings = list[dict[str, Any]]
 OF_OTHER_TESTS = ("outbox.age", "outbox.processes", "sql.database")
 """Checks of what other tests leave: messages that are due, and a database that is not migrated."""
+PROBLEMS_OF_OTHER_TESTS = {
+    ("twilio.account", "failed", "webhooks"): "they buy numbers for processes with other addresses",
+    ("redis.server", "warning", "no_worker"): "they stop the worker for a while",
+}
 SECONDS = "60"
 """For each check, on a machine that does much else."""
 
@@ -69,6 +73,7 @@ def problems(findings: Findings) -> list[tuple[str, str, str]]:
         (finding["name"], finding["status"], finding["code"])
         for finding in findings
         if finding["status"] not in ("ok", "skipped")
+        and (finding["name"], finding["status"], finding["code"]) not in PROBLEMS_OF_OTHER_TESTS
     ]
 
 
@@ -334,7 +339,11 @@ def test_a_wrong_secret_of_the_back_office_and_an_open_sign_up_are_named(env: En
     assert (code, problems(findings)) == (1, [("auth0.back_office", "failed", "access_denied")])
 
     tenant = env.tenant()
-    (connection,) = tenant.list_records("connection")
+    (connection,) = (
+        connection
+        for connection in tenant.list_records("connection")
+        if connection["name"] == settings.AUTH0["connection"]
+    )
     options = {**connection["options"], "disable_signup": False}
     tenant.put_record("connection", connection["id"], {**connection, "options": options})
     try:
@@ -438,9 +447,12 @@ def test_everything_hangs_and_the_run_ends_in_time(env: Environment) -> None:
 
 def test_readiness_names_what_other_processes_saw(test_users: UserFixtures, web: str, env: Environment) -> None:
     """A worker met a wrong mail server, another process a missing scope: named, and still 200."""
-    assert test_users.ann.post("/user", test_users.user_body()).status_code == 201
-    with override_settings(EMAIL_PORT=free_port()):
-        process_outbox()
+    deadline = time.monotonic() + failures.SHARE_INTERVAL + 10
+    while "mail server" not in {failure.dependency for failure in failures.read_shared()}:
+        assert time.monotonic() < deadline  # this process may have shared the same of another test before Redis lost it
+        assert test_users.ann.post("/user", test_users.user_body()).status_code == 201
+        with override_settings(EMAIL_PORT=free_port()):
+            process_outbox()
     with without_scope(env, "create:users"):
         other_url = env.start_web("scopeless", free_port())
         try:

@@ -14,7 +14,7 @@ from tests.support.environment import Environment, free_port, wait_for_port
 from tests.support.users import UserFixtures, emails_to
 from tests.support.waiting import wait_until
 
-ALLOWED_LABELS = re.compile(r"[A-Za-z0-9 _.:/<>,+-]*")
+ALLOWED_LABELS = re.compile(r"[A-Za-z0-9 _.:/<>,+'-]*")
 IDS = re.compile(r"(usr|cus|loc|sch)_[0-9A-Za-z]{8,}|@|\+[0-9]{6,}|[0-9A-HJKMNP-TV-Z]{26}")
 """What no label may have."""
 

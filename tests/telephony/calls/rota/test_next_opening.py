@@ -208,11 +208,15 @@ def test_looking_ahead_costs_about_what_looking_up_costs(
         ({"hours": {"mode": "weekly", "weekly": {"mo": [["08:00", "09:00"]]}}}, None),
     ):
         resolved = _resolve(line, **changes)
-        with costs.measure() as looking_up:
-            DutyReader(resolved, at).list_staff(timedelta(0))
-        with costs.measure() as looking_ahead:
-            assert next_opening.find_next_opening(resolved, at) == expected
-        figures.append((looking_up.cpu_seconds, looking_ahead.cpu_seconds, looking_ahead.round_trips))
+        look_ups, looks_ahead = [], []
+        for _ in range(3):  # the least is without the garbage collector
+            with costs.measure() as looking_up:
+                DutyReader(resolved, at).list_staff(timedelta(0))
+            with costs.measure() as looking_ahead:
+                assert next_opening.find_next_opening(resolved, at) == expected
+            look_ups.append(looking_up.cpu_seconds)
+            looks_ahead.append(looking_ahead.cpu_seconds)
+        figures.append((min(look_ups), min(looks_ahead), looking_ahead.round_trips))
     record_figure(f"1,000 series: CPU s of a look-up, of looking ahead, and its round trips: {figures}")
     for (look_up_seconds, look_ahead_seconds, round_trips), factor in zip(figures, (4, 4, 8), strict=True):
         assert round_trips <= 5
