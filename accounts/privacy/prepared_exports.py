@@ -105,10 +105,14 @@ def get_prepared(export_id: str, *, actor: Actor, at: datetime) -> bytes | Prepa
 def _find_current(user_id: str, actor: Actor, at: datetime) -> PreparedExport | None:
     """The export that a repeated request is about."""
     record = dynamodb.get_record(PreparedExport, user_id, actor.id)
-    if record is None or at.timestamp() >= record.expires_at:
-        return None
+    return record if record and _is_current(record, at) else None
+
+
+def _is_current(record: PreparedExport, at: datetime) -> bool:
+    if at.timestamp() >= record.expires_at:
+        return False
     is_preparing = record.state(at) == "preparing"
-    return record if is_preparing or at - (record.completed_at or record.requested_at) < REUSE_TIME else None
+    return is_preparing or at - (record.completed_at or record.requested_at) < REUSE_TIME
 
 
 def _fetch(record: PreparedExport, at: datetime, deadline: float) -> bytes | PreparedExport:
@@ -154,8 +158,11 @@ def _request(user: User, actor: Actor, at: datetime) -> PreparedExport:
     """
 
     def decide() -> PreparedExport:
-        if current := _find_current(user.id, actor, at):
-            return current
+        own_key = dynamodb.RecordKey(PreparedExport, user.id, actor.id)
+        records = dynamodb.batch_get([own_key, *print_slots.record_keys(user.customer_id)])
+        previous = records.get(PreparedExport, user.id, actor.id)
+        if previous and _is_current(previous, at):  # also one of another request at this moment
+            return previous
         record = PreparedExport(
             user_id=user.id,
             requester_id=actor.id,
@@ -164,9 +171,6 @@ def _request(user: User, actor: Actor, at: datetime) -> PreparedExport:
             expires_at=int((at + LIFETIME).timestamp()),
         )
         names: dict[str, Any] = {"user_id": user.id, "requester_id": actor.id, "export_id": record.id}
-        own_key = dynamodb.RecordKey(PreparedExport, user.id, actor.id)
-        records = dynamodb.batch_get([own_key, *print_slots.record_keys(user.customer_id)])
-        previous = records.get(PreparedExport, user.id, actor.id)
         is_unchanged = PreparedExport.id == previous.id if previous else PreparedExport.id.does_not_exist()
         with journal.write_intent(actor, at) as write:
             write.put(record, only_if=is_unchanged, error=journal.StaleRecord())
