@@ -38,6 +38,7 @@ class Failure:
 
 _seen: dict[str, Failure] = {}
 _shared_at: dict[tuple[str, str], float] = {}
+_last_read: list[Failure] = []
 _lock = threading.Lock()
 
 
@@ -79,7 +80,7 @@ def last_code(dependency: str) -> str:
 def read_recent(*, with_shared: bool = True) -> list[Failure]:
     """The last failure of each dependency within `KEPT_SECONDS`, by name.
 
-    Without those that other processes shared if Redis does not answer, or is not to be asked.
+    Without those that other processes shared if Redis is not to be asked.
     """
     failures = dict(_seen)
     for failure in read_shared() if with_shared else ():
@@ -91,11 +92,14 @@ def read_recent(*, with_shared: bool = True) -> list[Failure]:
 
 
 def read_shared() -> list[Failure]:
-    """Those that processes shared; none if Redis does not answer."""
+    """Those that processes shared; while Redis does not answer, those of the last answer.
+
+    A slow answer must not take a failure out of one report and put it back into the next.
+    """
     try:
         values: Mapping[Any, Any] = redis_client().hgetall(REDIS_KEY)
     except RedisError:
-        return []
+        return list(_last_read)
     failures = []
     for raw_name, raw_value in values.items():
         try:
@@ -103,4 +107,5 @@ def read_shared() -> list[Failure]:
             failures.append(Failure(raw_name.decode(), str(code)[:MAX_CODE_LENGTH], float(at)))
         except (ValueError, TypeError):
             continue  # another release wrote it
+    _last_read[:] = failures
     return failures

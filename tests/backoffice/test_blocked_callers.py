@@ -1,5 +1,7 @@
 """Operators block callers for a customer, also from the page of a call."""
 
+from django.contrib.admin.utils import quote
+
 from config import dynamodb
 from telephony.models import BlockedCaller, blocked_caller_id
 from tests.support.operators import OperatorSession
@@ -30,5 +32,5 @@ def test_an_operator_blocks_and_unblocks_callers(
     )
     for id in ids:
         assert dynamodb.get_record(BlockedCaller, id)
-        assert "are taken again" in support.post(f"{LIST_PATH}{id}/do/unblock/").text
+        assert "are taken again" in support.post(f"{LIST_PATH}{quote(id)}/do/unblock/").text
         assert dynamodb.get_record(BlockedCaller, id) is None
