@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import dj_database_url
 
 _ORIGIN = re.compile(r"https?://(\*\.(?=[^.]+\.))?[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?")
+_HOST_NAME = re.compile(r"(?=.*[a-z])[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _KEY_ID = re.compile(r"[a-z0-9-]{1,32}")
 LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1", "[::1]"}
 
@@ -158,6 +159,25 @@ def networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
         return [ipaddress.ip_network(word) for word in text_list(name)]
     except ValueError as error:
         raise Misconfigured(f"{name} must list networks such as 10.0.0.0/8.") from error
+
+
+def private_hosts(name: str) -> frozenset[str]:
+    """A comma-separated list of host names and IP addresses; none of the addresses is public."""
+    hosts = [host.lower() for host in text_list(name)]
+    for host in hosts:
+        if not is_private_host(host):
+            raise Misconfigured(
+                f"{name} must list host names, or addresses of a private network, like 10.0.0.5, not {host!r}."
+            )
+    return frozenset(hosts)
+
+
+def is_private_host(host: str) -> bool:
+    """Whether a host is the name of one, or an address that the internet does not route."""
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return bool(_HOST_NAME.fullmatch(host))
 
 
 def is_loopback(address: str) -> bool:

@@ -1,12 +1,14 @@
 """Settings that contradict each other; the start refuses those that are wrong by themselves."""
 
+import socket
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http.request import validate_host  # noqa: TID251 - as Django compares hosts
 
-from config.doctor.checks import Check, Finding, Options, failed, ok, warning
+from config import env
+from config.doctor.checks import Check, Finding, Options, describe_error, failed, ok, skipped, warning
 
 _PAIRS = (
     ("INVITATIONS_PER_USER", "invitations-of-user", "INVITATIONS_PER_CUSTOMER", "invitations-of-customer"),
@@ -92,4 +94,33 @@ def _judge_web() -> Iterator[Finding]:
         yield warning(sentence, "Set it to a quarter of WEB_THREADS.", "threads")
 
 
-CHECKS = (Check("settings.contradictions", _check_settings),)
+def _check_tls(options: Options) -> Iterator[Finding]:
+    """Engines that `HOSTS_WITHOUT_TLS` lets production reach without TLS, and where they are."""
+    listed, used = settings.HOSTS_WITHOUT_TLS, settings.ENGINES_WITHOUT_TLS
+    for host in sorted(listed - set(used.values())):
+        yield warning(f"HOSTS_WITHOUT_TLS lists {host}, which no engine needs.", "Remove it.", "not_needed")
+    for name, host in used.items():
+        yield _judge_engine(name, host)
+    if not listed and not used:
+        yield ok("All engines are reached with TLS.")
+
+
+def _judge_engine(name: str, host: str) -> Finding:
+    try:
+        addresses = {str(info[4][0]) for info in socket.getaddrinfo(host, None)}
+    except OSError as error:
+        return skipped(f"{name} is reached without TLS; its host is not found ({describe_error(error)}).")
+    public = sorted(address for address in addresses if not env.is_private_host(address.partition("%")[0]))
+    if public:
+        sentence = f"{name} is reached without TLS at {public[0]}, which is not in a private network."
+        return failed(sentence, "Use TLS, and remove its host from HOSTS_WITHOUT_TLS.", "public_address")
+    if settings.LOCAL:
+        return ok(f"{name} is reached without TLS, on a development machine.")
+    sentence = f"{name} is reached without TLS, as HOSTS_WITHOUT_TLS allows: whoever is on its network can read along."
+    return warning(sentence, "Use TLS if the engine can.", "without_tls")
+
+
+CHECKS = (
+    Check("settings.contradictions", _check_settings),
+    Check("settings.tls", _check_tls, setting="HOSTS_WITHOUT_TLS"),
+)

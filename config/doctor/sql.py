@@ -41,7 +41,7 @@ def _examine() -> Iterator[Finding]:
     if refused := _read_refused_privileges():
         sentence = f"The user of DATABASE_URL may not {', '.join(refused)} on {_TABLE}."
         yield failed(sentence, "Grant it on all tables of the database.", "insufficient_privilege")
-    if not _is_encrypted() and not settings.LOCAL:
+    if not _is_encrypted() and not settings.LOCAL and "DATABASE_URL" not in settings.ENGINES_WITHOUT_TLS:
         yield failed(
             "The connection to PostgreSQL is not encrypted.", "Set sslmode=verify-full in DATABASE_URL.", "no_tls"
         )

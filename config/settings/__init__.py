@@ -150,23 +150,30 @@ LOGGING = {
 
 def _check_production_settings() -> None:
     """Reject local addresses, plain HTTP and the public local keys."""
+    engines = {
+        "DYNAMODB_ENDPOINT_URL": storage.DYNAMODB["endpoint"],
+        "STORAGE_ENDPOINT_URL": storage.STORAGE_ENDPOINT,
+        "REDIS_URL": storage.REDIS_URL,
+        "DATABASE_URL": f"//{storage.DATABASES['default'].get('HOST', '')}",
+    }
     addresses = {
         "PUBLIC_BASE_URL": base.PUBLIC_BASE_URL,
         "AUTH0_ISSUER": vendors.AUTH0["issuer"],
         "AUTH0_MANAGEMENT_URL": vendors.AUTH0["management_url"],
-        "DYNAMODB_ENDPOINT_URL": storage.DYNAMODB["endpoint"],
-        "STORAGE_ENDPOINT_URL": storage.STORAGE_ENDPOINT,
-        "REDIS_URL": storage.REDIS_URL,
         "EXPO_BASE_URL": vendors.EXPO["base_url"],
         "TWILIO_BASE_URL": vendors.TWILIO["base_url"],
         "EMAIL_URL": f"//{vendors.EMAIL_HOST}",
-        "DATABASE_URL": f"//{storage.DATABASES['default'].get('HOST', '')}",
+        **{
+            name: address
+            for name, address in engines.items()
+            if storage.ENGINES_WITHOUT_TLS.get(name) not in storage.HOSTS_WITHOUT_TLS
+        },
     }
     origins = [("CORS_ORIGINS", origin) for origin in base.CORS_ORIGINS]
     for name, address in [*addresses.items(), *origins]:
         if env.is_loopback(address):
             raise env.Misconfigured(f"{name} points at this machine, which production does not allow.")
-        if address.startswith("http://"):
+        if address.startswith("http://") and name not in engines:
             raise env.Misconfigured(f"{name} must be https in production.")
     if base.SECRET_KEY == base.LOCAL_SECRET_KEY or len(base.SECRET_KEY) < 50:
         raise env.Misconfigured("SECRET_KEY must be at least 50 random characters.")
@@ -176,20 +183,24 @@ def _check_production_settings() -> None:
         raise env.Misconfigured("ALLOWED_HOSTS must list the hosts that clients call.")
 
 
+_TLS_BY_ENGINE = {
+    "DYNAMODB_ENDPOINT_URL": "be https",
+    "STORAGE_ENDPOINT_URL": "be https",
+    "REDIS_URL": "be rediss:// or unix://",
+    "DATABASE_URL": "have the server's certificate checked (sslmode=verify-full, or verify-ca with "
+    "sslrootcert=/path/ca.pem)",
+}
+
+
 def _check_transport() -> None:
-    """Reject servers that may be reached without TLS."""
-    if storage.REDIS_URL.startswith("redis://"):
-        raise env.Misconfigured("REDIS_URL must be rediss:// or unix:// in production.")
+    """Reject servers that are reached without TLS, but for engines whose hosts are listed."""
+    for name, host in storage.ENGINES_WITHOUT_TLS.items():
+        if host not in storage.HOSTS_WITHOUT_TLS:
+            raise env.Misconfigured(
+                f"{name} must {_TLS_BY_ENGINE[name]} in production, unless HOSTS_WITHOUT_TLS lists its host."
+            )
     if not (vendors.EMAIL_USE_TLS or vendors.EMAIL_USE_SSL):
         raise env.Misconfigured("EMAIL_URL must be submission:// or smtps:// in production.")
-    options = storage.DATABASES["default"].get("OPTIONS", {})
-    if options.get("sslmode", "verify-full") != "verify-full" and (
-        options["sslmode"] != "verify-ca" or options.get("sslrootcert", "system") == "system"
-    ):
-        raise env.Misconfigured(
-            "DATABASE_URL must have the server's certificate checked in production: sslmode=verify-full, "
-            "or verify-ca with sslrootcert=/path/ca.pem."
-        )
 
 
 if not base.LOCAL:

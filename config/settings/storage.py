@@ -1,6 +1,8 @@
 """Redis, DynamoDB, the operators' SQL database, and files."""
 
 import os
+from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from botocore.config import Config
 
@@ -44,6 +46,13 @@ else:
 DATABASES = {"default": _DATABASE}  # operators and their sessions
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+
+def _is_server_checked(options: Mapping[str, str]) -> bool:
+    """Whether PostgreSQL's certificate is checked; authorities of a system prove no host's name."""
+    mode = options.get("sslmode")
+    return mode == "verify-full" or (mode == "verify-ca" and options.get("sslrootcert", "system") != "system")
+
+
 STORAGE_BUCKET = env.text("STORAGE_BUCKET", "")
 STORAGE_ENDPOINT = env.url("STORAGE_ENDPOINT_URL", "")
 STORAGE_FOLDER = env.text("STORAGE_FOLDER", "" if STORAGE_BUCKET else local_default(str(BASE_DIR / ".local/files")))
@@ -51,6 +60,21 @@ if STORAGE_BUCKET and env.text("STORAGE_FOLDER", ""):
     raise env.Misconfigured("Set STORAGE_BUCKET or STORAGE_FOLDER, not both.")
 if STORAGE_ENDPOINT and not STORAGE_BUCKET:
     raise env.Misconfigured("STORAGE_ENDPOINT_URL requires STORAGE_BUCKET.")
+
+HOSTS_WITHOUT_TLS = env.private_hosts("HOSTS_WITHOUT_TLS")
+"""Of engines in a network of our own, to which production speaks without TLS."""
+ENGINES_WITHOUT_TLS = {
+    name: urlsplit(address).hostname or ""
+    for name, address in (
+        ("DYNAMODB_ENDPOINT_URL", DYNAMODB["endpoint"]),
+        ("STORAGE_ENDPOINT_URL", STORAGE_ENDPOINT),
+        ("REDIS_URL", REDIS_URL),
+    )
+    if address.startswith(("http:", "redis:"))
+}
+"""Hosts by setting."""
+if not _DATABASE["ENGINE"].endswith("sqlite3") and not _is_server_checked(_DATABASE["OPTIONS"]):
+    ENGINES_WITHOUT_TLS["DATABASE_URL"] = str(_DATABASE["HOST"]).lower()
 
 if LOCAL:  # the local engine accepts any; on AWS, boto3's chain of credentials applies
     os.environ.setdefault("AWS_ACCESS_KEY_ID", "local")

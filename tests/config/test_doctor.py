@@ -24,6 +24,7 @@ from accounts.auth.tenant_configuration import MACHINE_SCOPES
 from config import dynamodb, failures
 from config.doctor import Options, files, network, rights
 from config.doctor import redis as doctor_redis
+from config.doctor import settings as doctor_settings
 from config.dynamodb import data_keys
 from config.outbox import celery_tasks, heartbeat
 from tests.emulators.server import Emulator, EmulatorRequest, EmulatorResponse, create_server
@@ -405,6 +406,25 @@ def test_contradictions_and_an_unreachable_address_are_named(env: Environment) -
     ]
     assert network.judge_certificate(timedelta(days=13)).status == "warning"
     assert network.judge_certificate(timedelta(days=15)).status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("listed", "engines", "expected"),
+    [
+        ("", {}, [("ok", "")]),
+        ("localhost", {"REDIS_URL": "localhost"}, [("warning", "without_tls")]),
+        ("localhost", {}, [("warning", "not_needed")]),
+        ("203.0.114.7", {"REDIS_URL": "203.0.114.7"}, [("failed", "public_address")]),
+        ("gone.invalid", {"REDIS_URL": "gone.invalid"}, [("skipped", "")]),
+    ],
+)
+def test_engines_without_tls_are_named(listed: str, engines: dict[str, str], expected: list[tuple[str, str]]) -> None:
+    hosts = frozenset(listed.split())
+    with override_settings(HOSTS_WITHOUT_TLS=hosts, ENGINES_WITHOUT_TLS=engines, LOCAL=False):
+        findings = list(doctor_settings._check_tls(Options()))
+
+    assert [(finding.status, finding.code) for finding in findings] == expected
+    assert all(name in finding.sentence for name in engines for finding in findings)
 
 
 def test_everything_hangs_and_the_run_ends_in_time(env: Environment) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from config import env
 from config.dev.check import PRODUCTION_ENVIRONMENT
 from tests.support.environment import ROOT
 
@@ -43,7 +44,8 @@ INVALID_SETTINGS = {
     "REDIS_URL": ("", "redis://127.0.0.1", "http://redis.internal", "redis://redis.internal:6379/0"),
     "AWS_REGION": ("",),
     "DYNAMODB_TABLE_PREFIX": ("", "short"),
-    "DYNAMODB_ENDPOINT_URL": ("http://localhost:8004", "nonsense"),
+    "DYNAMODB_ENDPOINT_URL": ("http://localhost:8004", "http://dynamodb.internal:8000", "nonsense"),
+    "HOSTS_WITHOUT_TLS": ("http://dynamodb.internal", "203.0.114.7"),
     "AUTH0_ISSUER": ("", "http://x.example/", "https://x.example", "https://127.0.0.1:8001/"),
     "AUTH0_MANAGEMENT_URL": ("http://127.0.0.1:8001/api/v2/",),
     "AUTH0_AUDIENCE": ("",),
@@ -60,7 +62,7 @@ INVALID_SETTINGS = {
         "postgres://sql.internal/x?sslmode=verify-ca",
     ),
     "STORAGE_FOLDER": ("/var/lib/files",),  # conflicts with the bucket
-    "STORAGE_ENDPOINT_URL": ("http://127.0.0.1:9000", "nonsense"),
+    "STORAGE_ENDPOINT_URL": ("http://127.0.0.1:9000", "http://files.internal", "nonsense"),
     "EXPO_BASE_URL": ("http://exp.example", "https://127.0.0.1:8003"),
     "TWILIO_BASE_URL": ("http://api.twilio.example", "https://127.0.0.1:8002"),
     "TWILIO_ACCOUNT_SID": ("", "AC123"),
@@ -114,9 +116,57 @@ def test_redis_may_be_a_socket() -> None:
     assert completed.returncode == 0, completed.stderr
 
 
+ENGINES_WITHOUT_TLS = {
+    "DYNAMODB_ENDPOINT_URL": "http://dynamodb.internal:8000",
+    "STORAGE_ENDPOINT_URL": "http://10.0.0.5:9000",
+    "REDIS_URL": "redis://127.0.0.1:6379/0",
+    "DATABASE_URL": "postgres://dutyline:word@SQL.internal/dutyline?sslmode=disable",
+}
+
+
+def test_engines_in_a_private_network_may_lack_tls_if_their_hosts_are_listed() -> None:
+    hosts = ["dynamodb.internal", "10.0.0.5", "127.0.0.1", "sql.internal"]
+    assert load_settings(**ENGINES_WITHOUT_TLS, HOSTS_WITHOUT_TLS=", ".join(hosts)).returncode == 0
+    for name, host in zip(ENGINES_WITHOUT_TLS, hosts, strict=True):
+        others = ",".join(sorted({*hosts, "other.internal"} - {host}))
+        completed = load_settings(**ENGINES_WITHOUT_TLS, HOSTS_WITHOUT_TLS=others)
+        assert completed.returncode == 1
+        assert completed.stderr.startswith(f"{name} "), completed.stderr
+
+
+@pytest.mark.parametrize(
+    ("value", "is_accepted"),
+    [
+        ("dynamodb.internal, Redis, fd00::1, 10.0.0.5,100.64.0.1", True),
+        ("redis:6379", False),
+        ("*", False),
+        ("*.internal", False),
+        ("10.0.0.0/8", False),
+        ("10.0.0", False),
+        ("2001:4860:4860::8888", False),
+    ],
+)
+def test_hosts_without_tls_are_names_or_private_addresses(
+    monkeypatch: pytest.MonkeyPatch, value: str, *, is_accepted: bool
+) -> None:
+    monkeypatch.setenv("HOSTS_WITHOUT_TLS", value)
+    if is_accepted:
+        assert "redis" in env.private_hosts("HOSTS_WITHOUT_TLS")
+    else:
+        with pytest.raises(env.Misconfigured, match="HOSTS_WITHOUT_TLS must list"):
+            env.private_hosts("HOSTS_WITHOUT_TLS")
+
+
+def test_listed_hosts_are_those_of_engines_only() -> None:
+    for name, url in (("AUTH0_ISSUER", "http://sign-in.internal/"), ("EMAIL_URL", "smtp://sign-in.internal:25")):
+        completed = load_settings(**{name: url}, HOSTS_WITHOUT_TLS="sign-in.internal")
+        assert completed.returncode == 1
+        assert name in completed.stderr
+
+
 def test_all_settings_are_documented() -> None:
     settings_code = "".join(path.read_text() for path in (ROOT / "config/settings").glob("*.py"))
-    readers = ("text(", "choice(", "text_list(", "base64_key(", "data_keys(", "networks(")
+    readers = ("text(", "choice(", "text_list(", "base64_key(", "data_keys(", "networks(", "private_hosts(")
     names = {fragment.split('"')[1] for reader in readers for fragment in settings_code.split(f"env.{reader}")[1:]}
     names |= {fragment.strip().split('"')[1] for fragment in settings_code.split("env.url(")[1:]}
     page = (ROOT / "docs/operations/settings.md").read_text()
