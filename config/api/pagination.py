@@ -7,6 +7,7 @@ import base64
 import binascii
 import hmac
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -40,20 +41,19 @@ def encode_cursor(scope: str, cursor: pagination.Cursor | None) -> str | None:
     if not cursor:
         return None
     plaintext = orjson.dumps(cursor, option=orjson.OPT_SORT_KEYS)
-    return base64.urlsafe_b64encode(_cursor_cipher().encrypt(plaintext, [scope.encode()])).decode()
+    return base64.urlsafe_b64encode(_cursor_cipher(settings.SECRET_KEY).encrypt(plaintext, [scope.encode()])).decode()
 
 
 def decode_cursor(scope: str, encoded: str | None) -> pagination.Cursor | None:
     """The cursor that a client sent; None for the first page. Raises `InvalidCursor`."""
     if encoded is None:
         return None
-    try:
+    with suppress(binascii.Error, ValueError):
         ciphertext = base64.b64decode(encoded, altchars=b"-_", validate=True)
-        return dict(orjson.loads(_cursor_cipher().decrypt(ciphertext, [scope.encode()])))
-    except (InvalidTag, binascii.Error, ValueError) as error:
-        raise InvalidCursor(
-            "This cursor does not belong to this list; start without a cursor.", pointer="?cursor"
-        ) from error
+        for secret_key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+            with suppress(InvalidTag):
+                return dict(orjson.loads(_cursor_cipher(secret_key).decrypt(ciphertext, [scope.encode()])))
+    raise InvalidCursor("This cursor does not belong to this list; start without a cursor.", pointer="?cursor")
 
 
 def page_serializer(item: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
@@ -89,5 +89,5 @@ def next_link(request: Request, next_cursor: str) -> str:
     return f'<{request.path}?{query_string}>; rel="next"'
 
 
-def _cursor_cipher() -> AESSIV:
-    return AESSIV(hmac.digest(settings.SECRET_KEY.encode(), b"cursor", "sha512"))
+def _cursor_cipher(secret_key: str) -> AESSIV:
+    return AESSIV(hmac.digest(secret_key.encode(), b"cursor", "sha512"))

@@ -26,8 +26,14 @@ _PAIRS = (
 
 
 def _check_settings(options: Options) -> Iterator[Finding]:
-    findings = [*_judge_addresses(), *_judge_auth0(), *_judge_limits(), *_judge_web()]
+    findings = [*_judge_keys(), *_judge_addresses(), *_judge_auth0(), *_judge_limits(), *_judge_web()]
     yield from findings or [ok("No settings contradict each other.")]
+
+
+def _judge_keys() -> Iterator[Finding]:
+    if settings.SECRET_KEY in settings.SECRET_KEY_FALLBACKS:
+        sentence = "SECRET_KEY_FALLBACKS contains SECRET_KEY, so it keeps no earlier key valid."
+        yield warning(sentence, "List the earlier or the next key there, or remove it.", "same_secret_key")
 
 
 def _judge_addresses() -> Iterator[Finding]:

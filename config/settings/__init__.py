@@ -148,6 +148,10 @@ LOGGING = {
 }
 
 
+MAX_FALLBACKS = 3
+"""Each of them is tried for every invalid cursor and session."""
+
+
 def _check_production_settings() -> None:
     """Reject local addresses, plain HTTP and the public local keys."""
     engines = {
@@ -175,8 +179,13 @@ def _check_production_settings() -> None:
             raise env.Misconfigured(f"{name} points at this machine, which production does not allow.")
         if address.startswith("http://") and name not in engines:
             raise env.Misconfigured(f"{name} must be https in production.")
-    if base.SECRET_KEY == base.LOCAL_SECRET_KEY or len(base.SECRET_KEY) < 50:
+    if not _is_good_secret_key(base.SECRET_KEY):
         raise env.Misconfigured("SECRET_KEY must be at least 50 random characters.")
+    if len(base.SECRET_KEY_FALLBACKS) > MAX_FALLBACKS or not all(map(_is_good_secret_key, base.SECRET_KEY_FALLBACKS)):
+        raise env.Misconfigured(
+            f"SECRET_KEY_FALLBACKS must be at most {MAX_FALLBACKS} keys of at least 50 random characters, "
+            "with commas between them."
+        )
     if base64.b64decode(base.LOCAL_DATA_KEY) in base.DATA_KEYS.values():
         raise env.Misconfigured("DATA_KEYS or DATA_KEY must be your own; the local key is public.")
     if not base.ALLOWED_HOSTS or "*" in base.ALLOWED_HOSTS:
@@ -190,6 +199,10 @@ _TLS_BY_ENGINE = {
     "DATABASE_URL": "have the server's certificate checked (sslmode=verify-full, or verify-ca with "
     "sslrootcert=/path/ca.pem)",
 }
+
+
+def _is_good_secret_key(key: str) -> bool:
+    return len(key) >= 50 and key != base.LOCAL_SECRET_KEY
 
 
 def _check_transport() -> None:

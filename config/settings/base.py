@@ -22,6 +22,8 @@ def local_default(value: str) -> str | None:
 
 
 SECRET_KEY = env.text("SECRET_KEY", local_default(LOCAL_SECRET_KEY))
+SECRET_KEY_FALLBACKS = env.text_list("SECRET_KEY_FALLBACKS")
+"""Keys that are accepted, but sign nothing new: while `SECRET_KEY` is being replaced."""
 DATA_KEYS = env.data_keys("DATA_KEYS", "DATA_KEY", local_default(LOCAL_DATA_KEY))
 """By id; the first one encrypts and signs, all of them decrypt and verify."""
 PUBLIC_BASE_URL = env.url("PUBLIC_BASE_URL", local_default("http://127.0.0.1:8000")).rstrip("/")

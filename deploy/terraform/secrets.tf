@@ -68,7 +68,7 @@ ephemeral "random_password" "database" {
 resource "aws_secretsmanager_secret_version" "secret_key" {
   secret_id                = aws_secretsmanager_secret.settings["SECRET_KEY"].id
   secret_string_wo         = ephemeral.random_password.secret_key.result
-  secret_string_wo_version = var.password_version
+  secret_string_wo_version = 1 # another key is put in by hand: docs/operations/data-keys.md
 }
 
 resource "aws_secretsmanager_secret_version" "database" {

@@ -108,7 +108,7 @@ variable "redis_password" {
 }
 
 variable "password_version" {
-  description = "raise it to have the password of PostgreSQL and SECRET_KEY made anew"
+  description = "raise it to have the password of PostgreSQL made anew"
   type        = number
   default     = 1
 }

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from cryptography.exceptions import InvalidTag
+from django.conf import settings
+from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,6 +62,16 @@ def test_cursor_is_valid_only_for_its_own_list(key: dict[str, str], scope: str) 
         if other_scope != scope:
             with pytest.raises(pagination.InvalidCursor):
                 pagination.decode_cursor(other_scope, cursor)
+
+
+def test_cursors_of_fallback_keys_are_valid() -> None:
+    cursor, former_key = pagination.encode_cursor("users", {"id": "1"}), settings.SECRET_KEY
+    with override_settings(SECRET_KEY="next"):
+        with pytest.raises(pagination.InvalidCursor):
+            pagination.decode_cursor("users", cursor)
+        with override_settings(SECRET_KEY_FALLBACKS=["other", former_key]):
+            assert pagination.decode_cursor("users", cursor) == {"id": "1"}
+            assert pagination.encode_cursor("users", {"id": "1"}) != cursor, "new ones are encrypted under SECRET_KEY"
 
 
 @pytest.mark.parametrize("cursor", ["", ".", "x.y", "e30.", "é", "a" * 9999, "e30.AAAA"])

@@ -16,6 +16,7 @@ LOCAL_KEY = "bG9jYWwtb25seS1kYXRhLWtleS0zMi1ieXRlcyEhISE="
 OTHER_KEY = base64.b64encode(b"x" * 32).decode()
 INVALID_SETTINGS = {
     "SECRET_KEY": ("", "short"),
+    "SECRET_KEY_FALLBACKS": ("short", f"{'x' * 50},short", ",".join(str(number) * 50 for number in range(4))),
     "DATA_KEY": ("", "x", "bG9jYWwtb25seS1kYXRhLWtleS0zMi1ieXRlcyEhISE="),
     "DATA_KEYS": (
         "a:x",
