@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from config.dev import engines, services
+from config.dev import engines, postgresql, services
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 VENV_FOLDER = ROOT / ".venv"
@@ -87,6 +87,8 @@ def main() -> None:
     _install_python_packages("requirements-dev.txt" if purpose == "test" else "requirements-run.txt")
     _install_dynamodb_engine(purpose)
     if purpose == "test":
+        if engines.sql_engine() == "postgresql":
+            _install_debian_packages({"postgresql": postgresql.is_installed})
         _install_npm_packages(ROOT / "clients", "TypeScript client and sample app")
         _install_npm_packages(LOCAL_FOLDER / "openapi_clients", "OpenAPI linters and client generators")
         _install_npm_packages(LOCAL_FOLDER / "calendar_programs", "Calendar programs")

@@ -10,20 +10,18 @@ import resource
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from config.dev import engines, services
+from config.dev import engines, postgresql, services
 
 PROGRAMS = {"buildah": "buildah", "podman": "podman", "runc": "runc", "mmdebstrap": "mmdebstrap"}
 """Debian package of each program that is needed."""
 BASE = "debian:bookworm-slim"
 COMPOSE_FILE = services.ROOT / "deploy/compose.yaml"
-POSTGRES_FOLDERS = Path("/usr/lib/postgresql")
 NAME_PREFIX = "dutyline-check-"
 START_SECONDS = 300
 _STORAGE = """[storage]
@@ -39,7 +37,7 @@ COPY . /
 def require_programs() -> None:
     """Exit with the command that installs what is missing."""
     missing = [package for program, package in PROGRAMS.items() if not shutil.which(program)]
-    if not any(POSTGRES_FOLDERS.glob("*/bin/postgres")):
+    if not postgresql.is_installed():
         missing.append("postgresql")
     if missing:
         sys.exit(f"Install first: apt-get install --no-install-recommends {' '.join(missing)}")
@@ -95,7 +93,7 @@ class Stack:
         self.services: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE_FILE.read_text())["services"]
         self._folder = folder
         self._engines: list[subprocess.Popen[bytes]] = []
-        self._postgres_folder = Path("/tmp") / f"{NAME_PREFIX}postgres-{os.getpid()}"  # noqa: S108 - for another user
+        self._postgresql: postgresql.Server | None = None
 
     def start(self) -> None:
         """Start everything in the order of ``depends_on``; wait for what runs once."""
@@ -109,39 +107,23 @@ class Stack:
 
     def _start_service(self, name: str, service: Mapping[str, Any]) -> None:
         if not service["image"].startswith("dutyline"):
-            self._engines.append(self._start_engine(name))
+            self._start_engine(name)
             return
         command = ["podman", "--runtime", "runc", "run", "--detach", "--name", NAME_PREFIX + name, "--no-healthcheck"]
         run(*command, *limits(), *podman_options(service), service["image"], *service.get("command", ()))
         if service.get("restart") == "no" and run("podman", "wait", NAME_PREFIX + name).strip() != "0":
             sys.exit(f"{name} failed:\n{self.log(name)}")
 
-    def _start_engine(self, name: str) -> subprocess.Popen[bytes]:
+    def _start_engine(self, name: str) -> None:
         """A program of this machine in place of an image that cannot be pulled."""
         words = [str(word) for word in self.services[name]["command"]]
         if name == "postgres":
-            return self._start_postgres(int(words[-1].removeprefix("port=")))
+            port = int(words[-1].removeprefix("port="))
+            self._postgresql = postgresql.Server(port, self._folder / "postgres.log")
+            return
         port = int(words[words.index("--port" if "--port" in words else "-port") + 1])
         command = {"valkey": engines.redis_command, "dynamodb": engines.dynamodb_command}[name](port)
-        return self._spawn(name, command)
-
-    def _start_postgres(self, port: int) -> subprocess.Popen[bytes]:
-        binaries = max(POSTGRES_FOLDERS.glob("*/bin"))
-        folder = self._postgres_folder
-        as_postgres = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-        run("install", "-d", "-o", "postgres", str(folder))
-        run(*as_postgres, str(binaries / "initdb"), "--auth=trust", "--username=postgres", str(folder / "data"))
-        options = ["-c", "listen_addresses=127.0.0.1", "-p", str(port), "-k", str(folder)]
-        server = self._spawn(
-            "postgres", [*as_postgres, str(binaries / "postgres"), "-D", str(folder / "data"), *options]
-        )
-        psql = [str(binaries / "psql"), "-h", "127.0.0.1", "-p", str(port), "-U", "postgres", "-c"]
-        deadline = time.monotonic() + START_SECONDS
-        while subprocess.run([*psql, "SELECT 1"], capture_output=True).returncode and time.monotonic() < deadline:
-            time.sleep(0.2)
-        run(*psql, "CREATE ROLE dutyline LOGIN PASSWORD 'dutyline'")
-        run(*psql, "CREATE DATABASE dutyline OWNER dutyline")
-        return server
+        self._engines.append(self._spawn(name, command))
 
     def _spawn(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
         with (self._folder / f"{name}.log").open("wb") as log:
@@ -175,7 +157,8 @@ class Stack:
             engine.terminate()
         for engine in self._engines:
             engine.wait()
-        shutil.rmtree(self._postgres_folder, ignore_errors=True)
+        if self._postgresql:
+            self._postgresql.stop()
 
 
 def limits() -> list[str]:

@@ -2,7 +2,7 @@
 
 `dynoxide` is a program for Linux on x86-64. Elsewhere DynamoDB Local, which needs Java, takes its
 place; `DYNAMODB_ENGINE=java` chooses it anywhere, and with `DYNAMODB_ENDPOINT_URL` `make run` uses
-an engine that runs already.
+an engine that runs already. `SQL_ENGINE=postgresql` has the tests use PostgreSQL.
 """
 
 import os
@@ -17,6 +17,7 @@ FOLDER = Path(__file__).resolve().parent
 DYNOXIDE = FOLDER / "node_modules/@dynoxide/linux-x64/dynoxide"
 DYNAMODB_LOCAL_FOLDER = FOLDER / "dynamodb_local"
 ENGINES = ("dynoxide", "java")
+SQL_ENGINES = ("sqlite", "postgresql")
 
 
 def dynamodb_engine(system: str = platform.system(), machine: str = platform.machine()) -> str:
@@ -25,6 +26,14 @@ def dynamodb_engine(system: str = platform.system(), machine: str = platform.mac
     if chosen and chosen not in ENGINES:
         sys.exit(f"DYNAMODB_ENGINE must be {' or '.join(ENGINES)}.")
     return chosen or ("dynoxide" if (system, machine) == ("Linux", "x86_64") else "java")
+
+
+def sql_engine() -> str:
+    """The engine of operators' data in the tests: ``sqlite``, unless SQL_ENGINE names one."""
+    chosen = os.environ.get("SQL_ENGINE") or SQL_ENGINES[0]
+    if chosen not in SQL_ENGINES:
+        sys.exit(f"SQL_ENGINE must be {' or '.join(SQL_ENGINES)}.")
+    return chosen
 
 
 def dynamodb_command(port: int, database_file: Path | None = None) -> list[str]:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
+from django.db import connections
+from pytest_django import DjangoDbBlocker
 
 from tests.support.operators import OperatorSession, open_operator_session
 
@@ -19,3 +21,11 @@ def operator_sessions(backoffice_url: str) -> Iterator[dict[str, OperatorSession
             assert response.status_code == 200, response.text
             assert f", {group}</p>" in response.text
         yield sessions
+
+
+@pytest.fixture
+def operators_database(backoffice_url: str, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The database of the web process, through Django: pytest-django would refuse it otherwise."""
+    with django_db_blocker.unblock():
+        yield
+        connections.close_all()

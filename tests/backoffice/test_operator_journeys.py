@@ -18,11 +18,10 @@ from config.outbox import OutboxMessage
 from telephony import blocked_callers
 from telephony.models import PhoneNumber
 from tests.backoffice.test_permissions import create_dead_letter
-from tests.backoffice.test_sign_in import age_sessions
 from tests.emulators.auth0 import operators
 from tests.support.attempts import forget_denied_attempts
 from tests.support.environment import Environment
-from tests.support.operators import create_many_users, create_operator, set_operator_roles
+from tests.support.operators import age_sessions, create_many_users, create_operator, set_operator_roles
 from tests.support.users import UserFixtures, create_shift, emails_to, now, process_outbox
 from tests.test_journeys import ALLOWED_URL, launch_browser
 
@@ -103,6 +102,7 @@ def latest_operator_entry(stream: str, action: str) -> AuditEntry:
     return entry
 
 
+@pytest.mark.usefixtures("operators_database")
 def test_operators_need_a_role_to_sign_in(browser: Browser, backoffice_url: str, env: Environment) -> None:
     email = create_operator(env, "rolf", ["support"])
     with browser.new_context(viewport=WIDE_VIEWPORT) as context:  # type: ignore[arg-type]
@@ -110,7 +110,7 @@ def test_operators_need_a_role_to_sign_in(browser: Browser, backoffice_url: str,
         sign_in_with_auth0(page, backoffice_url, email)
         page.get_by_role("heading", name="Attention").wait_for()
         set_operator_roles(env, email, [])
-        age_sessions(env, 700)
+        age_sessions(700)
         page.locator("#nav-sidebar a", has_text="Customers").click()
         page.get_by_role("heading", name="Not an operator").wait_for()
         page.goto(f"{backoffice_url}/admin/accounts/customer/")

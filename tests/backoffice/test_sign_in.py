@@ -1,37 +1,26 @@
 """Operator sign-in: roles, sessions and sign-out."""
 
-import sqlite3
-import time
-from contextlib import closing
 from html import unescape
 
 import httpx
 import pytest
-from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.auth.models import User as Operator
+from django.db.models import TextField
+from django.db.models.functions import Cast
+from social_django.models import UserSocialAuth
 
 from accounts import users
 from tests.support.environment import Environment, free_port
-from tests.support.operators import OperatorSession, create_operator, open_operator_session, set_operator_roles
+from tests.support.operators import (
+    OperatorSession,
+    age_sessions,
+    create_operator,
+    open_operator_session,
+    set_operator_roles,
+)
 from tests.support.users import UserFixtures
 
-
-def query_operators_database(env: Environment, query: str, *values: object) -> list[tuple[object, ...]]:
-    """Run a query on the operators' database."""
-    with closing(sqlite3.connect(env.folder / "operators.sqlite3")) as connection:
-        return connection.execute(query, values).fetchall()
-
-
-def age_sessions(env: Environment, seconds: float) -> None:
-    """Set the renewal of all Auth0 sessions to this many seconds ago."""
-    store = SessionStore()
-    with closing(sqlite3.connect(env.folder / "operators.sqlite3")) as connection, connection:
-        query = "select session_key, session_data from django_session"
-        for key, data in connection.execute(query).fetchall():
-            session = store.decode(data)
-            if "renewed_at" in session:
-                session["renewed_at"] = time.time() - seconds
-                encoded = store.encode(session)
-                connection.execute("update django_session set session_data = ? where session_key = ?", (encoded, key))
+pytestmark = pytest.mark.usefixtures("operators_database")
 
 
 def test_auth0_role_grants_backoffice_access(env: Environment, backoffice_url: str) -> None:
@@ -43,18 +32,15 @@ def test_auth0_role_grants_backoffice_access(env: Environment, backoffice_url: s
         assert str(page.url) == f"{backoffice_url}/admin/"
         assert "Vera, support</p>" in page.text
         assert '"message":"operator signed in"' in env.read_log("web")
-    user_rows = query_operators_database(
-        env, "select is_staff, is_superuser, password from auth_user where email = ?", email
-    )
-    assert [(is_staff, is_superuser) for is_staff, is_superuser, _ in user_rows] == [(1, 0)]
-    assert str(user_rows[0][2]).startswith("!"), "the password must be unusable"
-    assert query_operators_database(env, "select extra_data from social_auth_usersocialauth") == [("{}",)] * len(
-        query_operators_database(env, "select 1 from social_auth_usersocialauth")
-    ), "tokens must not be stored"
+    operator_record = Operator.objects.get(email=email)
+    assert (operator_record.is_staff, operator_record.is_superuser) == (True, False)
+    assert operator_record.password.startswith("!"), "the password must be unusable"
+    stored_values = set(UserSocialAuth.objects.values_list(Cast("extra_data", TextField()), flat=True))
+    assert stored_values == {"{}"}, "tokens must not be stored"
 
 
 def test_user_without_a_role_is_not_stored(env: Environment, backoffice_url: str) -> None:
-    count_before = query_operators_database(env, "select count(*) from auth_user")
+    count_before = Operator.objects.count()
     with open_operator_session(backoffice_url) as operator:
         page = operator.sign_in("nora@dutyline.example")
 
@@ -62,7 +48,7 @@ def test_user_without_a_role_is_not_stored(env: Environment, backoffice_url: str
         assert "no role in this back office" in page.text
         assert '"message":"operator refused"' in env.read_log("web")
         assert str(operator.get("/admin/").url).startswith(f"{backoffice_url}/admin/login/")
-    assert query_operators_database(env, "select count(*) from auth_user") == count_before
+    assert Operator.objects.count() == count_before
 
 
 @pytest.mark.parametrize("roles", ["support", {"support": True}, [["lead"]], ["LEAD"], None])
@@ -87,7 +73,7 @@ def test_operators_are_not_identified_by_email(env: Environment, backoffice_url:
     env.tenant().save_user({**user, "email": email}, previous_email=second_email)
     with open_operator_session(backoffice_url) as second_operator:
         assert "Lena, read-only</p>" in second_operator.sign_in(email).text
-    assert len(query_operators_database(env, "select 1 from auth_user where email = ?", email)) == 2
+    assert Operator.objects.filter(email=email).count() == 2
 
 
 def test_changed_role_applies_after_session_renewal(env: Environment, backoffice_url: str) -> None:
@@ -97,7 +83,7 @@ def test_changed_role_applies_after_session_renewal(env: Environment, backoffice
         set_operator_roles(env, email, ["read-only"])
         assert "Cora, lead</p>" in operator.get("/admin/").text, "the session is not renewed yet"
 
-        age_sessions(env, 700)
+        age_sessions(700)
 
         page = operator.get("/admin/accounts/customer/")
         assert "Cora, read-only</p>" in page.text, "the session is renewed without a prompt"
@@ -113,14 +99,14 @@ def test_revoked_role_ends_all_sessions(env: Environment, backoffice_url: str) -
         first_session.sign_in(email)
         second_session.sign_in(email)
         set_operator_roles(env, email, [])
-        age_sessions(env, 700)
+        age_sessions(700)
 
         page = first_session.get("/admin/")
         assert page.status_code == 403, (page.url, page.history, page.text)
         assert str(second_session.get("/admin/").url).startswith(f"{backoffice_url}/admin/login/")
         assert str(first_session.get("/admin/").url).startswith(f"{backoffice_url}/admin/login/")
-    query = "select is_active, is_staff from auth_user where email = ?"
-    assert query_operators_database(env, query, email) == [(0, 0)]
+    operator_record = Operator.objects.get(email=email)
+    assert (operator_record.is_active, operator_record.is_staff) == (False, False)
     set_operator_roles(env, email, ["support"])
     with open_operator_session(backoffice_url) as restored_session:
         assert "Gone, support</p>" in restored_session.sign_in(email).text
@@ -130,14 +116,14 @@ def test_post_requires_a_session_renewed_within_an_hour(env: Environment, backof
     email = create_operator(env, "ida", ["support"])
     with open_operator_session(backoffice_url) as operator:
         operator.sign_in(email)
-        age_sessions(env, 700)
+        age_sessions(700)
         response = operator.client.post(
             f"{backoffice_url}/admin/customer/",
             data={"csrfmiddlewaretoken": operator.client.cookies.get("dutyline-form", path="/admin/")},
             follow_redirects=False,
         )
         assert response.headers["location"] == "/admin/", "a renewal must not discard form input"
-        age_sessions(env, 4_000)
+        age_sessions(4_000)
         response = operator.post("/admin/customer/")
         assert str(response.url).startswith(f"{backoffice_url}/admin/login/")
 
@@ -232,12 +218,12 @@ def test_actions_are_judged_by_a_role_that_was_just_confirmed(
     with open_operator_session(backoffice_url) as operator:
         operator.sign_in(email)
         assert operator.get(path).status_code == 200
-        age_sessions(env, 700)
+        age_sessions(700)
         asked_again = operator.post(path)
         assert str(asked_again.url) == backoffice_url + path, "the role is confirmed, and the page asks again"
         assert users.get_user(user.id).status == "invited"
 
-        age_sessions(env, 590)
+        age_sessions(590)
         set_operator_roles(env, email, [])
         assert operator.get(path).status_code == 403, "the page of an action has the role confirmed"
         assert str(operator.post(path).url).startswith(f"{backoffice_url}/admin/login/")
@@ -253,7 +239,7 @@ def test_bulk_actions_are_judged_by_a_role_that_was_just_confirmed(
         operator.sign_in(email)
         operator.get("/admin/accounts/user/")
         set_operator_roles(env, email, [])
-        age_sessions(env, 700)
+        age_sessions(700)
         response = operator.post("/admin/accounts/user/", action="block", _selected_action=user.id, confirmed="yes")
         assert response.status_code == 403
     assert users.get_user(user.id).status == "invited"

@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from config.dev import engines, services
+from config.dev import engines, postgresql, services
 from config.dev.supervisor import wait_or_kill_group
 from tests.emulators.auth0.tenant import Auth0Tenant
 from tests.support import aws_rights, forks, twilio_specification
@@ -60,7 +60,7 @@ class Environment:
     """The ports, processes and proxies of a test process."""
 
     def __init__(self) -> None:
-        names = ("dynamodb", "redis", "identity", "smtp", "expo", "twilio", "mail_page", "web", "app")
+        names = ("dynamodb", "redis", "identity", "smtp", "expo", "twilio", "mail_page", "web", "app", "sql")
         self.ports = {name: free_port() for name in names}
         self.proxy_ports = {name: free_port() for name in names[:6]}
         """Ports of the proxies."""
@@ -71,6 +71,7 @@ class Environment:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._tenant: Auth0Tenant | None = None
         self._fork_servers: dict[bool, ForkServer] = {}
+        self._postgresql: postgresql.Server | None = None
         self.issuer = f"http://127.0.0.1:{self.proxy_ports['identity']}/"
 
     @property
@@ -102,7 +103,7 @@ class Environment:
             "PYTHONUNBUFFERED": "1",
             "PUBLIC_BASE_URL": self.web,
             "DYNAMODB_ENDPOINT_URL": f"http://127.0.0.1:{ports['dynamodb']}",
-            "DATABASE_URL": f"sqlite:///{self.folder}/operators.sqlite3",
+            "DATABASE_URL": self._database_url(),
             "DYNAMODB_TABLE_PREFIX": aws_rights.TABLE_PREFIX,
             "STORAGE_FOLDER": str(self.folder / "files"),
             "REDIS_URL": f"redis://127.0.0.1:{ports['redis']}/0",
@@ -140,6 +141,11 @@ class Environment:
             "CORS_ORIGINS": f"https://app.dutyline.example,{self.app}",
         }
 
+    def _database_url(self) -> str:
+        if engines.sql_engine() == "postgresql":
+            return postgresql.database_url(self.ports["sql"])
+        return f"sqlite:///{self.folder}/operators.sqlite3"
+
     def process_environment(self, *, proxied: bool) -> dict[str, str]:
         """These settings merged into the environment of this process."""
         return {**os.environ, **self.settings(proxied=proxied)}
@@ -152,6 +158,8 @@ class Environment:
         self.spawn("identity", services.emulator_command("auth0", ports["identity"], self.folder / "identity"))
         self.spawn("expo", services.emulator_command("expo", ports["expo"]))
         self.spawn("twilio", services.emulator_command("twilio", ports["twilio"]))
+        if engines.sql_engine() == "postgresql":
+            self._postgresql = postgresql.Server(ports["sql"], self.folder / "sql.log")
         self.spawn("mail", services.mail_command(ports["smtp"], ports["mail_page"], self.folder / "mail"))
         for name in ("dynamodb", "redis", "identity", "expo", "twilio", "smtp", "mail_page"):
             wait_for_port(ports[name])
@@ -218,6 +226,8 @@ class Environment:
             server.close()
         for name in list(self.processes)[::-1]:
             self.stop(name)
+        if self._postgresql:
+            self._postgresql.stop()
         if self._tenant:
             self._tenant.close()
         shutil.rmtree(self.folder, ignore_errors=True)

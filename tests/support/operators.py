@@ -2,12 +2,17 @@
 
 import itertools
 import re
+import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from django.db import connection
 
 from accounts.models import User, make_name_key
 from config import dynamodb
@@ -74,6 +79,26 @@ def set_operator_roles(env: Environment, email: str, roles: Sequence[str]) -> No
     assert user is not None
     user["app_metadata"] = {ROLES_CLAIM: list(roles)}
     env.tenant().save_user(user)
+
+
+def age_sessions(seconds: float) -> None:
+    """Set the renewal of all Auth0 sessions to this many seconds ago.
+
+    For tests with the fixture ``operators_database``, in a thread of its own: in that of a browser,
+    which runs an event loop, Django refuses to wait for a database.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(_age_sessions, seconds).result()
+
+
+def _age_sessions(seconds: float) -> None:
+    store = SessionStore()
+    for stored in Session.objects.all():
+        session = stored.get_decoded()
+        if "renewed_at" in session:
+            session["renewed_at"] = time.time() - seconds
+            Session.objects.filter(pk=stored.pk).update(session_data=store.encode(session))
+    connection.close()  # that of this thread
 
 
 def create_many_users(customer_id: str, count: int, *, name_prefix: str = "Crowd") -> list[User]:
