@@ -101,7 +101,7 @@ class Target:
         }
         self.supervisor = Supervisor(self.stack.folder / "log", environment)
         self.supervisor.start(self.name, pin(core, _command(self.name, self.port)))
-        self.supervisor.wait_for_port(self.name, self.port, 60)
+        self.supervisor.wait_for_port(self.name, self.port)
 
     def load(self, operation: str, data: Data, *, seconds: float, connections: int) -> load.Sample:
         """Measure an operation, from the state of the seed on."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from config.dev import engines
+from config.dev.startup import UrlCheck, port_check
 from config.dev.supervisor import StopRequested, Supervisor, is_port_free
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -186,9 +187,9 @@ def _start_processes(supervisor: Supervisor, ports: PortBlock, folder: Path, dat
     supervisor.start("twilio", emulator_command("twilio", ports.twilio, data_folder / "twilio.json"))
     supervisor.start("expo", emulator_command("expo", ports.expo))
     supervisor.start("mail", mail_command(ports.smtp, ports.mail_page, folder / "mail"))
-    for name, port in ports._asdict().items():
-        if name != "web" and (name != "dynamodb" or database.is_ours):
-            supervisor.wait_for_port({"mail_page": "mail", "smtp": "mail"}.get(name, name), port)
+    listened_ports = {name: [port] for name, port in ports._asdict().items()}
+    listened_ports["mail"] = [ports.smtp, ports.mail_page]
+    supervisor.wait_until_ready({name: port_check(*listened_ports[name]) for name in supervisor.processes})
     manage = [sys.executable, "manage.py"]
     supervisor.run("tables", [*manage, "tables"])
     supervisor.run("directory", [*manage, "directory"])
@@ -202,8 +203,10 @@ def _start_processes(supervisor: Supervisor, ports: PortBlock, folder: Path, dat
     supervisor.start("web", web_command(ports.web))
     supervisor.start("worker", worker_command())
     supervisor.start("beat", beat_command(data_folder))
-    supervisor.wait_for_url("web", f"{base_url(ports.web)}/readyz")
-    print(f"· ready after {time.monotonic() - started_at:.1f} s", flush=True)
+    supervisor.wait_until_ready({"web": UrlCheck(ports.web, "/readyz")})
+    seconds = time.monotonic() - started_at
+    slowest = f" (slowest: {supervisor.slowest_starts()})" if seconds > supervisor.report_seconds else ""
+    print(f"· ready after {seconds:.1f} s{slowest}", flush=True)
 
 
 def describe_product(ports: PortBlock, folder: Path, database: DynamoDB, *, api: str) -> dict[str, Any]:

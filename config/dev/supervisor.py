@@ -1,8 +1,8 @@
 """Starts the processes of the product, watches them, and stops them in order.
 
-If one ends, the run ends with its name and the end of its log. Ctrl-C stops everything that was
-started and nothing else. If the supervisor is killed, the kernel kills its children (but not their
-children).
+It waits for a start as long as the process makes progress (`config.dev.startup`). If one ends, the
+run ends with its name and the end of its log. Ctrl-C stops everything that was started and nothing
+else. If the supervisor is killed, the kernel kills its children (but not their children).
 """
 
 import ctypes
@@ -12,16 +12,15 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
-PATIENCE_SECONDS = 300
-"""How long a process may take to start on a busy machine. One that ends is told at once."""
-_SILENT_SECONDS = 15
+from config.dev.startup import READY, Check, Start, State, port_check
+
+_POLL_SECONDS = 0.05
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -41,6 +40,13 @@ class Supervisor:
     log_folder: Path
     environment: Mapping[str, str]
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    stall_seconds: float = 120
+    """How long a process that starts may make no progress. One that ends is reported at once."""
+    report_seconds: float = 10
+    """When a process that starts is reported as slow; again after each doubling."""
+    start_seconds: dict[str, float] = field(default_factory=dict)
+    """How long each start or run has taken."""
+    _started_at: dict[str, float] = field(default_factory=dict)
 
     def listen_for_signals(self) -> None:
         """Stop on SIGINT, SIGTERM or SIGHUP; a second signal kills at once."""
@@ -59,6 +65,7 @@ class Supervisor:
     def start(self, name: str, command: Sequence[str]) -> None:
         """Start a process that writes to its own log."""
         self.log_folder.mkdir(parents=True, exist_ok=True)
+        self._started_at[name] = time.monotonic()
         with (self.log_folder / f"{name}.log").open("wb") as log:
             self.processes[name] = subprocess.Popen(
                 command,
@@ -73,49 +80,72 @@ class Supervisor:
     def run(self, name: str, command: Sequence[str]) -> None:
         """Run a process to its end; exit with the end of its log if it fails."""
         self.start(name, command)
-        exit_code = self.processes[name].wait()
+        process = self.processes[name]
+
+        def has_ended() -> State:
+            return READY if process.poll() is not None else State("it has not ended yet")
+
+        self._wait({name: has_ended}, command=name)
         del self.processes[name]
-        if exit_code:
+        if process.returncode:
             sys.exit(f"{name} failed:\n{self._log_tail(name)}")
 
-    def wait_for_port(self, name: str, port: int, seconds: float = PATIENCE_SECONDS) -> None:
+    def wait_for_port(self, name: str, port: int) -> None:
         """Wait until a process listens on a port."""
+        self.wait_until_ready({name: port_check(port)})
 
-        def is_listening() -> bool:
-            with socket.socket() as probe:
-                probe.settimeout(2)
-                return probe.connect_ex(("127.0.0.1", port)) == 0
+    def wait_until_ready(self, checks: Mapping[str, Check]) -> None:
+        """Wait for processes as long as each makes progress; say which ones are slow.
 
-        self._wait_for(name, is_listening, seconds)
+        Exits if a process ends, or if one has made no progress for `stall_seconds`.
+        """
+        self._wait(checks)
 
-    def wait_for_url(self, name: str, url: str, seconds: float = PATIENCE_SECONDS) -> None:
-        """Wait until a URL answers 200."""
+    def _wait(self, checks: Mapping[str, Check], command: str = "") -> None:
+        """Wait for processes; ``command`` names one that may end."""
+        starts = {
+            name: Start(self.processes[name].pid, self.log_folder / f"{name}.log", check, self.stall_seconds)
+            for name, check in checks.items()
+        }
+        began_at, report_after = time.monotonic(), self.report_seconds
+        while True:
+            for name in [name for name, start in starts.items() if start.is_ready()]:
+                del starts[name]
+                self.start_seconds[name] = time.monotonic() - self._started_at[name]
+            if not starts:
+                return
+            self.exit_if_any_ended(but=command)
+            for name, start in starts.items():
+                if start.idle_seconds() > self.stall_seconds:
+                    self._exit_stalled(name, start)
+            if time.monotonic() - began_at > report_after:
+                report_after *= 2
+                self._report_slow(starts)
+            time.sleep(_POLL_SECONDS)
 
-        def is_ready() -> bool:
-            try:
-                with urllib.request.urlopen(url, timeout=20) as response:
-                    return bool(response.status == 200)
-            except (urllib.error.URLError, OSError):
-                return False
+    def slowest_starts(self) -> str:
+        """The three parts whose start took longest, with their seconds."""
+        slowest = sorted(self.start_seconds.items(), key=lambda item: -item[1])[:3]
+        return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in slowest)
 
-        self._wait_for(name, is_ready, seconds)
+    def _report_slow(self, starts: Mapping[str, Start]) -> None:
+        load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors"
+        for name, start in starts.items():
+            elapsed = time.monotonic() - self._started_at[name]
+            cpu_time = f"{elapsed:.0f} s so far, {start.cpu_seconds:.1f} s of CPU time"
+            print(f"· {name} is slow: {cpu_time} ({load}); {start.state.missing}.", flush=True)
+            if last_lines := self._log_tail(name, lines=1):
+                print(f"  its log: {last_lines[:150]}", flush=True)
 
-    def _wait_for(self, name: str, is_ready: Callable[[], bool], seconds: float) -> None:
-        started_at, is_told = time.monotonic(), False
-        while not is_ready():
-            self.exit_if_any_ended()
-            elapsed = time.monotonic() - started_at
-            if elapsed > seconds:
-                sys.exit(f"{name} did not start within {seconds:.0f} s:\n{self._log_tail(name)}")
-            if elapsed > _SILENT_SECONDS and not is_told:
-                print(f"· {name} takes long to start: this machine is busy. Waiting …", flush=True)
-                is_told = True
-            time.sleep(0.05)
+    def _exit_stalled(self, name: str, start: Start) -> NoReturn:
+        cpu_time = f"{start.cpu_seconds:.1f} s of CPU time in all"
+        problem = f"{name} has made no progress for {self.stall_seconds:.0f} s ({cpu_time}): {start.state.missing}."
+        sys.exit(f"{problem}\n{self._log_tail(name)}")
 
-    def exit_if_any_ended(self) -> None:
-        """Exit if a process has ended."""
+    def exit_if_any_ended(self, but: str = "") -> None:
+        """Exit if a process has ended, other than the one named."""
         for name, process in self.processes.items():
-            if process.poll() is not None:
+            if name != but and process.poll() is not None:
                 sys.exit(f"{name} exited with code {process.returncode}:\n{self._log_tail(name)}")
 
     def watch(self) -> None:
@@ -136,9 +166,9 @@ class Supervisor:
         for name in names:
             wait_or_kill_group(self.processes[name], max(0.1, deadline - time.monotonic()))
 
-    def _log_tail(self, name: str) -> str:
+    def _log_tail(self, name: str, lines: int = 15) -> str:
         text = (self.log_folder / f"{name}.log").read_text(errors="replace")
-        return "\n".join(text.splitlines()[-15:])
+        return "\n".join(text.splitlines()[-lines:])
 
 
 def wait_or_kill_group(process: subprocess.Popen[bytes], grace_seconds: float) -> None:

@@ -172,8 +172,8 @@ def measure(
         supervisor.start("web", pin(TARGET_CORE, services.web_command(ports[0], workers=arrangement.web_processes)))
         if arrangement.has_telephony:
             supervisor.start("telephony", pin(TARGET_CORE, services.web_command(ports[1])))
-            supervisor.wait_for_port("telephony", ports[1], 60)
-        supervisor.wait_for_port("web", ports[0], 60)
+            supervisor.wait_for_port("telephony", ports[1])
+        supervisor.wait_for_port("web", ports[0])
         calls_port = ports[1] if arrangement.has_telephony else ports[0]
         web, calls = Generator(ports[0], requests[operation]), Generator(calls_port, requests["voice"])
         return asyncio.run(overload(web, calls, supervisor.processes["web"].pid, seconds))
