@@ -59,7 +59,7 @@ def python(program: str, *arguments: str) -> list[str]:
 
 
 @contextmanager
-def busy_machine() -> Iterator[None]:
+def loaded_machine() -> Iterator[None]:
     """Four processes on each processor compute until the block ends."""
     processes = [subprocess.Popen(python("while True: pass")) for _ in range(4 * (os.cpu_count() or 1))]
     try:
@@ -74,12 +74,12 @@ def never() -> State:
     return State("it lacks everything")
 
 
-def test_on_a_busy_machine_it_waits_for_a_process_that_computes_and_says_so(
+def test_on_a_loaded_machine_it_waits_for_a_process_that_computes_and_says_so(
     supervisor: Supervisor, capsys: pytest.CaptureFixture[str]
 ) -> None:
     port = free_port()
     supervisor.stall_seconds, supervisor.report_seconds = 1, 0.5
-    with busy_machine():
+    with loaded_machine():
         start_python(supervisor, "web", COMPUTE, str(port))
         began_at = time.monotonic()
         supervisor.wait_for_port("web", port)
