@@ -15,30 +15,26 @@ from contextlib import contextmanager
 class ComputingThread:
     """One thread of a pool.
 
-    ``on_wait`` is called in it whenever it begins to wait. A thread that has computed for longer
-    than ``max_seconds`` waits for something that does not say so.
+    ``on_wait`` is called in it whenever it begins to wait.
     """
 
-    def __init__(self, on_wait: Callable[[], None], max_seconds: float) -> None:
-        self._on_wait, self._max_seconds = on_wait, max_seconds
-        self._since = 0.0
+    def __init__(self, on_wait: Callable[[], None]) -> None:
+        self._on_wait = on_wait
+        self.since = 0.0
         """When it began to compute, by the monotonic clock; 0 while it does not."""
 
-    def is_computing(self, now: float) -> bool:
-        return now - self._since < self._max_seconds
-
     def begin(self) -> None:
-        self._since = time.monotonic()
+        self.since = time.monotonic()
 
     def end(self) -> None:
-        self._since = 0.0
+        self.since = 0.0
 
     def enter(self) -> None:
         """Say that the calling thread is this one."""
         _current.thread = self
 
     def begin_wait(self) -> None:
-        self._since = 0.0
+        self.since = 0.0
         self._on_wait()
 
 

@@ -40,7 +40,7 @@ class WebThreads:
         self._outcomes: deque[tuple[asyncio.Future[_Outcome], _Outcome]] = deque()
         self._is_loop_woken = False
         self._is_look_due = False
-        self._states = [ComputingThread(self._begin_tasks, max_seconds) for _ in range(count)]
+        self._states = [ComputingThread(self._begin_tasks) for _ in range(count)]
         self._threads = [
             threading.Thread(target=self._work, args=(state,), name=f"{name}_{number}", daemon=True)
             for number, state in enumerate(self._states)
@@ -77,9 +77,9 @@ class WebThreads:
                 self._begun.put(self._queue.popleft())
 
     def _has_place(self) -> bool:
-        now = time.monotonic()
-        computing = sum(state.is_computing(now) for state in self._states)
-        return computing + self._begun.qsize() < self._max_computing
+        earliest = time.monotonic() - self._max_seconds
+        computing = [state for state in self._states if state.since > earliest]
+        return len(computing) + self._begun.qsize() < self._max_computing
 
     def close(self) -> None:
         """End the threads when they have done what they were given; waits for it, not for long."""
