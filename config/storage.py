@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import IO, Any, TypeVar, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -106,6 +107,45 @@ def list_folders(folder: str) -> list[str]:
         return sorted(_read(lambda: default_storage.listdir(folder))[0])
     except errors.NotFound:
         return []
+
+
+def iter_files(folder: str) -> Iterator[str]:
+    """The names of all files below a folder, however many: for commands only.
+
+    Raises `errors.Unavailable`.
+    """
+    try:
+        if settings.STORAGE_BUCKET:
+            for item in cast(Any, default_storage).bucket.objects.filter(Prefix=f"{folder}/"):
+                yield str(item.key)
+            return
+        root = Path(default_storage.path(""))
+        for path in sorted((root / folder).rglob("*")):
+            if path.is_file():
+                yield path.relative_to(root).as_posix()
+    except (OSError, BotoCoreError, ClientError) as error:
+        raise _failure("The file storage does not answer.", error, _reads) from error
+
+
+def recover_file(name: str) -> bool:
+    """Bring a deleted file back from its newest version; False if there is none.
+
+    Only a bucket with versions has any. Raises `errors.Unavailable`.
+    """
+    if not settings.STORAGE_BUCKET:
+        return False
+    bucket = cast(Any, default_storage).bucket
+    try:
+        versions = bucket.meta.client.list_object_versions(Bucket=bucket.name, Prefix=name).get("Versions", ())
+        versions = [version for version in versions if version["Key"] == name]
+        if not versions:
+            return False
+        newest = max(versions, key=lambda version: version["LastModified"])
+        source = {"Bucket": bucket.name, "Key": name, "VersionId": newest["VersionId"]}
+        bucket.meta.client.copy_object(Bucket=bucket.name, Key=name, CopySource=source)
+    except (BotoCoreError, ClientError) as error:
+        raise _failure("The file storage does not answer.", error, _reads) from error
+    return True
 
 
 def modified_at(name: str) -> datetime:

@@ -16,7 +16,7 @@ COUNTED, SENT = "counted", "sent"
 logger = logging.getLogger("dutyline.notifications")
 
 
-@outbox.task("accounts.send_notice", lane="mail")
+@outbox.task("accounts.send_notice", lane="mail", notifies=True)
 def send_notification_email(
     user_id: str,
     event: str,

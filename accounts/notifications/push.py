@@ -27,7 +27,7 @@ MAX_ROUNDS = 5
 logger = logging.getLogger("dutyline.push")
 
 
-@outbox.task("accounts.send_push", lane="push")
+@outbox.task("accounts.send_push", lane="push", notifies=True)
 def send_push(
     user_id: str,
     event: str,

@@ -13,18 +13,22 @@ from accounts.users import address_claims, delete
 from config import audit, dynamodb, errors, journal
 from config.dynamodb import encryption
 from config.privacy import erasure_log
-from config.privacy.restoration import Finding
+from config.privacy.restoration import Finding, Restoration
 
 MAX_WAIT = 120.0
 """Seconds for which Auth0 may limit the requests about one person."""
 T = TypeVar("T")
 
 
-def erase_again(restored_to: datetime, at: datetime) -> Iterator[Finding]:
+def erase_again(restoration: Restoration) -> Iterator[Finding]:
     """Delete everybody who was deleted since the restored time. Raises `errors.Unavailable`."""
-    for person_id in erasure_log.list_erased_ids(restored_to, at):
+    for person_id in erasure_log.list_erased_ids(restoration.restored_to, restoration.at):
+        if not restoration.erases:
+            if _is_back(person_id):
+                yield Finding(f"{person_id} was deleted and is back; --erase deletes them again")
+            continue
         try:
-            outcome = _wait_while_unavailable(partial(_erase, person_id, at))
+            outcome = _wait_while_unavailable(partial(_erase, person_id, restoration.at))
         except errors.Unavailable:
             raise
         except errors.DomainError as refusal:
@@ -32,6 +36,12 @@ def erase_again(restored_to: datetime, at: datetime) -> Iterator[Finding]:
             continue
         if outcome:
             yield Finding(outcome, needs_attention=False)
+
+
+def _is_back(person_id: str) -> bool:
+    keys = [dynamodb.RecordKey(record_class, person_id) for record_class in (User, encryption.PersonKey)]
+    batch = dynamodb.batch_get(keys)
+    return any(batch.get(*key[:2]) for key in keys)
 
 
 def _erase(person_id: str, at: datetime) -> str:
@@ -50,7 +60,7 @@ def _erase(person_id: str, at: datetime) -> str:
     return f"the key of {person_id} is destroyed again"
 
 
-def compare_accounts(restored_to: datetime, at: datetime) -> Iterator[Finding]:
+def compare_accounts(restoration: Restoration) -> Iterator[Finding]:
     """Where Auth0 differs from the restored records. Raises `errors.Unavailable`."""
     for items in dynamodb.iter_pages("Scan", TableName=User.table_name(), ConsistentRead=True):
         for user in map(User.from_item, items):
@@ -59,7 +69,7 @@ def compare_accounts(restored_to: datetime, at: datetime) -> Iterator[Finding]:
             account = _wait_while_unavailable(partial(auth0.find_account, str(user.id)))
             if problem := _difference(user, account):
                 yield Finding(f"{user.id}: {problem}")
-    created_ids = _wait_while_unavailable(lambda: auth0.list_user_ids_created_since(restored_to))
+    created_ids = _wait_while_unavailable(lambda: auth0.list_user_ids_created_since(restoration.restored_to))
     records = dynamodb.batch_get(dynamodb.RecordKey(User, id) for id in created_ids)
     for user_id in created_ids:
         if records.get(User, user_id) is None:

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 ACTIONS = {
-    "errand.given_up": "An operator deleted a dead letter.",
+    "errand.given_up": "An operator deleted a message of the outbox: a dead letter, or after a restore a notification.",
     "keys.rotated": "Everything was encrypted and signed under another data key.",
     "keys.rotation_begun": "Data is being encrypted and signed under another data key.",
     "errand.revived": "An operator sent a dead letter again.",

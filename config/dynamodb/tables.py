@@ -60,7 +60,7 @@ class Converger:
         """
         record_classes = dynamodb.record_classes()
         for record_class in record_classes:  # AWS creates several at once
-            if _describe(record_class.table_name()) is None:
+            if describe(record_class.table_name()) is None:
                 self._create(record_class)
         for record_class in record_classes:
             self._converge(record_class)
@@ -68,7 +68,7 @@ class Converger:
 
     def list_differences(self, record_class: type[dynamodb.Record]) -> list[str]:
         """What is not as the record needs it; changes nothing. Raises as `converge_all`."""
-        description = _describe(record_class.table_name())
+        description = describe(record_class.table_name())
         if description is None:
             return ["missing"]
         if _is_changing(description):
@@ -79,17 +79,17 @@ class Converger:
         table = record_class.table_name()
         protection = {"DeletionProtectionEnabled": True, "SSESpecification": _ENCRYPTION} if self.protect else {}
         arguments = {"TableName": table, "BillingMode": "PAY_PER_REQUEST", **table_definition(record_class)}
-        pauses = self._pauses(table, "is not created")
+        pauses = self.pauses(table, "is not created")
         while not self._try(Correction("created", "CreateTable", arguments | protection), table):
-            if _describe(table):
+            if describe(table):
                 return  # another process creates it
             next(pauses)
 
     def _converge(self, record_class: type[dynamodb.Record]) -> None:
         table, reported = record_class.table_name(), set()
-        pauses = self._pauses(table, "does not get ready")
+        pauses = self.pauses(table, "does not get ready")
         while True:
-            description = _describe(table)
+            description = describe(table)
             if description is None or _is_changing(description):
                 next(pauses)
                 continue
@@ -99,7 +99,7 @@ class Converger:
             is_new = correction.description not in reported
             if is_new and self._try(correction, table):
                 reported.add(correction.description)
-                pauses = self._pauses(table, f"could not be verified: {correction.description}")
+                pauses = self.pauses(table, f"could not be verified: {correction.description}")
             else:
                 next(pauses)
 
@@ -116,7 +116,7 @@ class Converger:
         self.report(f"{table}: {correction.description}")
         return True
 
-    def _pauses(self, table: str, problem: str) -> Iterator[None]:
+    def pauses(self, table: str, problem: str) -> Iterator[None]:
         """Sleeps longer each time. Raises `TableMismatch` after the timeout."""
         deadline = time.monotonic() + self.timeout
         seconds = _FIRST_PAUSE
@@ -174,13 +174,22 @@ def _sort_hash_first(schema: Iterable[Definition]) -> list[Definition]:
     return sorted(schema, key=lambda part: part["KeyType"])  # HASH, then RANGE
 
 
-def _describe(table: str) -> dict[str, Any] | None:
+def describe(table: str) -> dict[str, Any] | None:
+    """What DynamoDB says about a table; None if it does not exist."""
     try:
         return dict(dynamodb.call("DescribeTable", TableName=table)["Table"])
     except dynamodb.CallRejected as rejection:
         if rejection.reason == "ResourceNotFoundException":
             return None
         raise
+
+
+def wait_until_ready(table: str, seconds: float = 300) -> None:
+    """Wait until DynamoDB is done with a change. Raises `TableMismatch` after that time."""
+    for _ in Converger(protect=False, timeout=seconds, report=str).pauses(table, "does not get ready"):
+        description = describe(table)
+        if description is not None and not _is_changing(description):
+            return
 
 
 def _is_changing(description: Definition) -> bool:

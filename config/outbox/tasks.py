@@ -12,20 +12,24 @@ LaneChoice = str | Callable[[Mapping[str, Any]], str]
 """A lane, or what chooses it by the arguments of the message."""
 _registered_tasks: dict[str, TaskFunction] = {}
 _lanes: dict[str, LaneChoice] = {}
+_notifications: set[str] = set()
 
 
-def task(name: str, *, lane: LaneChoice = "") -> Callable[[TaskFunction], TaskFunction]:
+def task(name: str, *, lane: LaneChoice = "", notifies: bool = False) -> Callable[[TaskFunction], TaskFunction]:
     """Register a function of a module in ``settings.OUTBOX_TASK_MODULES`` as the task of this name.
 
     The function is called with the arguments of the message, by name, and with the `TaskContext` as
     ``job``. It need not take all of them: a message of another release may carry more.
 
     ``lane``, of ``settings.OUTBOX_LANES``, says which dependency besides DynamoDB the task waits
-    for: messages of other lanes do not wait with it.
+    for: messages of other lanes do not wait with it. ``notifies``: all that it does is to tell
+    somebody, so nothing but that is missing if it is never done.
     """
 
     def register(function: TaskFunction) -> TaskFunction:
         _registered_tasks[name], _lanes[name] = function, lane
+        if notifies:
+            _notifications.add(name)
         return function
 
     return register
@@ -41,6 +45,12 @@ def load_tasks() -> Mapping[str, TaskFunction]:
 def _import_modules() -> None:
     for module in settings.OUTBOX_TASK_MODULES:
         import_module(module)
+
+
+def is_notification(name: str) -> bool:
+    """Whether all that a task does is to tell somebody."""
+    _import_modules()
+    return name in _notifications
 
 
 def lane_of(name: str, arguments: Mapping[str, Any]) -> str:

@@ -16,14 +16,32 @@ class Finding:
     needs_attention: bool = True
 
 
-Step = Callable[[datetime, datetime], Iterator[Finding]]
-"""Called with the restored time and the present."""
+@dataclass(frozen=True)
+class Restoration:
+    """A restore of the tables, and what an operator allows to be done after it."""
+
+    restored_to: datetime
+    at: datetime
+    """The present."""
+    erases: bool = False
+    """Erase again whoever was erased since."""
+    discards_notifications: bool = False
+    """Remove those that were due, most of which were sent before the restore."""
+    recovers_recordings: bool = False
+    """Bring back files that calls name and that were deleted since."""
+    deletes_unknown_recordings: bool = False
+    """Delete the files of calls that the tables do not have."""
+    ends_sessions: bool = False
+    """Sign all operators out."""
 
 
-def run_steps(restored_to: datetime, at: datetime) -> Iterator[Finding]:
+Step = Callable[[Restoration], Iterator[Finding]]
+
+
+def run_steps(restoration: Restoration) -> Iterator[Finding]:
     """Run ``settings.RESTORATION_STEPS`` in order; all may be repeated.
 
-    Raises `errors.Unavailable`.
+    What is not allowed is reported. Raises `errors.Unavailable`.
     """
     for path in settings.RESTORATION_STEPS:
-        yield from import_string(path)(restored_to, at)
+        yield from import_string(path)(restoration)

@@ -86,7 +86,23 @@ RESTORATION_STEPS = [
     "accounts.users.restoration.compare_accounts",
     "telephony.caller_data.restoration.erase_again",
     "telephony.numbers.restoration.compare_numbers",
+    "telephony.calls.restoration.reconcile_files",
+    "config.restore.messages.review_messages",
+    "config.restore.sessions.end_sessions",
 ]
+
+RESTORATION_CHECKS = [
+    "config.restore.checks.check_tables",
+    "config.restore.checks.check_data_keys",
+    "config.restore.checks.check_references",
+    "config.restore.checks.check_audit",
+    "accounts.terms.restoration.check_acceptances",
+    "telephony.calls.restoration.check_recordings",
+    "config.restore.checks.check_operators",
+]
+"""What `manage.py restore check` checks of restored tables."""
+REFERENCES = [f"{app}.references.REFERENCES" for app in ("accounts", "staffing", "telephony")]
+"""What records name in other tables."""
 
 DOCTOR_CHECKS = [
     "config.doctor.settings.CHECKS",

@@ -137,7 +137,7 @@ def _enqueue_and_plan_next(
         write.replace(job.id, job.claim)
 
 
-@outbox.task("staffing.tell_reminder", lane=preferences.lane_of_channel)
+@outbox.task("staffing.tell_reminder", lane=preferences.lane_of_channel, notifies=True)
 def send_reminder(user_id: str, start: str, channel: str, *, job: outbox.TaskContext) -> None:
     """Send one reminder, unless the shift has started."""
     recipient = recipients.get_recipient(user_id)

@@ -42,7 +42,7 @@ def enqueue_messages(user_id: str, since: str, *, job: outbox.TaskContext) -> No
         write.replace(job.id, job.claim)
 
 
-@outbox.task("staffing.tell_changes", lane=preferences.lane_of_channel)
+@outbox.task("staffing.tell_changes", lane=preferences.lane_of_channel, notifies=True)
 def send_message(user_id: str, since: str, channel: str, *, job: outbox.TaskContext) -> None:
     """Tell a person on one channel what the author of the job changed since the batch began."""
     recipient = recipients.get_recipient(user_id)

@@ -217,7 +217,7 @@ def _put_last_message(write: Write, last: LastMessage | None, key: str) -> None:
 
 
 # --- what they are told ---------------------------------------------------------------------------
-@outbox.task("telephony.send_message", lane=preferences.lane_of_channel)
+@outbox.task("telephony.send_message", lane=preferences.lane_of_channel, notifies=True)
 def send_message(
     event: str,
     user_id: str,

@@ -231,11 +231,11 @@ def test_restore_does_not_bring_a_caller_back(test_users: UserFixtures, line: Li
     restore_tables(backup)
     assert list_traces(env, caller)
 
-    completed = env.run_management_command("restored", "--at", restored_to.isoformat())
+    completed = env.run_management_command("restored", "--at", restored_to.isoformat(), "--erase")
 
     assert f"a caller of {test_users.customer.id} is erased again" in completed.stdout, completed.stderr
     assert list_traces(env, caller) == []
-    again = env.run_management_command("restored", "--at", restored_to.isoformat())
+    again = env.run_management_command("restored", "--at", restored_to.isoformat(), "--erase")
     assert "a caller of" not in again.stdout
 
 

@@ -8,22 +8,34 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from config import errors
 from config.privacy import restoration
 
+_WORDS = {
+    "erase": ("erases", "erase again the people and callers who were erased since"),
+    "discard-notifications": ("discards_notifications", "drop notifications that were due"),
+    "recover-recordings": ("recovers_recordings", "bring back files of calls that were deleted since"),
+    "delete-unknown-recordings": ("deletes_unknown_recordings", "delete files of calls that are lost"),
+    "end-sessions": ("ends_sessions", "sign all operators out"),
+}
+"""What changes something is done only if it is named."""
+
 
 class Command(BaseCommand):
-    """``manage.py restored --at 2026-11-28T09:00:00Z``; safe to repeat."""
+    """``manage.py restored --at TIME``, then with `--erase` and so on; safe to repeat."""
 
-    help = "After a restore of the tables: delete again who was deleted since, and say what differs at the vendors."
+    help = "After a restore: say what was erased since, and what differs; changes what options allow."
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--at", required=True, help="the time to which the tables were restored (RFC 3339)")
+        for name, (_, text) in _WORDS.items():
+            parser.add_argument(f"--{name}", action="store_true", help=text)
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = datetime.now(UTC)
-        restored_to = _parse_time(options["at"], now)
+        allowed = {field: options[name.replace("-", "_")] for name, (field, _) in _WORDS.items()}
+        steps = restoration.Restoration(_parse_time(options["at"], now), now, **allowed)
         differences = 0
         try:
-            for finding in restoration.run_steps(restored_to, now):
+            for finding in restoration.run_steps(steps):
                 differences += finding.needs_attention
                 self.stdout.write(finding.text)
         except errors.DomainError as error:
