@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from accounts import demo
 from accounts.permissions import Actor
 from staffing import shift_templates
-from staffing.recurrence import expand, rules
+from staffing.recurrence import rules, wall_clock
 from staffing.schedules import commands
 
 WEEKDAYS = ("mo", "tu", "we", "th", "fr")
@@ -29,7 +29,7 @@ def create_rota(
     """
     for user_name, location_name, days, hour, hours in _ROTA:
         location_id, zone = locations_by_name[location_name]
-        first_start = _get_first_start(days[0], hour, expand.to_wall_time(at, zone) - timedelta(days=14))
+        first_start = _get_first_start(days[0], hour, wall_clock.to_wall_time(at, zone) - timedelta(days=14))
         pattern = {"frequency": "weekly", "byDay": [{"day": day} for day in days]}
         draft = commands.ScheduleDraft(
             customer_id=owner.customer_id,

@@ -9,7 +9,7 @@ from typing import Any
 
 from config import audit, dynamodb, zone_rules
 from config.dynamodb.attributes import Erasure, Json, Number, PersonalData, Text, Timestamp, TimeZoneName, ZonedJson
-from staffing.recurrence import expand, pattern
+from staffing.recurrence import pattern, wall_clock
 from staffing.recurrence.expand import Occurrence, Series
 
 VERSION_RECORD_KEY = "#"
@@ -132,7 +132,7 @@ def _build_first_shift(start: str, end: str, zone: str) -> Occurrence:
 @lru_cache(maxsize=4_096)
 def _build_zoned_times(start: str, end: str, zone: str) -> tuple[datetime, datetime]:
     first_shift = _build_first_shift(start, end, zone)
-    return expand.to_zoned_time(first_shift.start, zone), expand.to_zoned_time(first_shift.end, zone)
+    return wall_clock.to_zoned_time(first_shift.start, zone), wall_clock.to_zoned_time(first_shift.end, zone)
 
 
 def to_attributes(series: Series) -> dict[str, Any]:
@@ -155,7 +155,7 @@ def to_window_key(series: Series) -> str:
     """The sort key of a schedule in the indexes by location and by customer."""
     if series.rule is None:
         prefix = LONG_PREFIX if series.end - series.start > LONG_SHIFT_DURATION else SINGLE_PREFIX
-        return prefix + format_instant(expand.to_instant(series.start, series.zone))
+        return prefix + format_instant(wall_clock.to_instant(series.start, series.zone))
     return SERIES_PREFIX + format_instant(series.latest_end)
 
 

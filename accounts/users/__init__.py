@@ -1,3 +1,4 @@
+from accounts.users.display_names import display_name, display_names_in, load_display_names
 from accounts.users.queries import (
     WORKING_STATUSES,
     UserBlocked,
@@ -6,8 +7,6 @@ from accounts.users.queries import (
     check_locations,
     check_schedulable,
     check_visible,
-    display_name,
-    display_names_in,
     find_location_managers,
     find_user_in,
     find_users_by_email,
@@ -20,7 +19,6 @@ from accounts.users.queries import (
     list_colleagues,
     list_user_keys,
     list_users,
-    load_display_names,
     load_target,
     load_users,
     location_keys,

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
-from typing import Any
 
 from accounts import permissions
 from accounts.models import ALL_LOCATIONS, Customer, EmailOwner, Location, User
@@ -104,36 +103,6 @@ def list_colleagues(
     actor.require("schedules:read")
     criteria = directory.Criteria(text=text, location_id=location_id, statuses=WORKING_STATUSES, names_only=True)
     return directory.search(criteria, actor=actor, customer=customer, limit=limit, cursor=cursor)
-
-
-def display_name(user: User) -> str:
-    """The name that colleagues see: the profile name, or else the name."""
-    return str(user.profile_name or user.name)
-
-
-def display_names_in(records: dynamodb.BatchResult, user_ids: Iterable[str]) -> dict[str, str]:
-    """The names by id of those of these users who are among the records."""
-    users = (records.get(User, id) for id in user_ids)
-    return {user.id: display_name(user) for user in users if user}
-
-
-def load_display_names(user_ids: Iterable[str], customer_id: str) -> dict[str, str]:
-    """The names by id of those of these users of a customer who are not being deleted.
-
-    Reads only what it needs, and of the items, which are texts, no records: those would take six
-    times as long, as a user has many other attributes.
-    """
-    names = ("id", "customer_id", "name", "profile_name", "status")
-    return _display_names_of(dynamodb.batch_get_items(User, user_ids, names), customer_id)
-
-
-def _display_names_of(items: Iterable[dict[str, Any]], customer_id: str) -> dict[str, str]:
-    people = ({name: value.get("S") for name, value in item.items()} for item in items)
-    return {
-        user["id"]: user.get("profile_name") or user["name"]
-        for user in people
-        if user.get("customer_id") == customer_id and user.get("status") != "deleting"
-    }
 
 
 def get_visible_user(

@@ -1,10 +1,8 @@
 """Runs the tasks of outbox messages, at least once.
 
 A worker claims a message by moving its due time: it holds the message for `LEASE`, and if it dies
-the message falls due again. An unavailable dependency does not count as an attempt: the message is
-deferred, for up to `MAX_DEFERRAL_TIME`; so is a message of a newer release, whose task this process
-does not know. Crashes and defects count: after `MAX_ATTEMPTS` the message is a dead letter, and at
-once if DynamoDB rejects a call for good.
+the message falls due again. What becomes of a message whose task could not do its work:
+`config.outbox.postponement`.
 """
 
 import logging
@@ -16,18 +14,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from inspect import signature
-from typing import Any
 
 from cryptography.exceptions import InvalidTag
 
 from config import audit, dynamodb, errors, observation
 from config.dynamodb import encryption, unaudited
-from config.outbox.models import DEAD_LETTER_SHARD, Clock, LeaseLost, OutboxMessage, base_shard, fetch_due_messages
+from config.outbox import postponement
+from config.outbox.models import Clock, LeaseLost, OutboxMessage, fetch_due_messages
 from config.outbox.tasks import load_tasks
 
 LEASE = timedelta(seconds=60)
-MAX_ATTEMPTS = 5
-MAX_DEFERRAL_TIME = timedelta(hours=72)
 MAX_PASS_SECONDS = 45.0
 """Well below the time limit of a Celery task; the next pass processes what is left."""
 
@@ -128,8 +124,8 @@ def _claim_and_run(due_message: OutboxMessage, clock: Clock, report: PassReport)
     message = _claim(due_message, clock())
     if message is None:
         return ""
-    if message.attempts > MAX_ATTEMPTS:
-        outcome = _move_to_dead_letters(message, clock(), message.error or "crashed at every attempt")
+    if message.attempts > postponement.MAX_ATTEMPTS:
+        outcome = postponement.move_to_dead_letters(message, clock(), message.error or "crashed at every attempt")
     else:
         outcome = _run(message, clock)
     report.add(message.task, outcome)
@@ -170,29 +166,29 @@ def _run_task(message: OutboxMessage, clock: Clock) -> str:
         message.progress,
         message.claim or "",
         partial(_save_progress, message),
-        is_last_attempt=message.attempts >= MAX_ATTEMPTS,
+        is_last_attempt=message.attempts >= postponement.MAX_ATTEMPTS,
     )
-    log_fields = _log_fields(message)
+    log_fields = postponement.log_fields(message)
     function = load_tasks().get(message.task)
     if function is None:  # during a deployment, newer processes enqueue what older ones do not know
         logger.warning("this release has no such task", extra=log_fields)
-        return _defer(message, clock(), "unknown_task")
+        return postponement.defer(message, clock(), "unknown_task")
     try:
         arguments = {"job": job, **message.arguments}
         function(**{name: arguments[name] for name in signature(function).parameters if name in arguments})
     except MustWait as error:
-        return _let_others_pass(message, clock(), error.retry_after)
+        return postponement.let_others_pass(message, clock(), error.retry_after)
     except errors.Unavailable as error:
-        return _defer(message, clock(), error.cause or error.code, error.retry_after)
+        return postponement.defer(message, clock(), error.cause or error.code, error.retry_after)
     except dynamodb.CallRejected as rejection:
         logger.exception("the database rejects a task's call for good", extra={**log_fields, **rejection.log_fields})
-        return _move_to_dead_letters(message, clock(), str(rejection))
+        return postponement.move_to_dead_letters(message, clock(), str(rejection))
     except LeaseLost:
         logger.warning("another worker has claimed the message", extra=log_fields)
         return "lost"
     except Exception as error:  # a defect of one task must not stop the others
         logger.exception("task failed", extra=log_fields)
-        return _fail(message, clock(), type(error).__name__)
+        return postponement.fail(message, clock(), type(error).__name__)
     unaudited.remove(message, OutboxMessage.claim == message.claim)
     logger.info("task done", extra=log_fields)
     return "done"
@@ -217,89 +213,3 @@ def _decrypt_author(message: OutboxMessage) -> audit.Author:
         except InvalidTag:
             logger.warning("the author of a message cannot be decrypted", extra={"message_id": message.id})
     return author
-
-
-def _defer(message: OutboxMessage, at: datetime, reason: str, retry_after: int = 0) -> str:
-    """Let a message wait for what its task needs, each time longer; warn of each new reason."""
-    if at - message.first_due_at > MAX_DEFERRAL_TIME:
-        return _move_to_dead_letters(message, at, f"{reason} for {MAX_DEFERRAL_TIME}")
-    seconds = max(min(30 * 2**message.deferrals, 900), retry_after)
-    level = logging.INFO if message.error == reason else logging.WARNING
-    _reschedule(
-        message,
-        at + timedelta(seconds=seconds),
-        attempts=int(message.attempts) - 1,
-        deferrals=int(message.deferrals) + 1,
-        error=reason,
-    )
-    logger.log(level, "task deferred", extra={**_log_fields(message), "reason": reason, "seconds": seconds})
-    observation.count("deferral", message.task, reason.partition(":")[0])
-    return "deferred"
-
-
-def _let_others_pass(message: OutboxMessage, at: datetime, seconds: int) -> str:
-    """Let a message wait for others, as often as it takes; it does not count among the deferred."""
-    if at - message.first_due_at > MAX_DEFERRAL_TIME:
-        return _move_to_dead_letters(message, at, f"others in front for {MAX_DEFERRAL_TIME}")
-    unaudited.update(
-        message,
-        [
-            OutboxMessage.due_at.set(at + timedelta(seconds=seconds)),
-            OutboxMessage.claim.remove(),
-            OutboxMessage.attempts.set(int(message.attempts) - 1),
-        ],
-        OutboxMessage.claim == message.claim,
-    )
-    fields = {**_log_fields(message), "reason": "others in front", "seconds": seconds}
-    logger.info("task deferred", extra=fields)
-    return "deferred"
-
-
-def _fail(message: OutboxMessage, at: datetime, reason: str) -> str:
-    if message.attempts >= MAX_ATTEMPTS:
-        return _move_to_dead_letters(message, at, reason)
-    seconds = min(30 * 2 ** (message.attempts - 1), 900)
-    deferrals = int(message.deferrals) + 1
-    due_at, attempts = at + timedelta(seconds=seconds), int(message.attempts)
-    _reschedule(message, due_at, attempts=attempts, deferrals=deferrals, error=reason)
-    fields = {**_log_fields(message), "reason": reason, "seconds": seconds, "attempts": attempts}
-    logger.warning("failed task is repeated", extra=fields)
-    return "failed"
-
-
-def _reschedule(message: OutboxMessage, due_at: datetime, *, attempts: int, deferrals: int, error: str) -> None:
-    unaudited.update(
-        message,
-        [
-            OutboxMessage.due_at.set(due_at),
-            OutboxMessage.claim.remove(),
-            OutboxMessage.attempts.set(attempts),
-            OutboxMessage.deferrals.set(deferrals),
-            OutboxMessage.error.set(error),
-            OutboxMessage.deferred.set(base_shard(message.id)),
-        ],
-        OutboxMessage.claim == message.claim,
-    )
-
-
-def _move_to_dead_letters(message: OutboxMessage, at: datetime, reason: str) -> str:
-    unaudited.update(
-        message,
-        [
-            OutboxMessage.shard.set(DEAD_LETTER_SHARD),
-            OutboxMessage.due_at.set(at),
-            OutboxMessage.error.set(reason),
-            OutboxMessage.deferred.remove(),
-        ],
-        OutboxMessage.claim == message.claim,
-    )
-    seconds = (at - message.first_due_at).total_seconds()
-    fields = {**_log_fields(message), "reason": reason, "seconds": seconds, "attempts": int(message.attempts)}
-    logger.error("message moved to dead letters", extra=fields)
-    observation.count("dead_letter", message.task)
-    return "dead"
-
-
-def _log_fields(message: OutboxMessage) -> dict[str, Any]:
-    """What each log line about a message says."""
-    return {"message_id": message.id, "task": message.task, "request_id": message.author["request"]}

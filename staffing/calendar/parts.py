@@ -15,7 +15,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from staffing.models import Schedule
-from staffing.recurrence import covers, dst, expand, rules
+from staffing.recurrence import covers, dst, expand, rules, wall_clock
 from staffing.recurrence.expand import Occurrence, RecurrenceException, Series
 
 PAST_PERIOD, FUTURE_PERIOD = timedelta(days=60), timedelta(days=400)
@@ -114,7 +114,7 @@ def _iter_near_clock_changes(series: Series, at: datetime) -> Iterator[Occurrenc
     duration, margin = series.end - series.start, timedelta(days=2)
     for transition in dst.list_transitions(series.zone, at.year):
         if at - PAST_PERIOD <= transition <= at + CLOCK_CHANGE_PERIOD:
-            change = expand.to_wall_time(transition, series.zone)
+            change = wall_clock.to_wall_time(transition, series.zone)
             starts = rules.iter_starts(series.rule, series.start, change - duration - margin, change + margin)
             yield from _build_occurrences(series, (start for start in starts if not _is_regular(series, start)))
 
@@ -132,7 +132,7 @@ def _is_regular(series: Series, start: datetime) -> bool:
     duration = series.end - series.start
     if not (is_plain(start, series.zone) and is_plain(start + duration, series.zone)):
         return False
-    return expand.to_instant(start + duration, series.zone) - expand.to_instant(start, series.zone) == duration
+    return wall_clock.to_instant(start + duration, series.zone) - wall_clock.to_instant(start, series.zone) == duration
 
 
 def _start_regularly(series: Series) -> Series | None:

@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 
 from accounts import preferences
 from accounts.notifications import recipients
-from staffing.recurrence import expand
+from staffing.recurrence import wall_clock
 
 ChangeKind = Literal["new", "changed", "gone"]
 
@@ -33,7 +33,8 @@ class RotaChange:
 def format_rota_change(change: RotaChange, location_name: str, recipient: recipients.Recipient) -> str:
     """One change as one line, with the name of its location if that is known."""
     start, end = (
-        expand.to_instant(datetime.fromisoformat(wall_time), change.zone) for wall_time in (change.start, change.end)
+        wall_clock.to_instant(datetime.fromisoformat(wall_time), change.zone)
+        for wall_time in (change.start, change.end)
     )
     time_text = format_time_range(start, end, change.zone, recipient)
     values = {"kind": change.kind, "is_recurring": change.is_recurring, "when": time_text, "location": location_name}

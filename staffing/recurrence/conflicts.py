@@ -10,16 +10,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from itertools import chain, combinations, islice, pairwise, product
 
-from staffing.recurrence import covers, dst, expand, overlap
-from staffing.recurrence.expand import MAX_SHIFT_DURATION, SECONDS_PER_DAY, Occurrence, Series
+from staffing.recurrence import covers, dst, expand, overlap, wall_clock
+from staffing.recurrence.expand import MAX_SHIFT_DURATION, Occurrence, Series
 from staffing.recurrence.overlap import ConflictingShifts
+from staffing.recurrence.wall_clock import SECONDS_PER_DAY
 
 MAX_SHORT_SERIES_SPAN = timedelta(days=60)
 """A series that ends within this time is expanded."""
 SELF_CONFLICT_HORIZON, MAX_SELF_CONFLICT_SHIFTS = timedelta(days=366 * 28), 1000
 """The period and the number of shifts of one series that are compared with each other."""
 MINUTES_PER_DAY, SECONDS_PER_MINUTE = 1440, 60
-MAX_JUMP_MINUTES = int(expand.MAX_CLOCK_JUMP / timedelta(minutes=1))
+MAX_JUMP_MINUTES = int(wall_clock.MAX_CLOCK_JUMP / timedelta(minutes=1))
 IdentifiedSeries = tuple[str, Series]
 """The id of a schedule, and its series."""
 
@@ -125,8 +126,8 @@ def _find_self_conflict(series: Series) -> ConflictingShifts | None:
         *overlap.iter_conflicts_with_series(series.moved_shifts, series.regular_part),
         next((ConflictingShifts(b.start, a, b) for a, b in pairwise(series.moved_shifts) if b.start < a.end), None),
     ]
-    if series.rule and series.end - series.start > timedelta(days=1) - expand.MAX_CLOCK_JUMP:
-        first_instant = expand.to_instant(series.start, series.zone)
+    if series.rule and series.end - series.start > timedelta(days=1) - wall_clock.MAX_CLOCK_JUMP:
+        first_instant = wall_clock.to_instant(series.start, series.zone)
         occurrences = expand.iter_occurrences(series, first_instant, first_instant + SELF_CONFLICT_HORIZON)
         adjacent_conflicts = (
             ConflictingShifts(b.start, a, b)

@@ -9,25 +9,18 @@ so that their wall times are converted by an addition (a sixth of the time).
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache, cached_property, lru_cache
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeVar
-from zoneinfo import ZoneInfo
 
-from staffing.recurrence import dst, rules
+from staffing.recurrence import dst, rules, wall_clock
 from staffing.recurrence.rules import RecurrenceRule
+from staffing.recurrence.wall_clock import SECONDS_PER_DAY
 
 T = TypeVar("T")
 MAX_SHIFT_DAYS = 31
 MAX_SHIFT_DURATION = timedelta(days=MAX_SHIFT_DAYS)
 """Wall time from the start of a shift to its end, at most: somebody may be on call for a month."""
-SECONDS_PER_DAY = 86_400
-END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
-LATEST_WINDOW_END = END_OF_TIME - timedelta(days=30)
-MAX_CLOCK_JUMP = timedelta(hours=3)
-"""An upper bound of clock changes, except where the calendar skips a day: `is_missing_day`."""
-MAX_ZONE_DIFFERENCE = timedelta(days=2)
-"""An upper bound of the difference between the wall times of two zones, UTC included."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +54,8 @@ class Series:
     @cached_property
     def seconds(self) -> tuple[int, int]:
         """The time of day at which the first shift starts, and its length in wall time."""
-        start = count_seconds(self.start)
-        return start % SECONDS_PER_DAY, count_seconds(self.end) - start
+        start = wall_clock.count_seconds(self.start)
+        return start % SECONDS_PER_DAY, wall_clock.count_seconds(self.end) - start
 
     @cached_property
     def day_cycle(self) -> rules.DayCycle | None:
@@ -93,7 +86,7 @@ class Series:
         if not self.exceptions:
             return self.first_occurrence.start
         exception_starts = [exception.start for exception in self.exceptions.values() if exception.start]
-        return to_instant(min([self.start, *exception_starts]), self.zone)
+        return wall_clock.to_instant(min([self.start, *exception_starts]), self.zone)
 
     @cached_property
     def latest_end(self) -> datetime:
@@ -104,11 +97,11 @@ class Series:
         if self.rule:
             until = rules.find_last_counted_start(self.rule, self.start) if self.rule.count else self.rule.until
             if not (until or self.rule.count):
-                return END_OF_TIME
+                return wall_clock.END_OF_TIME
             last_start = until or last_start
         last_end = _build_occurrence(last_start, last_start, last_start + (self.end - self.start), self.zone).end
         if self.rule:
-            last_end += MAX_CLOCK_JUMP
+            last_end += wall_clock.MAX_CLOCK_JUMP
         return max([last_end, *(occurrence.end for occurrence in self.moved_shifts)])
 
 
@@ -131,64 +124,6 @@ class Occurrence(NamedTuple):
     """Overrides of the series' details."""
 
 
-@cache
-def _get_zone_info(name: str) -> ZoneInfo:
-    return ZoneInfo(name)
-
-
-def to_instant(wall_time: datetime, zone: str) -> datetime:
-    """The instant of a wall time: the first of two; in a gap, by the offset before it."""
-    return wall_time.replace(tzinfo=_get_zone_info(zone), fold=0).astimezone(UTC)
-
-
-def to_wall_time(at: datetime, zone: str) -> datetime:
-    """The wall time of an instant."""
-    return at.astimezone(_get_zone_info(zone)).replace(tzinfo=None, fold=0)
-
-
-def count_seconds(wall_time: datetime) -> int:
-    """Whole seconds since day 0, of which the ordinals of days are multiples."""
-    seconds = wall_time.hour * 3600 + wall_time.minute * 60 + wall_time.second
-    return wall_time.toordinal() * SECONDS_PER_DAY + seconds
-
-
-def to_zoned_time(at: datetime, zone: str) -> datetime:
-    """The same instant, with the offset of the zone."""
-    return at.astimezone(_get_zone_info(zone))
-
-
-def is_valid_wall_time(wall_time: datetime, zone: str) -> bool:
-    """Whether this wall time exists, i.e. no clock change skips it."""
-    return to_wall_time(to_instant(wall_time, zone), zone) == wall_time
-
-
-def is_missing_day(wall_time: datetime, zone: str) -> bool:
-    """Whether the zone has no such day: it moved across the date line, as Samoa on 2011-12-30."""
-    if dst.find_plain_midnight(zone, wall_time.toordinal()):
-        return False  # nearly all days, in a tenth of the time
-    return to_wall_time(to_instant(wall_time, zone), zone) - wall_time >= timedelta(days=1)
-
-
-@lru_cache(maxsize=1024)
-def _to_wall_window(since: datetime, until: datetime, zone: str) -> tuple[datetime, datetime]:
-    """Wall times such that what ends after ``since`` and starts before ``until`` is between them.
-
-    On plain days those of the instants themselves.
-    """
-    low, high = to_wall_time(since, zone), to_wall_time(until, zone)
-    return (
-        low if dst.find_plain_midnight(zone, low.toordinal()) else low - MAX_ZONE_DIFFERENCE,
-        high if dst.find_plain_midnight(zone, high.toordinal()) else high + MAX_ZONE_DIFFERENCE,
-    )
-
-
-def widen_to_wall_times(since: datetime, until: datetime) -> tuple[datetime, datetime]:
-    """Naive wall times that contain a window in every zone."""
-    latest = min(until.astimezone(UTC), LATEST_WINDOW_END)
-    low, high = since.astimezone(UTC) - MAX_ZONE_DIFFERENCE, latest + MAX_ZONE_DIFFERENCE
-    return low.replace(tzinfo=None), high.replace(tzinfo=None)
-
-
 def iter_occurrences(series: Series, since: datetime, until: datetime) -> Iterator[Occurrence]:
     """The shifts of a series that overlap a window, by start; instants are aware."""
     return (occurrence for _, occurrence in iter_occurrences_of_each([(series, series)], since, until))
@@ -207,8 +142,8 @@ def iter_occurrences_of_each(
     for item, series in items:
         window = windows.get(series.zone)
         if window is None:
-            low, high = _to_wall_window(since, until, series.zone)
-            window = windows[series.zone] = low, high, count_seconds(low), count_seconds(high) + 1
+            low, high = wall_clock.to_wall_window(since, until, series.zone)
+            window = windows[series.zone] = low, high, wall_clock.count_seconds(low), wall_clock.count_seconds(high) + 1
         low, high, low_seconds, high_seconds = window
         cycle = series.day_cycle
         if cycle and not series.exceptions:
@@ -224,7 +159,9 @@ def iter_occurrences_of_each(
             if occurrence.start < until and occurrence.end > since
         ]
         if series.exceptions:
-            moved = iter_exception_occurrences(series, low - MAX_ZONE_DIFFERENCE, high + MAX_ZONE_DIFFERENCE)
+            moved = iter_exception_occurrences(
+                series, low - wall_clock.MAX_ZONE_DIFFERENCE, high + wall_clock.MAX_ZONE_DIFFERENCE
+            )
             occurrences += [shift for shift in moved if shift.start < until and shift.end > since]
             occurrences.sort(key=lambda occurrence: (occurrence.start, occurrence.recurrence_id))
         for occurrence in occurrences:
@@ -262,8 +199,8 @@ def build_regular_occurrence(series: Series, start: datetime) -> Occurrence | No
 def is_skipped(series: Series, start: datetime) -> bool:
     """Whether there is no regular shift at a wall time of the rule, because the clock skips it."""
     if series.gap == "skip":
-        return not is_valid_wall_time(start, series.zone)
-    return is_missing_day(start, series.zone)
+        return not wall_clock.is_valid_wall_time(start, series.zone)
+    return wall_clock.is_missing_day(start, series.zone)
 
 
 def build_occurrence(series: Series, recurrence_id: datetime) -> Occurrence:
@@ -302,8 +239,10 @@ def _build_exception_occurrence(
 
 def _build_occurrence(recurrence_id: datetime, start: datetime, end: datetime, zone: str) -> Occurrence:
     """An occurrence at its instants. A shift entirely within a clock gap keeps its length."""
-    start_instant, end_instant = to_instant(start, zone), to_instant(end, zone)
-    is_adjusted = to_wall_time(start_instant, zone) != start or to_wall_time(end_instant, zone) != end
+    start_instant, end_instant = wall_clock.to_instant(start, zone), wall_clock.to_instant(end, zone)
+    is_adjusted = (
+        wall_clock.to_wall_time(start_instant, zone) != start or wall_clock.to_wall_time(end_instant, zone) != end
+    )
     if end_instant <= start_instant:
         end_instant = start_instant + (end - start)
     return Occurrence(recurrence_id, start_instant, end_instant, is_adjusted=is_adjusted)

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from config import errors
-from staffing.recurrence import expand, rrule, rules
+from staffing.recurrence import expand, rrule, rules, wall_clock
 from staffing.recurrence.expand import Series
 
 AMBIGUOUS_TIME = "This local time occurs twice as the clock is set back; use another."
@@ -22,7 +22,7 @@ def resolve_wall_times(
     inputs = {"/startTime": start, "/endTime": end}
     wall_times = {pointer: _to_wall_time(at, input_zone, zone, pointer) for pointer, at in inputs.items()}
     for pointer, at in inputs.items():
-        if at.tzinfo and expand.to_instant(wall_times[pointer], zone) != at:
+        if at.tzinfo and wall_clock.to_instant(wall_times[pointer], zone) != at:
             if not allow_utc:
                 raise errors.InvalidRequest(AMBIGUOUS_TIME, pointer=pointer)
             return resolve_wall_times(start, end, input_zone=input_zone, zone="UTC")
@@ -33,7 +33,7 @@ def resolve_wall_times(
 def resolve_wall_time(at: datetime, *, input_zone: str, zone: str, pointer: str) -> datetime:
     """One wall time in ``zone``. Raises `errors.InvalidRequest`."""
     wall_time = _to_wall_time(at, input_zone, zone, pointer)
-    if at.tzinfo and expand.to_instant(wall_time, zone) != at:
+    if at.tzinfo and wall_clock.to_instant(wall_time, zone) != at:
         raise errors.InvalidRequest(AMBIGUOUS_TIME, pointer=pointer)
     return wall_time
 
@@ -78,7 +78,7 @@ def check_times(start: datetime, end: datetime) -> None:
 
 def check_day_exists(wall_time: datetime, zone: str, pointer: str) -> None:
     """Raise `errors.InvalidRequest` for a time of a day that the calendar of the zone skips."""
-    if expand.is_missing_day(wall_time, zone):
+    if wall_clock.is_missing_day(wall_time, zone):
         detail = f"{wall_time.date()} does not exist in {zone}: the calendar there skips this day; use another."
         raise errors.InvalidRequest(detail, pointer=pointer)
 
@@ -88,17 +88,17 @@ def _to_wall_time(at: datetime, input_zone: str, zone: str, pointer: str) -> dat
         check_day_exists(at, input_zone, pointer)
     if at.tzinfo is None and input_zone == zone:
         return at
-    return expand.to_wall_time(at if at.tzinfo else expand.to_instant(at, input_zone), zone)
+    return wall_clock.to_wall_time(at if at.tzinfo else wall_clock.to_instant(at, input_zone), zone)
 
 
 def to_recurrence_id(series: Series, start: datetime) -> datetime:
     """The wall time at which a rule starts a shift; ``start`` is naive already, or the instant."""
     if start.tzinfo is None:
         return start
-    wall_time = expand.to_wall_time(start, series.zone)
+    wall_time = wall_clock.to_wall_time(start, series.zone)
     if series.rule and rules.has_start(series.rule, series.start, wall_time):
         return wall_time
     # a start that a clock change skips takes place later; the rule names the time that is skipped
-    offset_before = expand.to_zoned_time(start - expand.MAX_CLOCK_JUMP, series.zone).utcoffset() or timedelta()
+    offset_before = wall_clock.to_zoned_time(start - wall_clock.MAX_CLOCK_JUMP, series.zone).utcoffset() or timedelta()
     skipped_time = (start + offset_before).replace(tzinfo=None)
-    return skipped_time if expand.to_instant(skipped_time, series.zone) == start else wall_time
+    return skipped_time if wall_clock.to_instant(skipped_time, series.zone) == start else wall_time

@@ -10,9 +10,10 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from staffing.recurrence import dst, expand, rules
-from staffing.recurrence.expand import SECONDS_PER_DAY, Occurrence, Series
+from staffing.recurrence import dst, expand, rules, wall_clock
+from staffing.recurrence.expand import Occurrence, Series
 from staffing.recurrence.rules import RecurrenceRule
+from staffing.recurrence.wall_clock import SECONDS_PER_DAY
 
 MAX_EXPANDED_SHIFTS, MAX_EXPANDED_EXCEPTIONS = 20, 2_000
 """Up to this number of shifts, and of exceptions that are looked at for all of them, the series is
@@ -94,11 +95,11 @@ def _get_wall_span(start: datetime, end: datetime, zone: str) -> tuple[int, int]
     They are those of the shift itself, unless the clock changes near its start or its end.
     """
     jumps = [
-        abs(expand.to_wall_time(at + _NEAR, zone) - expand.to_wall_time(at - _NEAR, zone) - 2 * _NEAR)
+        abs(wall_clock.to_wall_time(at + _NEAR, zone) - wall_clock.to_wall_time(at - _NEAR, zone) - 2 * _NEAR)
         for at in (start, end)
     ]
-    slack = int(max(expand.MAX_CLOCK_JUMP, *jumps).total_seconds()) if any(jumps) else 1
-    wall_start, wall_end = (expand.count_seconds(expand.to_wall_time(at, zone)) for at in (start, end))
+    slack = int(max(wall_clock.MAX_CLOCK_JUMP, *jumps).total_seconds()) if any(jumps) else 1
+    wall_start, wall_end = (wall_clock.count_seconds(wall_clock.to_wall_time(at, zone)) for at in (start, end))
     return wall_start - slack, wall_end + slack
 
 

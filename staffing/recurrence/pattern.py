@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from config import errors
-from staffing.recurrence import details, expand, local_time, rrule, rules
+from staffing.recurrence import details, expand, local_time, rrule, rules, wall_clock
 from staffing.recurrence.expand import RecurrenceException, Series
 from staffing.recurrence.rules import RecurrenceRule
 
@@ -211,7 +211,7 @@ def _exceptions_within(
     exceptions: Mapping[str, Mapping[str, Any]] = pattern.get("exceptions", {})
     if window is None or not exceptions:
         return exceptions.items()
-    wall_times = expand.widen_to_wall_times(*window)
+    wall_times = wall_clock.widen_to_wall_times(*window)
     earliest_start, low, high = (at.isoformat() for at in (wall_times[0] - duration, *wall_times))
     return [
         (recurrence_id, fields)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from config import errors, zone_names
-from staffing.recurrence import expand, rrule_text, rules
+from staffing.recurrence import rrule_text, rules, wall_clock
 from staffing.recurrence.rules import WEEKDAY_CODES, NthWeekday, RecurrenceRule
 
 MAX_COUNT = 1000
@@ -100,7 +100,7 @@ def _normalize_until(rule: RecurrenceRule, zone: str) -> RecurrenceRule:
     """The rule with an ``until`` that exists in the zone, as RRULE stores it in UTC."""
     if rule.until is None:
         return rule
-    return replace(rule, until=expand.to_wall_time(expand.to_instant(rule.until, zone), zone))
+    return replace(rule, until=wall_clock.to_wall_time(wall_clock.to_instant(rule.until, zone), zone))
 
 
 def parse_fields(fields: Mapping[str, Any]) -> RecurrenceRule:
@@ -238,7 +238,7 @@ def to_rrule(rule: RecurrenceRule, *, zone: str) -> str:
         "BYSETPOS": _join(rule.by_set_position),
         "WKST": rule.first_day_of_week.upper() if rule.first_day_of_week != "mo" else "",
         "COUNT": str(rule.count or ""),
-        "UNTIL": f"{expand.to_instant(rule.until, zone):%Y%m%dT%H%M%SZ}" if rule.until else "",
+        "UNTIL": f"{wall_clock.to_instant(rule.until, zone):%Y%m%dT%H%M%SZ}" if rule.until else "",
     }
     return ";".join(f"{name}={value}" for name, value in parts.items() if value)
 

@@ -8,7 +8,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from staffing.recurrence import expand
+from staffing.recurrence import wall_clock
 
 DAY_PATTERN = re.compile(r"([+-]?\d{1,2})?[A-Za-z]{2}", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,4}", re.ASCII)
@@ -33,7 +33,7 @@ def parse_value(name: str, text: str, zone: str) -> Any:
         if not _UNTIL.fullmatch(text):
             raise ValueError("no date or date-time")
         until = datetime.fromisoformat(text if "T" in text else f"{text}T235959")
-        return (expand.to_wall_time(until, zone) if until.tzinfo else until).isoformat()
+        return (wall_clock.to_wall_time(until, zone) if until.tzinfo else until).isoformat()
     values = text.split(",")
     if name == "BYDAY":
         return [parse_day(day) for day in values]

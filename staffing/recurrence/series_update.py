@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from config import errors
-from staffing.recurrence import expand, pattern, rrule
+from staffing.recurrence import expand, pattern, rrule, wall_clock
 from staffing.recurrence.details import Details
 from staffing.recurrence.expand import Occurrence, Series
 from staffing.recurrence.rules import RecurrenceRule
@@ -93,4 +93,4 @@ def drop_unchanged_values(
 def _is_same_time(sent: datetime | None, shown: datetime, local_zone: str) -> bool:
     if sent is None or sent.tzinfo:
         return sent == shown
-    return expand.to_instant(sent, local_zone) == shown
+    return wall_clock.to_instant(sent, local_zone) == shown

@@ -7,7 +7,7 @@ from hashlib import sha256
 from icalendar import Event
 
 from config.spreadsheets import Column, Problem
-from staffing.recurrence import expand
+from staffing.recurrence import wall_clock
 from staffing.rota_import import events
 from staffing.rota_import.events import InvalidEvent, Moment
 
@@ -50,7 +50,7 @@ class ParsedEvent:
             return ""
         if moment.zone is None:
             return moment.wall_time.isoformat()
-        return expand.to_instant(moment.wall_time, moment.zone).isoformat()
+        return wall_clock.to_instant(moment.wall_time, moment.zone).isoformat()
 
     def problem(self, error: InvalidEvent) -> Problem:
         """What is wrong with it, by line and property."""

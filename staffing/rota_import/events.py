@@ -14,7 +14,7 @@ from icalendar import Event
 
 from config import spreadsheets
 from config.spreadsheets import InvalidImportFile
-from staffing.recurrence import expand
+from staffing.recurrence import wall_clock
 from staffing.rota_import import zones
 
 MAX_EVENTS = 5_000
@@ -113,7 +113,7 @@ class Moment:
         """The wall time in a zone."""
         if self.zone in (None, zone):
             return self.wall_time
-        return expand.to_wall_time(expand.to_instant(self.wall_time, str(self.zone)), zone)
+        return wall_clock.to_wall_time(wall_clock.to_instant(self.wall_time, str(self.zone)), zone)
 
 
 def read_events(content: bytes, *, encoding: str | None = None) -> list[SourceEvent]:
@@ -273,5 +273,5 @@ def _add_duration(event: Event, start: datetime, zone: str) -> datetime:
     days = -days if duration < timedelta() else days
     if duration == days:
         return start + days
-    at = expand.to_instant(start + days, zone) + (duration - days)
-    return expand.to_zoned_time(at, zone).replace(tzinfo=None)  # its ``fold`` tells which of two hours
+    at = wall_clock.to_instant(start + days, zone) + (duration - days)
+    return wall_clock.to_zoned_time(at, zone).replace(tzinfo=None)  # its ``fold`` tells which of two hours

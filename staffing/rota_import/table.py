@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from accounts.permissions import Actor
 from config import dynamodb, spreadsheets
 from config.spreadsheets import Column, InvalidImportFile, Problem, Row, Table, fold_header
-from staffing.recurrence import expand
+from staffing.recurrence import wall_clock
 from staffing.rota_import import entries, times, zones
 from staffing.rota_import.entries import ImportOptions, RotaEntry
 from staffing.rota_import.people import Places, Staff
@@ -209,8 +209,8 @@ def _to_local(at: datetime | None, zone: str | None, location: "Location | None"
     """A time on the clock of the location."""
     if at is None or location is None or (at.tzinfo is None and zone is None):
         return at
-    instant = at if at.tzinfo else expand.to_instant(at, str(zone))
-    return expand.to_wall_time(instant, str(location.time_zone))
+    instant = at if at.tzinfo else wall_clock.to_instant(at, str(zone))
+    return wall_clock.to_wall_time(instant, str(location.time_zone))
 
 
 def _parse_start(text: str) -> datetime | None:

@@ -9,7 +9,7 @@ import orjson
 
 from config import dynamodb, journal, zone_rules
 from staffing.models import VERSION_RECORD_KEY, Schedule, StaffAvailability, format_instant, to_row_values
-from staffing.recurrence import covers, expand, pattern
+from staffing.recurrence import covers, pattern, wall_clock
 from staffing.recurrence.details import strip_details
 from staffing.recurrence.expand import Series
 
@@ -39,7 +39,7 @@ def list_series_near(rows: Iterable[StoredRow], since: datetime, until: datetime
 
     Times are compared as text, which sorts like them; most rows have ended before a new shift.
     """
-    low, high = (at.isoformat() for at in expand.widen_to_wall_times(since, until))
+    low, high = (at.isoformat() for at in wall_clock.widen_to_wall_times(since, until))
     ended_before = format_instant(since - zone_rules.tolerance())
     return [
         (row.schedule_id, pattern.from_stored_pattern(start, end, zone, fields))

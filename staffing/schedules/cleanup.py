@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from accounts import locations, permissions
 from config import audit, dynamodb, journal, outbox, zone_rules
 from staffing.models import Schedule, StaffAvailability, format_instant, to_attributes
-from staffing.recurrence import covers, expand, pattern, rules
+from staffing.recurrence import covers, pattern, rules, wall_clock
 from staffing.recurrence.details import get_details
 from staffing.recurrence.edit import EditResult
 from staffing.recurrence.expand import RecurrenceException, Series
@@ -155,7 +155,7 @@ def _rewrite_series(
 
 def _end_series(series: Series, at: datetime) -> Series | None:
     """A series without the shifts that start from now on; None: nothing is left."""
-    now = expand.to_wall_time(at, series.zone)
+    now = wall_clock.to_wall_time(at, series.zone)
     if series.rule is None:
         return series if series.start < now else None
     past_exceptions = {
@@ -181,7 +181,7 @@ def _end_series(series: Series, at: datetime) -> Series | None:
 
 def _is_past(series: Series, recurrence_id: datetime, exception: RecurrenceException, at: datetime) -> bool:
     """Whether a shift has started; of one that is excluded, whether it would have."""
-    return expand.to_instant(exception.start or recurrence_id, series.zone) < at
+    return wall_clock.to_instant(exception.start or recurrence_id, series.zone) < at
 
 
 def _remove_covers(series: Series, user_id: str, at: datetime) -> Series:

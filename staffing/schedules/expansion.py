@@ -9,7 +9,7 @@ from typing import Any
 
 from config import dynamodb, zone_rules
 from staffing.models import Schedule, format_instant
-from staffing.recurrence import expand, local_time
+from staffing.recurrence import expand, local_time, wall_clock
 from staffing.recurrence.details import get_details
 from staffing.recurrence.expand import Occurrence, Series
 from staffing.schedules.queries import MAX_SERIES, ScheduleFilter, build_query, take_series
@@ -43,7 +43,7 @@ class Shift:
     def duration(self) -> timedelta:
         """How long the clock of its zone shows that it lasts."""
         start, end = (
-            expand.to_wall_time(at, str(self.schedule.zone)) for at in (self.occurrence.start, self.occurrence.end)
+            wall_clock.to_wall_time(at, str(self.schedule.zone)) for at in (self.occurrence.start, self.occurrence.end)
         )
         return end - start
 

@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 from accounts import locations, users
 from accounts.permissions import Actor
 from config import dynamodb, local_time
-from staffing.recurrence import expand
+from staffing.recurrence import wall_clock
 from staffing.schedules import expansion, queries
 from staffing.schedules.expansion import Shift
 
@@ -37,7 +37,7 @@ class OnDuty:
     @property
     def until(self) -> datetime:
         """When the shift ends, with the offset of its time zone."""
-        return expand.to_zoned_time(self.shift.occurrence.end, str(self.shift.schedule.zone))
+        return wall_clock.to_zoned_time(self.shift.occurrence.end, str(self.shift.schedule.zone))
 
     @property
     def reason(self) -> OnDutyReason:
@@ -54,7 +54,7 @@ class OnDuty:
         for whole weeks or weekends is meant to be there on whatever days these have.
         """
         occurrence, schedule = self.shift.occurrence, self.shift.schedule
-        start, end = (expand.to_wall_time(at, zone) for at in (occurrence.start, occurrence.end))
+        start, end = (wall_clock.to_wall_time(at, zone) for at in (occurrence.start, occurrence.end))
         midnight = datetime.combine(day, time())
         if not (start < midnight + timedelta(days=1) and end > midnight):
             return False
@@ -155,12 +155,14 @@ def get_location_duty(
     records = dynamodb.batch_get([*map(users.user_key, staff_ids), *map(breaks.record_key, staff_ids)])
     entries = build_entries(shifts, users.find_users_in(records, staff_ids, actor.customer_id), instant)
     ends, zone = breaks.find_ends(records, staff_ids, instant), location.time_zone
-    return LocationDuty(location_id, expand.to_zoned_time(instant, zone), _add_breaks(entries, ends, zone))
+    return LocationDuty(location_id, wall_clock.to_zoned_time(instant, zone), _add_breaks(entries, ends, zone))
 
 
 def _add_breaks(entries: list[OnDuty], ends: Mapping[str, datetime], zone: str) -> list[OnDuty]:
     """The people with their breaks."""
     return [
-        replace(entry, paused_until=expand.to_zoned_time(ends[entry.user.id], zone)) if entry.user.id in ends else entry
+        replace(entry, paused_until=wall_clock.to_zoned_time(ends[entry.user.id], zone))
+        if entry.user.id in ends
+        else entry
         for entry in entries
     ]

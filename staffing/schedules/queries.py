@@ -22,7 +22,7 @@ from staffing.models import (
     StaffAvailability,
     format_instant,
 )
-from staffing.recurrence import expand
+from staffing.recurrence import wall_clock
 from staffing.recurrence.expand import MAX_SHIFT_DURATION
 
 T = TypeVar("T")
@@ -31,8 +31,8 @@ MAX_SINGLE_SHIFTS = 5_000
 MAX_SERIES = 5_000
 """Series that one list may expand. More than a location may have, so that calls never need more."""
 _LOOKBACKS = {
-    SINGLE_PREFIX: LONG_SHIFT_DURATION + expand.MAX_CLOCK_JUMP,
-    LONG_PREFIX: MAX_SHIFT_DURATION + expand.MAX_CLOCK_JUMP,
+    SINGLE_PREFIX: LONG_SHIFT_DURATION + wall_clock.MAX_CLOCK_JUMP,
+    LONG_PREFIX: MAX_SHIFT_DURATION + wall_clock.MAX_CLOCK_JUMP,
 }
 """How long ago a current single shift, and a long one, may have started."""
 LATEST_INSTANT = datetime(2200, 1, 1, tzinfo=UTC)

@@ -19,7 +19,7 @@ from config.api.fields import (
 from config.api.record_bodies import NewRecordBody
 from config.api.record_views import RecordView
 from staffing.models import Schedule
-from staffing.recurrence import expand, pattern
+from staffing.recurrence import pattern, wall_clock
 from staffing.recurrence.details import WIRE_NAMES, to_json
 from staffing.recurrence.series_update import SentBack
 from staffing.schedules.expansion import Shift
@@ -213,8 +213,8 @@ class ShiftView(DetailsView):
             "locationId": schedule.location_id,
             "staffId": instance.staff_id,
             "staffName": self.context.get("staff_names", {}).get(instance.staff_id),
-            "startTime": expand.to_zoned_time(occurrence.start, schedule.zone),
-            "endTime": expand.to_zoned_time(occurrence.end, schedule.zone),
+            "startTime": wall_clock.to_zoned_time(occurrence.start, schedule.zone),
+            "endTime": wall_clock.to_zoned_time(occurrence.end, schedule.zone),
             "timeZone": schedule.zone,
             "changed": occurrence.is_changed,
             "adjusted": occurrence.is_adjusted,

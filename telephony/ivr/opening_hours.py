@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from config import public_holidays
-from staffing.recurrence import dst, expand
+from staffing.recurrence import dst, wall_clock
 from telephony.ivr.schema import Fault, FaultPath
 
 WEEKDAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")
@@ -100,7 +100,7 @@ def find_entrance(
     """
     hours = configuration["hours"]
     zone = str(configuration.get("timeZone") or time_zone)
-    today = expand.to_wall_time(at, zone).date()
+    today = wall_clock.to_wall_time(at, zone).date()
     period = _find_period(hours["weekly"], at, today, zone) if hours["mode"] == "weekly" else None
     day = period[0] if period else today
     holiday = find_holiday(configuration, day)
@@ -144,13 +144,13 @@ def list_boundaries(
     """
     zone = str(configuration.get("timeZone") or time_zone)
     weekly = configuration["hours"].get("weekly", {})
-    first_day, last_day = (expand.to_wall_time(at, zone).date() for at in (since, until))
+    first_day, last_day = (wall_clock.to_wall_time(at, zone).date() for at in (since, until))
     instants = {since, *dst.list_transitions(zone, since.year)}
     for number in range((last_day - first_day).days + 1):
         day = first_day + timedelta(days=number)
         midnight = datetime.combine(day, time())
         minutes = {0, *(_to_minutes(start) for start, _ in weekly.get(WEEKDAYS[day.weekday()], ()))}
-        instants |= {expand.to_instant(midnight + timedelta(minutes=minute), zone) for minute in minutes}
+        instants |= {wall_clock.to_instant(midnight + timedelta(minutes=minute), zone) for minute in minutes}
     return sorted(instant for instant in instants if since <= instant <= until)
 
 
@@ -182,7 +182,7 @@ def _find_period(weekly: Mapping[str, Any], at: datetime, today: date, zone: str
 
 def _is_reached(wall_time: datetime, at: datetime, zone: str) -> bool:
     """Whether the clock has shown this time by then, or one after it if that time is skipped."""
-    return expand.to_wall_time(at, zone) >= wall_time or expand.to_instant(wall_time, zone) <= at
+    return wall_clock.to_wall_time(at, zone) >= wall_time or wall_clock.to_instant(wall_time, zone) <= at
 
 
 def _to_minutes(text: str) -> int:

@@ -6,7 +6,7 @@ clock face, German those of the day.
 
 from datetime import date, datetime, timedelta
 
-from staffing.recurrence import expand
+from staffing.recurrence import wall_clock
 from telephony.ivr.number_words import to_day_of_month, to_number
 
 AS_SOON_AS_POSSIBLE = {"en": "as soon as possible", "de": "so bald wie möglich", "es": "lo antes posible"}
@@ -42,7 +42,7 @@ def say_when(moment: datetime | None, at: datetime, *, zone: str, language: str)
     if moment is None or moment <= at:
         return AS_SOON_AS_POSSIBLE[language[:2]]
     moment += timedelta(seconds=-moment.second % 60, microseconds=-moment.microsecond)
-    local, today = expand.to_zoned_time(moment, zone), expand.to_wall_time(at, zone).date()
+    local, today = wall_clock.to_zoned_time(moment, zone), wall_clock.to_wall_time(at, zone).date()
     if (local.hour, local.minute) == (0, 0) and language[:2] in _MIDNIGHTS:
         return _MIDNIGHTS[language[:2]](local.date(), today, language)
     day = _say_day(local.date(), today, language)

@@ -10,7 +10,7 @@ from dateutil import rrule
 
 from config import zone_names
 from staffing.calendar import ical, zones
-from staffing.recurrence import dst, expand, pattern
+from staffing.recurrence import dst, pattern, wall_clock
 from staffing.recurrence.expand import RecurrenceException, Series
 from staffing.recurrence.rules import NthWeekday, RecurrenceRule
 from staffing.schedules import save
@@ -61,7 +61,7 @@ def list_series(zone: str) -> list[Series]:
 
 def list_series_at(transition: datetime, zone: str) -> Iterator[Series]:
     """A series that starts with a clock change, one that reaches it later, and single shifts."""
-    change = expand.to_wall_time(transition, zone)
+    change = wall_clock.to_wall_time(transition, zone)
     fortnightly = RecurrenceRule("weekly", interval=2, count=20)
     evening = (change - timedelta(hours=12)).replace(hour=21)
     yield Series(evening, evening + timedelta(hours=9), zone, fortnightly)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from accounts import permissions
 from config import dynamodb, errors, journal
-from staffing.recurrence import expand
+from staffing.recurrence import wall_clock
 from staffing.schedules.queries import QueryTooWide
 from telephony import dialing_rules, ivr
 from telephony.calls.limits import minutes
@@ -86,11 +86,11 @@ def _next_day(at: datetime) -> datetime:
 
 def _to_daytime(at: datetime, zone: str) -> datetime:
     """The first instant from ``at`` on that is not in the evening or at night in a zone."""
-    local = expand.to_wall_time(at, zone)
+    local = wall_clock.to_wall_time(at, zone)
     if DAY_BEGINS <= local.time() < DAY_ENDS:
         return at
     day = local.date() + timedelta(days=local.time() >= DAY_ENDS)
-    return expand.to_instant(datetime.combine(day, DAY_BEGINS), zone)
+    return wall_clock.to_instant(datetime.combine(day, DAY_BEGINS), zone)
 
 
 def _write(call: CallRecord, step: CallStep, event: CallEvent, now: datetime) -> CallEvent | None:

@@ -18,7 +18,7 @@ from django.conf import settings
 from accounts import users
 from config import costs, dynamodb, errors, journal, outbox
 from config.dev import engines, services
-from config.outbox import tasks, worker
+from config.outbox import postponement, tasks, worker
 from tests.support.environment import IS_SCALE_RUN, Environment, wait_for_port
 from tests.support.users import UserFixtures, emails_to, now, process_outbox
 from tests.support.waiting import wait_until
@@ -205,7 +205,7 @@ def test_lost_claim_becomes_due_again(test_users: UserFixtures) -> None:
 
 def test_message_that_always_crashes_becomes_a_dead_letter(test_users: UserFixtures) -> None:
     message_id = enqueue_message(test_users, "test.works", mark="poison")
-    for attempt in range(worker.MAX_ATTEMPTS):
+    for attempt in range(postponement.MAX_ATTEMPTS):
         claimed_at = now() + timedelta(minutes=5 * attempt)
         (due_message,) = [candidate for candidate in list_due_messages(claimed_at) if candidate.id == message_id]
         assert worker._claim(due_message, claimed_at)

@@ -8,7 +8,7 @@ from itertools import islice, pairwise, takewhile
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from staffing.recurrence import dst, expand, overlap, rules, windows
+from staffing.recurrence import dst, expand, overlap, rules, wall_clock, windows
 from staffing.recurrence.expand import Occurrence, RecurrenceException, Series
 from staffing.recurrence.rules import WEEKDAY_CODES, NthWeekday, RecurrenceRule
 from tests.staffing.recurrence.test_expand import NEW_YORK
@@ -131,8 +131,8 @@ def test_wall_times_of_a_plain_day_are_converted_by_addition(zone: str, days: in
     wall_time = EPOCH + timedelta(days=days, minutes=minute)
     midnight = dst.find_plain_midnight(zone, wall_time.toordinal())
     if midnight:
-        assert midnight + timedelta(minutes=minute) == expand.to_instant(wall_time, zone)
-        assert expand.to_wall_time(midnight + timedelta(minutes=minute), zone) == wall_time
+        assert midnight + timedelta(minutes=minute) == wall_clock.to_instant(wall_time, zone)
+        assert wall_clock.to_wall_time(midnight + timedelta(minutes=minute), zone) == wall_time
 
 
 def test_clock_changes_of_a_zone_are_days_apart() -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from staffing.recurrence import conflicts, expand, rules
+from staffing.recurrence import conflicts, expand, rules, wall_clock
 from staffing.recurrence.expand import RecurrenceException, Series
 from staffing.recurrence.rules import NthWeekday, RecurrenceRule
 from tests.staffing.recurrence.test_expand import NEW_YORK, instant, make_series, parse_local, random_rule
@@ -55,7 +55,7 @@ def random_series(rng: random.Random, zone: str) -> Series:
 
 def check_against_brute_force(a: Series, b: Series) -> bool:
     """Assert the result of brute force; whether the series conflict."""
-    latest_start = max(expand.to_instant(series.start, series.zone) for series in (a, b))
+    latest_start = max(wall_clock.to_instant(series.start, series.zone) for series in (a, b))
     until = latest_start + SEARCH_SPAN
     expected = first_overlap_by_brute_force(a, b, until)
     conflict = conflicts.find_conflict(a, b)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from staffing.recurrence import covers, expand, rrule, rules
+from staffing.recurrence import covers, expand, rrule, rules, wall_clock
 from staffing.recurrence.expand import RecurrenceException, Series
 from staffing.recurrence.rules import NthWeekday, RecurrenceRule
 from tests.support.environment import IS_SCALE_RUN
@@ -287,7 +287,7 @@ def test_series_across_dst_changes(case: str) -> None:
     before, after = expected_start - timedelta(days=4), expected_start + timedelta(days=4)
     nearby = list(expand.iter_occurrences(series, before, after))
     local_times = {
-        expand.to_wall_time(occurrence.start, zone).time() for occurrence in nearby if not occurrence.is_adjusted
+        wall_clock.to_wall_time(occurrence.start, zone).time() for occurrence in nearby if not occurrence.is_adjusted
     }
     assert local_times == {parse_local(start).time()}, "the local time is the same on all other days"
 

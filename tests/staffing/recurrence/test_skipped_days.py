@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from config import errors, local_time
-from staffing.recurrence import conflicts, expand, overlap, pattern
+from staffing.recurrence import conflicts, expand, overlap, pattern, wall_clock
 from staffing.recurrence.expand import Series
 from staffing.recurrence.rules import NthWeekday, RecurrenceRule
 from tests.staffing.recurrence.test_expand import DAILY, make_series, parse_local
@@ -29,11 +29,11 @@ def test_a_daily_shift_takes_place_once_on_each_day_that_exists(zone: str, skipp
     day = date.fromisoformat(skipped)
     start = datetime.combine(day, datetime.min.time()) - timedelta(days=3) + timedelta(hours=hour)
     series = Series(start, start + timedelta(hours=8), zone, DAILY)
-    since = expand.to_instant(start, zone)
+    since = wall_clock.to_instant(start, zone)
 
     occurrences = list(expand.iter_occurrences(series, since, since + timedelta(days=5)))
 
-    wall_times = [expand.to_wall_time(shift.start, zone) for shift in occurrences]
+    wall_times = [wall_clock.to_wall_time(shift.start, zone) for shift in occurrences]
     expected_days = [day + timedelta(days=offset) for offset in (-3, -2, -1, 1, 2)]
     assert [(at.date(), at.hour) for at in wall_times] == [(expected, hour) for expected in expected_days]
     assert {shift.end - shift.start for shift in occurrences} == {timedelta(hours=8)}
@@ -46,7 +46,7 @@ def test_a_night_before_the_skipped_day_is_as_long_as_others() -> None:
     night = expand.build_occurrence(series, parse_local("2011-12-29T22:00"))
 
     assert night.end - night.start == timedelta(hours=8)
-    assert expand.to_wall_time(night.end, APIA) == parse_local("2011-12-31T06:00")
+    assert wall_clock.to_wall_time(night.end, APIA) == parse_local("2011-12-31T06:00")
 
 
 def test_conflicts_around_a_skipped_day_agree_with_brute_force(record_figure: Callable[[str], None]) -> None:

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from accounts.models import User
-from accounts.users import display_name, queries
+from accounts.users import display_name, display_names
 from staffing.models import Schedule
-from staffing.recurrence import expand
+from staffing.recurrence import wall_clock
 from staffing.serializers.schedules import ScheduleView
 from tests.support import record_items
 
@@ -40,8 +40,8 @@ def test_schedules_are_shown_as_declared(item: dict[str, Any]) -> None:
     derived = {
         "kind": "schedule",
         "staffName": "Ann",
-        "startTime": expand.to_zoned_time(schedule.first_shift.start, schedule.zone),
-        "endTime": expand.to_zoned_time(schedule.first_shift.end, schedule.zone),
+        "startTime": wall_clock.to_zoned_time(schedule.first_shift.start, schedule.zone),
+        "endTime": wall_clock.to_zoned_time(schedule.first_shift.end, schedule.zone),
     }
     values = {name: getattr(schedule, str(field.source), None) for name, field in view.fields.items()}
     declared = {
@@ -61,6 +61,6 @@ def test_names_are_those_of_whole_records(items: list[dict[str, Any]]) -> None:
     read = [{name: item[name] for name in NAME_ATTRIBUTES if name in item} for item in items]
     people = map(User.from_item, read)
 
-    assert queries._display_names_of(read, "a") == {
+    assert display_names._display_names_of(read, "a") == {
         user.id: display_name(user) for user in people if user.customer_id == "a" and user.status != "deleting"
     }

@@ -10,7 +10,7 @@ from accounts.notifications import recipients
 from config import costs
 from staffing.models import Schedule
 from staffing.notifications import text
-from staffing.recurrence import expand
+from staffing.recurrence import expand, wall_clock
 from staffing.recurrence.expand import RecurrenceException, Series
 from staffing.recurrence.rules import RecurrenceRule
 from staffing.schedules import availability, on_duty, save
@@ -73,7 +73,7 @@ def test_windows_list_what_overlaps_them(
     planned: tuple[UserFixtures, list[Schedule]], limit: int, window: tuple[str, str]
 ) -> None:
     test_users, schedules = planned
-    since, until = (expand.to_instant(datetime.fromisoformat(day), ZONE) for day in window)
+    since, until = (wall_clock.to_instant(datetime.fromisoformat(day), ZONE) for day in window)
     expected = [
         (schedule.id, shift.start)
         for schedule in schedules

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from staffing.recurrence.expand import to_instant
+from staffing.recurrence.wall_clock import to_instant
 from telephony.ivr import spoken_time
 from telephony.ivr.number_words import to_day_of_month, to_number
 

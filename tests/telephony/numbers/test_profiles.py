@@ -10,7 +10,7 @@ import pytest
 from accounts import locations, permissions
 from config import dynamodb, errors, outbox
 from config.dynamodb import encryption
-from config.outbox import worker
+from config.outbox import postponement
 from telephony.models import NumberProfile, PhoneNumber, Quota
 from telephony.numbers import address_registration, profiles, requirements
 from telephony.twilio import addresses, available_numbers, client
@@ -180,10 +180,10 @@ def test_address_is_registered_although_a_bundle_was_recorded_first(
 def test_other_refusals_of_twilio_are_for_operators(test_users: UserFixtures, twilio: Environment) -> None:
     """A refusal that does not concern the address is a dead letter; the same PUT begins anew."""
     dead_before = outbox.read_outbox_status(now()).dead
-    inject_address_fault(twilio, "400", times=worker.MAX_ATTEMPTS)
+    inject_address_fault(twilio, "400", times=postponement.MAX_ATTEMPTS)
     path = "/numberProfile/ES"
     assert test_users.cleo.put(path, ADDRESS_BODY).json()["addressStatus"] == "pending"
-    for hours in range(1, worker.MAX_ATTEMPTS):
+    for hours in range(1, postponement.MAX_ATTEMPTS):
         process_outbox(3600 * hours)
     assert test_users.cleo.get(path).json()["addressStatus"] == "pending"
     assert outbox.read_outbox_status(now()).dead == dead_before + 1

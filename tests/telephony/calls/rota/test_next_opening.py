@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from accounts import permissions, users
 from accounts.users import update
 from config import costs
-from staffing.recurrence.expand import Series, to_instant
+from staffing.recurrence.expand import Series
 from staffing.recurrence.rules import RecurrenceRule
+from staffing.recurrence.wall_clock import to_instant
 from staffing.schedules import save
 from telephony import ivr, lines
 from telephony.calls.rota import next_opening, routing
