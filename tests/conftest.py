@@ -11,6 +11,7 @@ from django.conf import settings
 from accounts.auth import tokens
 from accounts.clients import auth0_http, expo
 from telephony.twilio import client
+from tests.support import messages
 from tests.support.chaos import CHAOS
 from tests.support.crash_harness import CrashHarness
 from tests.support.environment import Environment
@@ -52,7 +53,12 @@ def close_http_clients() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def test_users(env: Environment, web: str) -> UserFixtures:
-    """The test users of this module; the web process has loaded Auth0's keys."""
+    """The test users of this module; the web process has loaded Auth0's keys.
+
+    No outbox message of an earlier module is left, which a module that sets the clock ahead would
+    process.
+    """
+    messages.remove_messages()
     fixtures = create_user_fixtures(env, web)
     assert fixtures.ann.get("/user").status_code == 200
     return fixtures

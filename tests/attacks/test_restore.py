@@ -5,7 +5,6 @@ import sqlite3
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 import httpx
 import pytest
@@ -16,43 +15,13 @@ from accounts.models import User
 from accounts.users import delete
 from config import dynamodb, errors
 from config.audit import verification
-from config.dynamodb import encryption, key_checks
+from config.dynamodb import encryption
 from config.privacy import erasure_log
 from telephony.twilio import client
 from tests.accounts.privacy.test_erasure import CANARY, list_file_traces, list_redis_traces, list_table_traces
 from tests.support.environment import Environment
+from tests.support.table_rows import read_tables, restore_tables
 from tests.support.users import SignedInUser, UserFixtures, accept_invitation, now, process_outbox
-
-Tables = dict[str, list[dict[str, Any]]]
-
-
-def read_tables() -> Tables:
-    """All rows of all tables, as a backup has them."""
-    record_classes = dynamodb.record_classes()
-    assert key_checks.DataKeyCheck in record_classes, "also those that few modules import"
-    return {
-        record.table_name(): [
-            item
-            for items in dynamodb.iter_pages("Scan", TableName=record.table_name(), ConsistentRead=True)
-            for item in items
-        ]
-        for record in record_classes
-    }
-
-
-def restore_tables(backup: Tables) -> None:
-    """Give every table exactly these rows."""
-    present = read_tables()
-    for record in dynamodb.record_classes():
-        names = [attribute.attr_name for attribute in record.key_attributes()]
-        table = record.table_name()
-        restored = {str([item[name] for name in names]): item for item in backup[table]}
-        for item in present[table]:
-            if str([item[name] for name in names]) not in restored:
-                dynamodb.call("DeleteItem", TableName=table, Key={name: item[name] for name in names})
-        for item in restored.values():
-            if item not in present[table]:
-                dynamodb.call("PutItem", TableName=table, Item=item)
 
 
 def create_canary(test_users: UserFixtures, env: Environment) -> SignedInUser:

@@ -87,8 +87,11 @@ def assert_sequence(played: dict[str, Any], *parts: str) -> None:
         assert any(part in line for line in remaining), f"{part!r} is missing in\n{text}"
 
 
-def begin_by_hand(line: LineFixture, env: Environment, caller: str) -> tuple[str, Callable[..., httpx.Response]]:
-    """A call whose user lets it ring, and a function that posts its webhooks."""
+def begin_by_hand(line: LineFixture, env: Environment, caller: str) -> tuple[str, Callable[..., Any]]:
+    """A call whose user lets it ring, and a function that posts its webhooks.
+
+    By default to the web process, and it returns the response; ``send`` sends them elsewhere.
+    """
     ann = line.test_users.ann
     set_phone(env, enable_ringing(ann.user), "nothing")
     release(ann)
@@ -96,12 +99,12 @@ def begin_by_hand(line: LineFixture, env: Environment, caller: str) -> tuple[str
     played = play(env, call_id)
     reopen(call_id)
 
-    def post(name: str, address: str = "", **form: str) -> httpx.Response:
+    def post(name: str, send: Callable[..., Any] = post_webhook, **form: str) -> Any:
         ended = find_webhook(played, "back-ended")
         url = ended["url"].replace("back-ended", name)
         body = {**ended["form"], "CallStatus": "in-progress", **form}
         signature = sign_webhook(url, body, "local-twilio-token")
-        return post_webhook(url.replace(env.web, address or env.web), body, **{"X-Twilio-Signature": signature})
+        return send(url, body, **{"X-Twilio-Signature": signature})
 
     return call_id, post
 

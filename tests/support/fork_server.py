@@ -13,6 +13,7 @@ import sys
 import traceback
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import django
 from django.test import Client
@@ -119,15 +120,16 @@ def _redirect_standard_streams(output_path: str, error_path: str) -> None:
 
 
 def _handle_request(command: dict[str, Any]) -> dict[str, Any]:
+    if "form" in command:
+        content, content_type = urlencode(command["form"]), "application/x-www-form-urlencoded"
+    else:
+        content, content_type = json.dumps(command.get("body", {})), "application/json"
     response = _client.generic(
-        command["method"],
-        command["path"],
-        json.dumps(command.get("body", {})),
-        content_type="application/json",
-        headers=command["headers"],
+        command["method"], command["path"], content, content_type=content_type, headers=command["headers"]
     )
     _flush_notifications()
-    return {"status": response.status_code, "body": json.loads(response.content or b"null")}
+    text = response.content.decode()
+    return {"status": response.status_code, "body": text if "form" in command else json.loads(text or "null")}
 
 
 def _flush_notifications() -> None:

@@ -20,10 +20,10 @@ from telephony.caller_data import erasure, export, search
 from telephony.calls.rota.routing import RingCandidate
 from telephony.calls.state import call_creation
 from telephony.models import BlockedCaller, Call, Callback, LastConversation, OpenCallback, caller_key
-from tests.attacks.test_restore import read_tables, restore_tables
 from tests.support.callbacks import put_callback, put_record
 from tests.support.calls import LineFixture, create_line, new_call_ids
 from tests.support.environment import Environment
+from tests.support.table_rows import find_rows, read_tables, restore_tables
 from tests.support.users import UserFixtures, now, process_outbox, simulate_call
 
 
@@ -34,21 +34,15 @@ def leave_voicemails(line: LineFixture, caller: str, count: int = 1, **parameter
     return ids
 
 
-def list_traces(env: Environment, number: str) -> list[str]:
-    """Rows and files of Dutyline that contain the digits of a number."""
-    digits = number.lstrip("+")
-    rows = [
-        f"{table}: {item}"
-        for table, items in read_tables().items()
-        for item in items
-        if digits in json.dumps(item, default=str)
-    ]
-    files = [
-        str(path)
-        for path in (env.folder / "files").rglob("*")
-        if path.is_file() and digits.encode() in path.read_bytes()
-    ]
-    return rows + files
+def list_traces(env: Environment, *numbers: str) -> list[str]:
+    """Rows and files of Dutyline that contain the digits of one of these numbers."""
+    digits = [number.lstrip("+") for number in numbers]
+    files = [path for path in (env.folder / "files").rglob("*") if path.is_file()]
+    return find_rows(digits) + [str(file) for file in files if _contains(file.read_bytes(), digits)]
+
+
+def _contains(content: bytes, texts: list[str]) -> bool:
+    return any(text.encode() in content for text in texts)
 
 
 def audio_files(env: Environment, call_id: str) -> list[Path]:
