@@ -16,13 +16,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from config.dev.startup import READY, Check, Start, State, port_check
 
 _POLL_SECONDS = 0.05
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Process(Protocol):
+    """What stopping needs of `subprocess.Popen`."""
+
+    pid: int
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit code. Raises `subprocess.TimeoutExpired`."""
 
 
 class StopRequested(Exception):
@@ -171,7 +180,7 @@ class Supervisor:
         return "\n".join(text.splitlines()[-lines:])
 
 
-def wait_or_kill_group(process: subprocess.Popen[bytes], grace_seconds: float) -> None:
+def wait_or_kill_group(process: Process, grace_seconds: float) -> None:
     """Wait for a process that was terminated, then kill what is left of its process group."""
     try:
         process.wait(grace_seconds)
@@ -181,7 +190,7 @@ def wait_or_kill_group(process: subprocess.Popen[bytes], grace_seconds: float) -
     _kill_group(process)
 
 
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
+def _kill_group(process: Process) -> None:
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:

@@ -5,7 +5,6 @@ import hmac
 import itertools
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -24,7 +23,7 @@ from config import audit, dynamodb
 from config.dev import services
 from config.dynamodb import data_keys, key_checks
 from config.settings.base import LOCAL_DATA_KEY
-from tests.support.environment import ROOT, Environment, free_port
+from tests.support.environment import Environment, free_port
 from tests.support.proxy import FaultPlan
 from tests.support.users import UserFixtures, now
 
@@ -154,10 +153,11 @@ def kill_rotation(env: Environment) -> None:
         faults={("dynamodb", "UpdateItem", 20): "kill_before"}, victim_pid=lambda: env.processes["rotation"].pid
     )
     with env.apply_plan(fault_plan), env.as_role("maintenance"):
-        process = env.spawn(
+        process = env.fork(
             "rotation",
             [sys.executable, "manage.py", "keys", "rotate"],
             {**env.process_environment(proxied=True), "DATA_KEYS": NEW_FIRST},
+            proxied=True,
         )
         assert process.wait(60) == -signal.SIGKILL, env.read_log("rotation")
     env.processes.pop("rotation")
@@ -228,9 +228,7 @@ def check_refusals(env: Environment) -> None:
     ]
     for command, keys, sentence in cases:
         environment = {**env.process_environment(proxied=False), "DATA_KEYS": keys}
-        completed = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
-        )
+        completed = env.preloaded(proxied=False).run(command[1:], environment)
         output = completed.stdout + completed.stderr
         assert completed.returncode != 0, output
         assert sentence in output

@@ -53,15 +53,8 @@ def database(env: Environment) -> Proxy:
 def run_doctor(env: Environment, *options: str, **variables: str) -> tuple[int, Findings]:
     """Exit code and findings of the command."""
     environment = {**env.process_environment(proxied=False), **variables}
-    completed = subprocess.run(
-        [sys.executable, "manage.py", "doctor", "--json", "--seconds", SECONDS, *options],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    command = ["manage.py", "doctor", "--json", "--seconds", SECONDS, *options]
+    completed = env.preloaded(proxied=False).run(command, environment)
     assert completed.stdout, completed.stderr
     for secret in (settings.AUTH0["client_secret"], settings.TWILIO["auth_token"], "pass-word"):
         assert secret not in completed.stdout

@@ -52,7 +52,7 @@ def processes(env: Environment) -> Iterator[tuple[str, Samples, Samples]]:
     url = env.start_web("web_of_metrics", free_port(), METRICS_PORTS=ports)
     wait_for_port(first)
     environment = {**env.process_environment(proxied=False), "METRICS_PORTS": ports}
-    env.spawn("worker_of_metrics", services.worker_command(1), environment)
+    env.fork("worker_of_metrics", services.worker_command(1), environment)
     wait_for_port(first + 1)
     yield url, Samples(first), Samples(first + 1)
     env.stop("worker_of_metrics")

@@ -17,7 +17,7 @@ def test_a_request_and_its_tasks_are_one_trace(
     with receive_traces() as receiver:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.endpoint)
         monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
-        env.spawn("worker_of_traces", services.worker_command(1))
+        env.fork("worker_of_traces", services.worker_command(1))
         url = env.start_web("web_of_traces", free_port())
         body = test_users.user_body()
         foreign = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

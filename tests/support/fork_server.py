@@ -8,15 +8,15 @@ moment, like a web process or a worker.
 import gc
 import json
 import os
-import runpy
 import sys
-import traceback
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 import django
 from django.test import Client
+
+from tests.support.preloaded import redirect_standard_streams, run
 
 MAX_PASSES = 200
 _client = Client(raise_request_exception=False, SERVER_NAME="127.0.0.1")
@@ -91,32 +91,12 @@ def _execute(command: dict[str, Any]) -> Any:
 
 def _run_management_command(command: dict[str, Any]) -> int:
     """Run ``manage.py`` as if from a shell, with output to files; its exit code."""
-    _redirect_standard_streams(*command["outputs"])
-    sys.argv = ["manage.py", *command["arguments"]]
-    exit_code: Any = 0
-    try:
-        runpy.run_path("manage.py", run_name="__main__")
-    except SystemExit as exit_request:
-        exit_code = exit_request.code or 0
-    except BaseException:  # printed, as by the interpreter
-        traceback.print_exc()
-        exit_code = 1
-    if isinstance(exit_code, str):
-        print(exit_code, file=sys.stderr)
-        exit_code = 1
+    redirect_standard_streams(*command["outputs"])
+    exit_code = run(["manage.py", *command["arguments"]])
     _flush_notifications()
     sys.stdout.flush()
     sys.stderr.flush()
-    return int(exit_code)
-
-
-def _redirect_standard_streams(output_path: str, error_path: str) -> None:
-    for number, (path, flags) in enumerate(
-        ((os.devnull, os.O_RDONLY), (output_path, os.O_WRONLY | os.O_CREAT), (error_path, os.O_WRONLY | os.O_CREAT))
-    ):
-        descriptor = os.open(path, flags, 0o600)
-        os.dup2(descriptor, number)
-        os.close(descriptor)
+    return exit_code
 
 
 def _handle_request(command: dict[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def start_worker(env: Environment) -> Iterator[Callable[[], None]]:
     """Starts a worker and waits until it processes messages; it is stopped afterwards."""
 
     def start() -> None:
-        env.spawn("lanes-worker", services.worker_command(PROCESSES))
+        env.fork("lanes-worker", services.worker_command(PROCESSES))
 
     yield start
     env.stop("lanes-worker")

@@ -234,7 +234,7 @@ def start_worker(env: Environment) -> Iterator[Callable[[str], int]]:
             command = services.beat_command(env.folder / "second")
             (env.folder / "second").mkdir(exist_ok=True)
         started.append(name)
-        return env.spawn(name, command).pid
+        return env.fork(name, command).pid
 
     yield start_process
     for name in started:
