@@ -157,7 +157,6 @@ def kill_rotation(env: Environment) -> None:
             "rotation",
             [sys.executable, "manage.py", "keys", "rotate"],
             {**env.process_environment(proxied=True), "DATA_KEYS": NEW_FIRST},
-            proxied=True,
         )
         assert process.wait(60) == -signal.SIGKILL, env.read_log("rotation")
     env.processes.pop("rotation")
@@ -228,7 +227,7 @@ def check_refusals(env: Environment) -> None:
     ]
     for command, keys, sentence in cases:
         environment = {**env.process_environment(proxied=False), "DATA_KEYS": keys}
-        completed = env.preloaded(proxied=False).run(command[1:], environment)
+        completed = env.run_forked(*command[1:], environment=environment)
         output = completed.stdout + completed.stderr
         assert completed.returncode != 0, output
         assert sentence in output

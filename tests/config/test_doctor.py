@@ -53,8 +53,7 @@ def database(env: Environment) -> Proxy:
 def run_doctor(env: Environment, *options: str, **variables: str) -> tuple[int, Findings]:
     """Exit code and findings of the command."""
     environment = {**env.process_environment(proxied=False), **variables}
-    command = ["manage.py", "doctor", "--json", "--seconds", SECONDS, *options]
-    completed = env.preloaded(proxied=False).run(command, environment)
+    completed = env.run_forked("manage.py", "doctor", "--json", "--seconds", SECONDS, *options, environment=environment)
     assert completed.stdout, completed.stderr
     for secret in (settings.AUTH0["client_secret"], settings.TWILIO["auth_token"], "pass-word"):
         assert secret not in completed.stdout

@@ -71,7 +71,7 @@ class Environment:
         self._tenant: Auth0Tenant | None = None
         self._fork_servers: dict[bool, ForkServer] = {}
         self._postgresql: postgresql.Server | None = None
-        self._preloaded: dict[bool, Preloaded] = {}
+        self._preloaded: Preloaded | None = None
         self.issuer = f"http://127.0.0.1:{self.proxy_ports['identity']}/"
 
     @property
@@ -179,7 +179,7 @@ class Environment:
         environment = {**self.process_environment(proxied=True), **settings}
         command = services.web_command(port, workers=workers)
         if forked:
-            self.fork(name, command, environment, proxied=True)
+            self.fork(name, command, environment)
         else:
             self.spawn(name, command, environment)
         wait_for_port(port)
@@ -209,16 +209,11 @@ class Environment:
             )
         return process
 
-    def fork(
-        self, name: str, command: list[str], environment: dict[str, str] | None = None, *, proxied: bool = False
-    ) -> ForkedProcess:
-        """Start a process of the product like `spawn`, for a tenth of the CPU.
-
-        ``proxied`` says how the environment reaches services.
-        """
+    def fork(self, name: str, command: list[str], environment: dict[str, str] | None = None) -> ForkedProcess:
+        """Start a process of the product like `spawn`, for a tenth of the CPU."""
         log_file = self.folder / f"{name}.log"
-        environment = environment or self.process_environment(proxied=proxied)
-        process = self.preloaded(proxied=proxied).start(command[1:], environment, log_file, log_file)
+        environment = environment or self.process_environment(proxied=False)
+        process = self._start_preloaded().start(command[1:], environment, log_file, log_file)
         self.processes[name] = process
         return process
 
@@ -248,8 +243,8 @@ class Environment:
             server.close()
         for name in list(self.processes)[::-1]:
             self.stop(name)
-        for preloaded in self._preloaded.values():
-            preloaded.close()
+        if self._preloaded:
+            self._preloaded.close()
         if self._postgresql:
             self._postgresql.stop()
         if self._tenant:
@@ -306,19 +301,22 @@ class Environment:
             self._fork_servers[proxied] = ForkServer(self.process_environment(proxied=proxied), log_file)
         return self._fork_servers[proxied]
 
-    def preloaded(self, *, proxied: bool) -> Preloaded:
-        """The process with proxied or direct services from which others are forked."""
-        if proxied not in self._preloaded:
-            log_file = self.folder / f"preloaded_{'proxied' if proxied else 'direct'}.log"
-            self._preloaded[proxied] = Preloaded(self.process_environment(proxied=proxied), log_file)
-        return self._preloaded[proxied]
+    def run_forked(self, *arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        """What came of a process of the product with these arguments, which was forked."""
+        return self._start_preloaded().run(list(arguments), environment)
+
+    def _start_preloaded(self) -> Preloaded:
+        """The process from which others are forked."""
+        if self._preloaded is None:
+            self._preloaded = Preloaded(self.process_environment(proxied=False), self.folder / "preloaded.log")
+        return self._preloaded
 
     def run_management_command(self, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run a management command without proxies, and with other settings if there are any."""
         if not settings:
             return self.fork_server(proxied=False).run_management_command(*command)
         environment = {**self.process_environment(proxied=False), **settings}
-        return self.preloaded(proxied=False).run(["manage.py", *command], environment)
+        return self.run_forked("manage.py", *command, environment=environment)
 
 
 def wait_for_port(port: int, seconds: float = 60) -> None:

@@ -1,7 +1,7 @@
 """A process that has imported the product, from which processes of the product are forked.
 
 So each costs 0.2 s of CPU instead of 1.7 s. A forked one reads its settings anew. If they differ in
-what modules read while they are imported, it becomes a new Python instead, like any other.
+others of those that modules read while they are imported, it becomes a new Python, like any other.
 
 The protocol is JSON lines: `tests.support.forks` sends what to start, or of which process it wants
 the exit code.
@@ -22,30 +22,20 @@ import django
 from django.conf import settings
 from django.utils.functional import empty
 
-IMPORTED = {
-    "BASE_DIR": (),
-    "BACK_OFFICE_MODULES": (),
-    "DAILY_LIMITS": (),
-    "DYNAMODB": ("endpoint", "region"),
-    "OUTBOX_LANES": (),
-    "PAGE_SEGMENTS": (),
-    "REDIS_URL": (),
-    "TELEPHONY": ("kept_days",),
-}
-"""Settings that modules read while they are imported, and their members if not all are."""
-OF_LIBRARIES = (
-    *("AUTH_USER_MODEL", "CACHES", "DATABASES", "INSTALLED_APPS", "LANGUAGES", "MIDDLEWARE", "REST_FRAMEWORK"),
-    *("ROOT_URLCONF", "SPECTACULAR_SETTINGS", "STORAGES", "TEMPLATES", "TIME_ZONE"),
-)
-"""Those that Django and its libraries may have read before."""
+IMPORTED_MEMBERS = {"DYNAMODB": ("prefix",), "TELEPHONY": ("kept_days",)}
+"""What modules read of these settings while they are imported, besides what `_bind_anew` gets."""
+READ_AGAIN = {"LOGGING", "REDIS_URL"}
+"""By each process when it starts, or by `_bind_anew`."""
 OF_INTERPRETER = ("LD_", "MALLOC_", "OTEL_", "PYTHON", "TZ")
 """Beginnings of variables that are read before the settings, or besides them."""
 
 
 def main() -> None:
     """Start processes until the input ends."""
-    imported = copy.deepcopy(_imported_values())  # Django adds defaults to some
     _import_product()
+    names = vars(settings).keys() - READ_AGAIN - {"_wrapped"}  # Django keeps those that were read
+    _read_settings_anew()
+    imported = {name: copy.deepcopy(_imported_value(name)) for name in names}
     for line in sys.stdin:
         command = json.loads(line)
         _write_line(_start(command, imported) if "arguments" in command else _read_exit_code(command["pid"]))
@@ -79,7 +69,7 @@ def _read_exit_code(pid: int) -> int | None:
     return os.waitstatus_to_exitcode(status) if ended_pid else None
 
 
-def _start(command: dict[str, Any], imported: list[Any]) -> int:
+def _start(command: dict[str, Any], imported: dict[str, Any]) -> int:
     """Start a process in a session of its own, with output to files; its pid."""
     pid = os.fork()
     if pid:
@@ -114,26 +104,38 @@ def redirect_standard_streams(output_path: str, error_path: str) -> None:
         os.close(descriptor)
 
 
-def _takes_effect(environment_before: dict[str, str], imported: list[Any]) -> bool:
+def _takes_effect(environment_before: dict[str, str], imported: dict[str, Any]) -> bool:
     """Read the settings anew; whether all that changed is read only when it is used."""
     variables = environment_before.keys() | os.environ.keys()
     if any(environment_before.get(n) != os.environ.get(n) for n in variables if n.startswith(OF_INTERPRETER)):
         return False
+    try:
+        _read_settings_anew()
+        if any(_imported_value(name) != value for name, value in imported.items()):
+            return False
+    except SystemExit:  # a new process refuses them with the same words
+        return False
+    _bind_anew()
+    return True
+
+
+def _read_settings_anew() -> None:
     for name in [name for name in sys.modules if f"{name}.".startswith("config.settings.")]:
         del sys.modules[name]
     settings._wrapped = empty
-    try:
-        return imported == _imported_values()
-    except SystemExit:  # a new process refuses them with the same words
-        return False
 
 
-def _imported_values() -> list[Any]:
-    values = [getattr(settings, name) for name in OF_LIBRARIES]
-    for name, members in IMPORTED.items():
-        value = getattr(settings, name)
-        values.append({member: value[member] for member in members} if members else value)
-    return values
+def _imported_value(name: str) -> Any:
+    value, members = getattr(settings, name), IMPORTED_MEMBERS.get(name)
+    return [value[member] for member in members] if members else value
+
+
+def _bind_anew() -> None:
+    from config.celery import app
+    from config.dynamodb.records import TableMeta
+
+    TableMeta.host, TableMeta.region = settings.DYNAMODB["endpoint"] or None, settings.DYNAMODB["region"]
+    app.conf.update(broker_url=settings.REDIS_URL)
 
 
 def run(arguments: list[str]) -> int:
