@@ -90,6 +90,19 @@ def record_figure(record_property: Callable[[str, object], None]) -> Callable[[s
     return lambda text: record_property("figure", text)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the process that prints the summary what faults those of ``-n`` have met."""
+    if CHAOS and hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["chaos"] = CHAOS.counts()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add up the faults that a process of ``-n`` has met."""
+    if CHAOS and hasattr(node, "workeroutput"):
+        CHAOS.add_counts(*node.workeroutput["chaos"])
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print the recorded transcripts and figures."""
     reports = [r for kind in ("passed", "failed") for r in terminalreporter.stats.get(kind, [])]

@@ -81,8 +81,9 @@ class Server:
 
     def _create_database(self) -> None:
         psql = [str(self._binaries / "psql"), "-h", "127.0.0.1", "-p", str(self._port), "-U", USER, "-c"]
+        environment = {**os.environ, "PGCONNECT_TIMEOUT": "2"}  # if another program has the port
         deadline = time.monotonic() + START_SECONDS
-        while subprocess.run([*psql, "SELECT 1"], capture_output=True).returncode:
+        while subprocess.run([*psql, "SELECT 1"], env=environment, capture_output=True).returncode:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 sys.exit(f"PostgreSQL does not start:\n{self._log_file.read_text(errors='replace')[-2000:]}")
             time.sleep(0.1)

@@ -88,6 +88,16 @@ class Chaos:
         with self._lock:
             self.repeats += 1
 
+    def counts(self) -> list[Any]:
+        """All figures of this process, for `add_counts` of another."""
+        return [dict(self.faults), self.calls, self.repeats]
+
+    def add_counts(self, faults: Mapping[str, int], calls: int, repeats: int) -> None:
+        """Add the figures of another process, which has run a part of the tests."""
+        self.faults.update(faults)
+        self.calls += calls
+        self.repeats += repeats
+
     def summary(self) -> str:
         """All figures."""
         kinds = ", ".join(f"{kind} {self.faults[kind]}" for kind in CHANCES)
@@ -111,8 +121,15 @@ def _with_length_and_checksum(head: bytes, body: bytes, length: int, checked_bod
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
-CHAOS = Chaos(int(os.environ.get("DYNAMODB_CHAOS_SEED", "22"))) if os.environ.get("DYNAMODB_CHAOS") == "1" else None
-"""That of this run; None without ``DYNAMODB_CHAOS=1``."""
+def _create_chaos() -> Chaos | None:
+    if os.environ.get("DYNAMODB_CHAOS") != "1":
+        return None
+    worker_number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return Chaos(int(os.environ.get("DYNAMODB_CHAOS_SEED", "22")) + worker_number)
+
+
+CHAOS = _create_chaos()
+"""That of this process; None without ``DYNAMODB_CHAOS=1``."""
 
 
 def send(method: str, url: str, *, headers: Mapping[str, str], **options: Any) -> httpx.Response:
