@@ -85,6 +85,7 @@ class Server:
         deadline = time.monotonic() + START_SECONDS
         while subprocess.run([*psql, "SELECT 1"], env=environment, capture_output=True).returncode:
             if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
                 sys.exit(f"PostgreSQL does not start:\n{self._log_file.read_text(errors='replace')[-2000:]}")
             time.sleep(0.1)
         for statement in (f"CREATE ROLE {ROLE} LOGIN PASSWORD '{ROLE}'", f"CREATE DATABASE {ROLE} OWNER {ROLE}"):

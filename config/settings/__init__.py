@@ -192,7 +192,8 @@ def _check_production_settings() -> None:
     origins = [("CORS_ORIGINS", origin) for origin in base.CORS_ORIGINS]
     for name, address in [*addresses.items(), *origins]:
         if env.is_loopback(address):
-            raise env.Misconfigured(f"{name} points at this machine, which production does not allow.")
+            exception = ", unless HOSTS_WITHOUT_TLS lists its host" if name in engines else ""
+            raise env.Misconfigured(f"{name} points at this machine, which production does not allow{exception}.")
         if address.startswith("http://") and name not in engines:
             raise env.Misconfigured(f"{name} must be https in production.")
     if not _is_good_secret_key(base.SECRET_KEY):
