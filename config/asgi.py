@@ -47,6 +47,8 @@ _LIVENESS_HEADERS: Headers = [
 if settings.SECURE_HSTS_SECONDS:
     _hsts = f"max-age={settings.SECURE_HSTS_SECONDS}; includeSubDomains; preload"
     _LIVENESS_HEADERS.append((b"strict-transport-security", _hsts.encode()))
+_LAST_RESPONSE = (b"connection", b"close")
+"""For a process that stops: a proxy that kept the connection might send a request as it closes."""
 CALLS_PATH = "/telephony/voice"
 """Where the telephone service reports calls: the caller waits for the answer, too."""
 CALL_SECONDS = 12.0
@@ -128,7 +130,8 @@ class Application:
             response = await self._answer(scope, environ, receive)
         except concurrency.ClientGone:
             return
-        await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
+        headers = [*response.headers, _LAST_RESPONSE] if self._stop.is_stopping else response.headers
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
         if response.stream is not None:
             await self._send_stream(response.stream, send)
         await send({"type": "http.response.body", "body": response.body})

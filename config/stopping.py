@@ -1,7 +1,8 @@
 """A web process that is to stop: readiness fails first, requests are answered meanwhile.
 
 Granian closes its sockets at the first moment of SIGTERM. Load balancers learn from `/readyz` that
-a process stops, and need some seconds for that.
+a process stops, and need some seconds for that. Each connection is closed after its next response,
+so that none is in use when the sockets close: nginx repeats no change that meets that moment.
 """
 
 import asyncio

@@ -117,7 +117,9 @@ def test_a_process_that_stops_fails_its_readiness_first(
     while (ready := httpx.get(f"{small_web}/readyz")).status_code == 200 and time.monotonic() < deadline:
         time.sleep(0.02)
     assert (ready.status_code, ready.json()["detail"]) == (503, "This process is stopping.")
-    assert send(test_users.ann, small_web).status_code == 200, "requests are still answered"
+    answer = send(test_users.ann, small_web)
+    assert answer.status_code == 200, "requests are still answered"
+    assert answer.headers["Connection"] == "close", "a proxy sends nothing more on this connection"
     assert process.wait(20) == 0
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{small_web}/healthz")
