@@ -83,11 +83,7 @@ class Pair:
 
     def start(self, name: str) -> None:
         self._env.start_web(
-            name,
-            self.ports[name],
-            PUBLIC_BASE_URL=self.nginx.url,
-            TRUSTED_PROXIES="127.0.0.1/32",
-            STOP_SECONDS="1",
+            name, self.ports[name], PUBLIC_BASE_URL=self.nginx.url, TRUSTED_PROXIES="127.0.0.1/32", STOP_SECONDS="1"
         )
 
     def replace(self, name: str) -> None:
