@@ -10,6 +10,8 @@ from rfc8785 import CanonicalizationError as CanonicalizationError
 _MAX_EXACT_INTEGER = 2**53 - 1
 """Of JSON, whose numbers are those of IEEE 754."""
 
+_OTHER_PLAIN_KINDS = frozenset({bool, type(None), orjson.Fragment})
+
 
 def dumps(value: Any) -> bytes:
     """The canonical form of a JSON value. Raises `CanonicalizationError`.
@@ -19,7 +21,18 @@ def dumps(value: Any) -> bytes:
     if _has_plain_content(value):
         with suppress(TypeError):  # an unpaired surrogate, a name that is no text
             return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    return rfc8785.dumps(value)
+    try:
+        return rfc8785.dumps(value)
+    except UnicodeEncodeError as error:  # of a name with an unpaired surrogate
+        raise CanonicalizationError(str(error)) from error
+
+
+def prepare(value: Any) -> Any:
+    """A JSON value for several others with plain content: its canonical form is made once."""
+    if _has_plain_content(value):
+        with suppress(TypeError):
+            return orjson.Fragment(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
+    return value
 
 
 def _has_plain_content(value: Any) -> bool:
@@ -37,6 +50,6 @@ def _has_plain_content(value: Any) -> bool:
         elif kind is int:
             if abs(item) > _MAX_EXACT_INTEGER:
                 return False
-        elif kind is not str and kind is not bool and item is not None:
+        elif kind is not str and kind not in _OTHER_PLAIN_KINDS:
             return False
     return True

@@ -163,9 +163,9 @@ class AuditEntry(dynamodb.Record):
         return {part["key"] for part in self.body["sealed"].values()}
 
 
-def digest(content: Mapping[str, Any]) -> str:
+def digest(content: dict[str, Any]) -> str:
     """The SHA-256 of canonical JSON (RFC 8785)."""
-    return hashlib.sha256(canonical_json.dumps(dict(content))).hexdigest()
+    return hashlib.sha256(canonical_json.dumps(content)).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -260,6 +260,7 @@ def build_entries(
     new_entries = []
     for event in events:
         entry_body, at = build_entry_body(event, keys), format_instant(event.at)
+        prepared_body = canonical_json.prepare(entry_body)
         for index, stream in enumerate(entry_body["streams"]):
             entry = AuditEntry(
                 stream=stream,
@@ -271,7 +272,7 @@ def build_entries(
                 body=entry_body,
                 prev_hash=end_positions[stream].hash,
             )
-            entry.hash = digest(entry.content)
+            entry.hash = digest(entry.content | {"body": prepared_body})
             owner_customer_id = end_positions[stream].customer_id or event.subject.customer_id
             end_positions[stream] = StreamPosition(int(entry.seq), entry.hash, owner_customer_id)
             new_entries.append(entry)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pynamodb.attributes import Attribute
-from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.condition import Condition, NotExists
 from pynamodb.expressions.operand import Path, Value
 
 _SIMPLE_TYPES = {str, int, bool, datetime}
@@ -29,6 +29,9 @@ class AttributePath(Path):
     def __eq__(self, other: object) -> "Equality":  # type: ignore[override]
         return Equality(self, self._to_operand(other))
 
+    def does_not_exist(self) -> "Absence":
+        return Absence(self)  # type: ignore[no-untyped-call] # PynamoDB's
+
     def _to_operand(self, value: Any) -> Any:
         if self._is_simple and type(value) in _SIMPLE_TYPES:
             return StoredValue(str(self.attr_type), self._serialize(value))
@@ -42,8 +45,17 @@ class Equality(Condition):
         super().__init__("=", path, value)
 
     def serialize(self, placeholder_names: dict[str, str], expression_attribute_values: dict[str, Any]) -> str:
-        path, value = (part.serialize(placeholder_names, expression_attribute_values) for part in self.values)
-        return f"{path} = {value}"
+        path, value = self.values
+        left = path.serialize(placeholder_names, expression_attribute_values)
+        return f"{left} = {value.serialize(placeholder_names, expression_attribute_values)}"
+
+
+class Absence(NotExists):
+    """That an item does not have an attribute."""
+
+    def serialize(self, placeholder_names: dict[str, str], expression_attribute_values: dict[str, Any]) -> str:
+        (path,) = self.values
+        return f"attribute_not_exists ({path.serialize(placeholder_names, expression_attribute_values)})"
 
 
 class StoredValue(Value):

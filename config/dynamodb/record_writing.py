@@ -49,6 +49,13 @@ def list_key_writers(record_class: type[Model]) -> list[_Writer]:
 
 
 @cache
+def key_names(record_class: type[Model]) -> tuple[str, str | None]:
+    """The names of the attributes of the hash key and, if there is one, of the range key."""
+    names = [writer.name for writer in list_key_writers(record_class)]
+    return names[0], names[1] if len(names) > 1 else None
+
+
+@cache
 def _list_defaults(record_class: type[Model]) -> list[tuple[str, Any]]:
     attributes = record_class.get_attributes().items()
     return [(name, attribute.default) for name, attribute in attributes if attribute.default is not None]

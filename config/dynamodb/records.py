@@ -130,7 +130,9 @@ class Record(Model):
     @property
     def record_key(self) -> RecordKey:
         """Its class and key, for a batch read."""
-        return RecordKey(type(self), *self.key_values())
+        hash_name, range_name = record_writing.key_names(type(self))
+        values = self.attribute_values
+        return RecordKey(type(self), values[hash_name], values[range_name] if range_name else None)
 
     @classmethod
     def declared_attributes(cls) -> list[RecordAttribute[Any]]:

@@ -122,6 +122,8 @@ def find_self_conflict(series: Series) -> ConflictingShifts | None:
 
 
 def _find_self_conflict(series: Series) -> ConflictingShifts | None:
+    if series.rule is None and not series.exceptions:
+        return None  # a single shift
     conflicts = [
         *overlap.iter_conflicts_with_series(series.moved_shifts, series.regular_part),
         next((ConflictingShifts(b.start, a, b) for a, b in pairwise(series.moved_shifts) if b.start < a.end), None),

@@ -8,7 +8,7 @@ from staffing.recurrence.expand import RecurrenceException, Series
 
 def exclude_covers(series: Series) -> Series:
     """A series without the shifts that others cover."""
-    if not any(exception.staff_id for exception in series.exceptions.values()):
+    if not series.exceptions or not any(exception.staff_id for exception in series.exceptions.values()):
         return series
     exceptions = {
         recurrence_id: RecurrenceException() if exception.staff_id else exception
