@@ -1,10 +1,12 @@
 # The rights of each role come from docs/aws, which the tests compare with the calls that the product makes.
 locals {
   policies = {
-    for role in ["application", "deployment", "maintenance"] : role => replace(replace(replace(replace(
+    for role in ["application", "deployment", "maintenance", "restore"] : role => replace(replace(replace(replace(replace(
       file("${path.module}/../../docs/aws/${role}.json"),
-      "REGION", var.region), "ACCOUNT", local.account), "PREFIX", var.prefix), "BUCKET", var.bucket
+      "REGION", var.region), "ACCOUNT", local.account), "PREFIX", local.table_prefix), "BUCKET", var.bucket),
+      "RESTORED", coalesce(var.restore_prefix, "none")
     )
+    if role != "restore" || var.restore_prefix != null
   }
   assume_by_tasks = jsonencode({
     Version = "2012-10-17"

@@ -9,7 +9,7 @@ locals {
     PUBLIC_BASE_URL       = "https://${var.host_name}"
     ALLOWED_HOSTS         = var.host_name
     AWS_REGION            = var.region
-    DYNAMODB_TABLE_PREFIX = var.prefix
+    DYNAMODB_TABLE_PREFIX = local.table_prefix
     STORAGE_BUCKET        = aws_s3_bucket.files.bucket
     # Requests arrive through the connector of Service Connect beside the process.
     TRUSTED_PROXIES = join(",", ["127.0.0.0/8", data.aws_vpc.this.cidr_block])
@@ -169,7 +169,7 @@ resource "aws_ecs_service" "process" {
 
 # For management commands: `aws ecs run-task` with the command as an override (deploy/README.md).
 resource "aws_ecs_task_definition" "command" {
-  for_each                 = toset(["application", "deployment", "maintenance"])
+  for_each                 = local.policies
   family                   = "${var.prefix}-command-${each.key}"
   requires_compatibilities = ["FARGATE"]
   network_mode             = "awsvpc"
@@ -190,8 +190,12 @@ resource "aws_ecs_task_definition" "command" {
   container_definitions = jsonencode([
     merge(local.authorities, { logConfiguration = local.logs["command"] }),
     merge(local.container, {
-      name             = "command"
-      command          = ["python3", "manage.py", "help"]
+      name    = "command"
+      command = ["python3", "manage.py", "help"]
+      environment = [for name, value in local.settings : {
+        name  = name
+        value = name == "DYNAMODB_TABLE_PREFIX" && each.key == "restore" ? var.restore_prefix : value
+      }]
       logConfiguration = local.logs["command"]
     }),
   ])

@@ -1,13 +1,14 @@
 # The tables, from `manage.py tables --json` (a test compares the file). After each apply,
 # `manage.py tables` checks them, and stores the checks of the data keys.
 locals {
-  tables = { for table in jsondecode(file("${path.module}/tables.json")) : table.name => table }
+  table_prefix = coalesce(var.table_prefix, var.prefix)
+  tables       = { for table in jsondecode(file("${path.module}/tables.json")) : table.name => table }
 }
 
 resource "aws_dynamodb_table" "records" {
   for_each = local.tables
 
-  name                        = "${var.prefix}-${each.key}"
+  name                        = "${local.table_prefix}-${each.key}"
   billing_mode                = "PAY_PER_REQUEST"
   hash_key                    = one([for key in each.value.KeySchema : key.AttributeName if key.KeyType == "HASH"])
   range_key                   = one([for key in each.value.KeySchema : key.AttributeName if key.KeyType == "RANGE"])

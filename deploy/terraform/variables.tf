@@ -4,12 +4,24 @@ variable "region" {
 }
 
 variable "prefix" {
-  description = "DYNAMODB_TABLE_PREFIX, and the beginning of all names. No prefix of an account may begin with another one and a hyphen."
+  description = "The beginning of all names, and DYNAMODB_TABLE_PREFIX unless table_prefix is given. No prefix of an account may begin with another one and a hyphen."
   type        = string
   validation {
     condition     = length(var.prefix) >= 6 && length(var.prefix) <= 20 && can(regex("^[a-z][a-z0-9-]*$", var.prefix))
     error_message = "6 to 20 of a-z, 0-9 and the hyphen."
   }
+}
+
+variable "table_prefix" {
+  description = "DYNAMODB_TABLE_PREFIX if it is not the prefix: that of restored tables (docs/operations/backup.md)"
+  type        = string
+  default     = null
+}
+
+variable "restore_prefix" {
+  description = "the new table prefix while a restore or a drill is under way: makes the role and the command task `restore`"
+  type        = string
+  default     = null
 }
 
 variable "bucket" {

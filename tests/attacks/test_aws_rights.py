@@ -72,6 +72,15 @@ def test_deployment_may_do_what_the_tables_need() -> None:
     assert not is_allowed(Right("DeleteTable", "users"), policy)
 
 
+def test_a_restore_may_not_change_the_tables_that_it_reads() -> None:
+    policy = load_policy("restore")
+    for action in ("DescribeTable", "RestoreTableToPointInTime", "Scan"):
+        assert is_allowed(Right(action, "users"), policy)
+    for action in ("BatchWriteItem", "DeleteItem", "DeleteTable", "PutItem", "TagResource", "UpdateTable"):
+        assert not is_allowed(Right(action, "users"), policy)
+        assert is_allowed(Right(action, "users"), policy, arn="arn:aws:dynamodb:REGION:ACCOUNT:table/RESTORED-")
+
+
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("table", EVIDENCE)
 def test_evidence_only_grows(role: str, table: str) -> None:
@@ -108,4 +117,4 @@ def test_all_tables_of_policies_exist() -> None:
         resources = [resource for statement in load_policy(role) for resource in statement["Resource"]]
         tables = {resource.removeprefix(aws_rights.ARN) for resource in resources if aws_rights.ARN in resource}
         assert tables - {"*"} <= names
-    assert {path.stem for path in Path(aws_rights.POLICIES).glob("*.json")} == set(ROLES)
+    assert {path.stem for path in Path(aws_rights.POLICIES).glob("*.json")} == {*ROLES, "restore"}

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import boto3
@@ -43,6 +44,20 @@ result["erased"] = list(erasure_log.list_erased_ids(at - timedelta(days=3), at +
 result["erased later"] = list(erasure_log.list_erased_ids(at + timedelta(days=2), at + timedelta(days=3)))
 result["largest"] = max(len(chunk) for part in parts for chunk in part)
 print(json.dumps(result))
+"""
+RECOVERY_SCRIPT = """
+import io, json
+import django
+django.setup()
+from config import storage
+name = "recordings/CA1/RE1.wav"
+for content in (b"old", b"new"):
+    storage.delete_file(name)
+    storage.save_file(name, io.BytesIO(content))
+storage.delete_file(name)
+deleted = list(storage.iter_files("recordings"))
+outcomes = [storage.recover_file("recordings/CA1/RE2.wav"), storage.recover_file(name)]
+print(json.dumps([deleted, *outcomes, list(storage.iter_files("recordings")), storage.read_file(name).decode()]))
 """
 UNAVAILABLE_SCRIPT = """
 import io
@@ -93,6 +108,15 @@ def run_script(env: Environment, script: str, settings: dict[str, str]) -> str:
     )
     assert completed.returncode == 0, completed.stderr
     return completed.stdout
+
+
+def test_a_deleted_file_comes_back_from_its_newest_version(env: Environment, bucket: dict[str, str]) -> None:
+    """After a restore, calls name recordings that were deleted since."""
+    versioning = {"Bucket": BUCKET, "VersioningConfiguration": {"Status": "Enabled"}}
+    with closing(boto3.client("s3", endpoint_url=bucket["STORAGE_ENDPOINT_URL"], region_name="eu-central-1")) as client:
+        client.put_bucket_versioning(**versioning)
+    outcomes = json.loads(run_script(env, RECOVERY_SCRIPT, bucket))
+    assert outcomes == [[], False, True, ["recordings/CA1/RE1.wav"], "new"]
 
 
 def test_files_are_stored_and_never_overwritten(env: Environment, storage_settings: dict[str, str]) -> None:

@@ -67,6 +67,8 @@ class Command(BaseCommand):
         source, prefix = options["source"], settings.DYNAMODB["prefix"]
         if source == prefix:
             raise CommandError("Set DYNAMODB_TABLE_PREFIX to a new prefix: a restore cannot replace tables.")
+        if prefix.startswith(f"{source}-") or source.startswith(f"{prefix}-"):
+            raise CommandError("Choose a prefix that does not begin with the other: rights at AWS go by prefix.")
         at = None if options["copy"] else parse_time(options["at"])
         empty = frozenset(filter(None, options["create_empty"].split(",")))
         plans = list(plan_restore(source, at, empty) if at else plan_copy(source))

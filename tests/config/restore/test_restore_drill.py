@@ -22,6 +22,7 @@ from config.dev import engines
 from config.dynamodb import key_checks
 from tests.emulators.dynamodb_tables import AwsTables
 from tests.emulators.server import create_server
+from tests.support.aws_rights import Right, is_allowed, load_policy
 from tests.support.environment import Environment, free_port, wait_for_port
 from tests.support.forks import ForkServer
 
@@ -45,6 +46,9 @@ class Installation:
     engine: Any
     servers: dict[str, ForkServer]
     folder: Path
+    endpoint: str
+    """Of the emulator."""
+    restored_to: str = ""
 
     def run(self, prefix: str, *command: str, fails: bool = False) -> list[str]:
         """Run a command with a prefix; its lines."""
@@ -57,7 +61,8 @@ class Installation:
         """Have the tables' state remembered, as AWS does; the time to restore them to."""
         at = datetime.now(UTC).replace(microsecond=0)
         self.aws.remember(at.timestamp(), LIVE)
-        return at.isoformat().replace("+00:00", "Z")
+        self.restored_to = at.isoformat().replace("+00:00", "Z")
+        return self.restored_to
 
     def count(self, prefix: str, name: str) -> int:
         return int(self.engine.scan(TableName=f"{prefix}-{name}", Select="COUNT", ConsistentRead=True)["Count"])
@@ -129,7 +134,7 @@ def installation(env: Environment, tmp_path_factory: pytest.TempPathFactory) -> 
             environment = {**settings, "DYNAMODB_TABLE_PREFIX": prefix}
             servers[prefix] = stack.enter_context(closing(ForkServer(environment, folder / f"{prefix}.log")))
         engine = stack.enter_context(closing(boto3.client("dynamodb", endpoint_url=url, region_name="eu-central-1")))
-        new_installation = Installation(aws, engine, servers, folder)
+        new_installation = Installation(aws, engine, servers, folder, settings["DYNAMODB_ENDPOINT_URL"])
         create_customer(new_installation)
         yield new_installation
 
@@ -175,6 +180,11 @@ def test_restore_drill(installation: Installation, record_figure: Callable[[str]
     arn = installation.engine.describe_table(TableName=f"{RESTORED}-users")["Table"]["TableArn"]
     assert installation.aws.tags[arn] == {"installation": "live"}
     assert installation.aws.recovery_days[f"{RESTORED}-users"] == 20
+    rights = [Right(operation, table) for operation, table in installation.aws.calls if table.startswith(RESTORED)]
+    policy, arn = load_policy("restore"), "arn:aws:dynamodb:REGION:ACCOUNT:table/"
+    rights = [right._replace(resource=right.resource.replace(RESTORED, "RESTORED")) for right in rights]
+    assert len(rights) > COUNT
+    assert [right for right in rights if not is_allowed(right, policy, arn=arn)] == []
     again = installation.run(RESTORED, *tables_command, "--start", "--drill")
     assert [line for line in again if "begun" in line or "tagged" in line] == [], "it goes on where it was"
     assert installation.aws.invalid_requests == []
@@ -192,6 +202,23 @@ def test_restore_drill(installation: Installation, record_figure: Callable[[str]
     ):
         assert [line for line in checked if line.startswith(f"ok  {part}")], (part, checked)
     record_figure(f"restore drill on DynamoDB Local: {COUNT} tables, {len(checked) - COUNT - 1} checks")
+
+
+def test_what_cannot_be_restored_is_said_before_anything_is_done(installation: Installation) -> None:
+    at = datetime.now(UTC).replace(microsecond=0)
+    before = dict(installation.aws.calls)
+    early = (at - timedelta(days=40)).isoformat()
+
+    lines = installation.run(RESTORED, "restore", "tables", "--from", LIVE, "--at", early, "--start", fails=True)
+    assert lines[-1] == f"CommandError: {COUNT} of {COUNT} tables cannot be restored. Nothing was changed."
+    assert f"restored to {installation.restored_to}" in lines[0]
+    same = installation.run(LIVE, "restore", "tables", "--from", LIVE, "--at", early, "--start", fails=True)
+    assert "Set DYNAMODB_TABLE_PREFIX to a new prefix" in same[0]
+    copied = installation.run(RESTORED, "restore", "tables", "--from", LIVE, "--copy", "--start", fails=True)
+    assert "it exists already; choose another DYNAMODB_TABLE_PREFIX" in copied[0]
+
+    changes = {call: count for call, count in installation.aws.calls.items() if not call[0].startswith("Describe")}
+    assert changes == {call: count for call, count in before.items() if not call[0].startswith("Describe")}
 
 
 def test_torn_and_foreign_tables_are_named(installation: Installation) -> None:
@@ -225,3 +252,23 @@ def test_only_tables_of_a_drill_are_removed(installation: Installation) -> None:
     names = installation.engine.list_tables()["TableNames"]
     assert not [name for name in names if name.startswith(RESTORED)]
     assert len([name for name in names if name.startswith(LIVE)]) == COUNT
+
+
+def test_a_copy_and_a_deleted_table(installation: Installation) -> None:
+    """Without backups all items are copied; AWS keeps a backup of a deleted table."""
+    command = ("restore", "tables", "--no-protect", "--from", LIVE)
+    lines = installation.run(RESTORED, *command, "--copy", "--start", "--drill")
+    assert lines[-1] == f"Next: manage.py restore check --from {LIVE}"
+    for name in ("audit", "users", "outbox"):
+        assert installation.count(RESTORED, name) == installation.count(LIVE, name)
+    installation.run(RESTORED, "restore", "remove", "--tables-of", RESTORED)
+    users = installation.count(LIVE, "users")
+    installation.engine.update_table(TableName=f"{LIVE}-users", DeletionProtectionEnabled=False)
+    at = installation.remember()
+    with closing(boto3.client("dynamodb", endpoint_url=installation.endpoint, region_name="eu-central-1")) as aws:
+        aws.delete_table(TableName=f"{LIVE}-users")
+
+    restored = installation.run(RESTORED, *command, "--at", at, "--start", "--drill")
+
+    assert [line for line in restored if "backup of a deleted table" in line]
+    assert installation.count(RESTORED, "users") == users == 4
