@@ -101,6 +101,10 @@ def _outbox(status: dict[str, Any] | None) -> Iterator[Metric]:
     seconds = status["oldestDueSeconds"]
     yield _gauge("dutyline_outbox_oldest_seconds", "Since the oldest waiting message was first due", seconds)
     yield _gauge("dutyline_outbox_dead", "Dead letters", status["dead"])
+    dead_tasks = GaugeMetricFamily("dutyline_outbox_dead_tasks", "Dead letters by task", labels=["task", "lane"])
+    for entry in status["deadTasks"]:
+        dead_tasks.add_metric([entry["task"], entry["lane"]], entry["count"])
+    yield dead_tasks
     counts = Counter({(entry["task"], entry["reason"]): entry["count"] for entry in status["deferred"]})
     family = GaugeMetricFamily("dutyline_outbox_deferred", "Deferred messages", labels=["task", "reason"])
     for labels, count in counts.most_common(MAX_DEFERRALS):

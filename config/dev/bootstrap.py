@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -67,6 +67,9 @@ DEBIAN_TEST_PACKAGES: PackageChecks = {
     "poppler-utils": _command_check("pdfdetach"),
     "prometheus": _command_check("promtool"),
 }
+SERVICES = {"nginx-light": "nginx", "prometheus": "prometheus"}
+"""What Debian starts, now and at each boot, when it installs these packages; the tests need the
+programs only."""
 DEBIAN_BENCH_PACKAGES: PackageChecks = {"wrk": _command_check("wrk")}
 DEBIAN_PACKAGES_BY_PURPOSE = {"test": DEBIAN_TEST_PACKAGES, "bench": DEBIAN_BENCH_PACKAGES}
 PEERS_FOLDER = ROOT / "bench/peers"
@@ -135,6 +138,18 @@ def _install_debian_packages(packages: PackageChecks) -> None:
         _run_logged([*prefix, "apt-get", "update"], "apt-get update")
         fix_command = "apt-get update && " + " ".join([*install, *missing])
         _run_logged([*prefix, *install, *options, *missing], fix_command)
+        for command in service_commands(missing):
+            _run_logged([*prefix, *command], " ".join(command))
+
+
+def service_commands(packages: Iterable[str]) -> list[list[str]]:
+    """Commands that stop and disable the services of packages, with systemd or without."""
+    services_to_stop = [SERVICES[package] for package in packages if package in SERVICES]
+    return [
+        command
+        for service in services_to_stop
+        for command in (["update-rc.d", service, "disable"], ["invoke-rc.d", service, "stop"])
+    ]
 
 
 def _root_command_prefix(missing: list[str]) -> list[str]:

@@ -51,7 +51,7 @@ class OutboxMessage(dynamodb.Record):
     """Who caused it; name, IP address and user agent are encrypted under that person's key."""
     first_due_at = Timestamp(MESSAGE)
     deferred = Text(MESSAGE, null=True)
-    """One of `BASE_SHARDS`, from the first deferral or failure on.
+    """One of `BASE_SHARDS`, from the first deferral or failure on, or `DEAD_LETTER_SHARD`.
 
     Only then, `deferred_messages` has the message.
     """

@@ -92,7 +92,7 @@ def move_to_dead_letters(message: OutboxMessage, at: datetime, reason: str) -> s
             OutboxMessage.shard.set(DEAD_LETTER_SHARD),
             OutboxMessage.due_at.set(at),
             OutboxMessage.error.set(reason),
-            OutboxMessage.deferred.remove(),
+            OutboxMessage.deferred.set(DEAD_LETTER_SHARD),
         ],
         OutboxMessage.claim == message.claim,
     )

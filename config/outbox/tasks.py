@@ -53,6 +53,13 @@ def is_notification(name: str) -> bool:
     return name in _notifications
 
 
+def task_lane(name: str) -> str:
+    """The lane of a task; ``varies`` if that is chosen by the arguments of each message."""
+    _import_modules()
+    lane = _lanes.get(name, "")
+    return "varies" if callable(lane) else lane
+
+
 def lane_of(name: str, arguments: Mapping[str, Any]) -> str:
     """The lane of a message; empty for those that wait for nothing, or that nobody here knows."""
     _import_modules()

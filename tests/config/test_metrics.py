@@ -10,8 +10,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from config import env as env_settings
 from config.dev import services
+from telephony.models import CALL_OUTCOMES
+from tests.emulators.twilio.phones import sign_webhook
+from tests.support.calls import PlayedCall, create_line, local_times_around, new_sid
 from tests.support.environment import Environment, free_port, wait_for_port
-from tests.support.users import UserFixtures, emails_to
+from tests.support.users import UserFixtures, emails_to, now
 from tests.support.waiting import wait_until
 
 ALLOWED_LABELS = re.compile(r"[A-Za-z0-9 _.:/<>,+'-]*")
@@ -127,3 +130,35 @@ def test_other_ports_are_refused(value: str, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("METRICS_PORTS", value)
     with pytest.raises(env_settings.Misconfigured):
         env_settings.port_range("METRICS_PORTS")
+
+
+def replay(call: PlayedCall, env: Environment, url: str) -> None:
+    """Post the webhooks of a call to another web process, as those of a new call."""
+    sid = new_sid()
+    for webhook in call.webhooks:
+        path = webhook["url"].removeprefix(env.web).replace(call.id, sid)
+        form = {name: value.replace(call.id, sid) for name, value in webhook["form"].items()}
+        signature = sign_webhook(f"{env.web}{path}", form, "local-twilio-token")
+        response = httpx.post(f"{url}{path}", data=form, headers={"X-Twilio-Signature": signature}, timeout=30)
+        assert response.status_code in (200, 204), response.text
+
+
+def test_calls_are_counted_by_outcome_and_by_the_time_to_their_answer(
+    env: Environment, test_users: UserFixtures, web: str, processes: tuple[str, Samples, Samples]
+) -> None:
+    """As docs/operations/signals.md says; the second webhook of an end counts nothing more."""
+    url, samples, _ = processes
+    line = create_line(test_users)
+    answered_before = samples.sum("dutyline_call_answer_seconds_count")
+    before = {outcome: samples.sum("dutyline_calls_total", outcome=outcome) for outcome in CALL_OUTCOMES}
+
+    voicemail = line.call(now())
+    _, phone = line.put_on_duty(*local_times_around(now()))
+    answered = line.call(now(), phones={phone: "answers"})
+    for call in (voicemail, answered, answered):
+        replay(call, env, url)
+
+    wait_until(lambda: samples.sum("dutyline_calls_total", outcome="answered") == before["answered"] + 2)
+    counted = {outcome: samples.sum("dutyline_calls_total", outcome=outcome) for outcome in CALL_OUTCOMES}
+    assert counted == {**before, "voicemail": before["voicemail"] + 1, "answered": before["answered"] + 2}
+    assert samples.sum("dutyline_call_answer_seconds_count") == answered_before + 2

@@ -16,6 +16,7 @@ SWEEP = ("dutyline_sweep_timestamp_seconds", "0+15x480")
 """Beat is well: the time of the last sweep is always now."""
 TASKS = ('dutyline_task_seconds_count{task="a",outcome="done"}', "0+1x480")
 OK = 'dutyline_responses_total{lane="web",status="2xx"}', "0+100x480"
+DEAD_PUSH = ('dutyline_outbox_dead_tasks{task="accounts.send_push",lane="push",instance="a"}', "_ 3x479")
 QUIET = [
     SWEEP,
     TASKS,
@@ -54,7 +55,7 @@ CAUSES: dict[str, list[tuple[str, str]]] = {
     "DutylineNoWorker": [SWEEP, ("dutyline_outbox_oldest_seconds", "0+1x200 200x280")],
     "DutylineOutboxLate": [SWEEP, TASKS, ("dutyline_outbox_oldest_seconds", "0+15x480")],
     "DutylineTasksDeferred": [SWEEP, ('dutyline_outbox_deferred{task="a",reason="push service: timeout"}', "0 4x479")],
-    "DutylineDeadLetters": [SWEEP, ("dutyline_outbox_dead", "0 1x479")],
+    "DutylineDeadLetters": [SWEEP, DEAD_PUSH],
     "DutylineDependencyFails": [SWEEP, ('dutyline_dependency_failures_total{dependency="mail server"}', "0+1x480")],
     "DutylineDatabaseThrottles": [SWEEP, ('dutyline_dynamodb_failures_total{kind="throttled"}', "0+1x480")],
     "DutylineDatabaseFails": [SWEEP, ('dutyline_dynamodb_failures_total{kind="refused"}', "0+1x480")],
@@ -91,7 +92,11 @@ def run_promtool(folder: Path, name: str, series: list[tuple[str, str]], firing:
             }
         ],
     }
-    file = folder / f"{name}.yaml"
+    return check_rules(folder / f"{name}.yaml", case)
+
+
+def check_rules(file: Path, case: dict[str, Any]) -> str:
+    """What promtool says of a case; '' if it agrees."""
     file.write_text(yaml.safe_dump({"rule_files": [str(ALARMS_FILE)], "tests": [case]}))
     command = ["promtool", "test", "rules", str(file)]
     completed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -105,6 +110,31 @@ def test_causes_cover_all_alarms() -> None:
 @pytest.mark.parametrize("alarm", CAUSES)
 def test_a_cause_lets_its_alarm_fire_and_no_other(alarm: str, tmp_path: Path) -> None:
     assert not run_promtool(tmp_path, alarm, CAUSES[alarm], [alarm])
+
+
+def test_the_alarm_of_dead_letters_names_task_lane_and_command(tmp_path: Path) -> None:
+    case = {
+        "interval": "15s",
+        "input_series": [{"series": DEAD_PUSH[0], "values": DEAD_PUSH[1]}],
+        "alert_rule_test": [
+            {
+                "alertname": "DutylineDeadLetters",
+                "eval_time": "1h",
+                "exp_alerts": [
+                    {
+                        "exp_labels": {"severity": "ticket", "task": "accounts.send_push", "lane": "push"},
+                        "exp_annotations": {
+                            "summary": "3 of accounts.send_push (lane push) have failed for good. "
+                            "`manage.py dead_letters` says why; mend that, then "
+                            "`manage.py dead_letters retry --task accounts.send_push`.",
+                            "runbook": "docs/operations/dead-letters.md",
+                        },
+                    }
+                ],
+            }
+        ],
+    }
+    assert not check_rules(tmp_path / "dead-letters.yaml", case)
 
 
 def test_no_alarm_fires_while_all_is_well(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Set-up: a busy machine, and machines that the embedded engine does not support."""
 
 import json
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -63,6 +64,21 @@ def test_other_machines_read_what_to_do(
     purpose: str, system: str, machine: str, library: str | None, sentence: str
 ) -> None:
     assert sentence in bootstrap.unsupported_reason(purpose, system, machine, lambda name: library)
+
+
+def test_services_of_packages_for_tests_neither_run_nor_start_at_boot() -> None:
+    """Debian starts Prometheus and nginx as it installs them."""
+    packages = [*bootstrap.DEBIAN_PACKAGES, *bootstrap.DEBIAN_TEST_PACKAGES, *bootstrap.DEBIAN_BENCH_PACKAGES]
+    listing = subprocess.run(["dpkg-query", "-L", *packages], capture_output=True, text=True).stdout  # noqa: S607
+    services_of_packages = set(re.findall(r"/systemd/system/([\w-]+)\.service$", listing, re.M))
+    assert "prometheus" in services_of_packages
+    assert services_of_packages <= set(bootstrap.SERVICES.values())
+    assert bootstrap.service_commands(["curl", "prometheus", "nginx-light"]) == [
+        ["update-rc.d", "prometheus", "disable"],
+        ["invoke-rc.d", "prometheus", "stop"],
+        ["update-rc.d", "nginx", "disable"],
+        ["invoke-rc.d", "nginx", "stop"],
+    ]
 
 
 def test_dynamodb_local_runs_the_product_through_java(

@@ -19,6 +19,7 @@ from accounts import users
 from config import costs, dynamodb, errors, journal, outbox
 from config.dev import engines, services
 from config.outbox import postponement, tasks, worker
+from config.outbox.status import DeadTask
 from tests.support.environment import IS_SCALE_RUN, Environment, wait_for_port
 from tests.support.users import UserFixtures, emails_to, now, process_outbox
 from tests.support.waiting import wait_until
@@ -99,7 +100,11 @@ def test_failing_message_becomes_a_dead_letter_after_five_attempts(test_users: U
     message = get_message(message_id)
     assert message
     assert (message.shard, message.error) == ("dead", "ZeroDivisionError")
-    assert outbox.read_outbox_status(now()).dead >= 1
+    status = outbox.read_outbox_status(now())
+    assert status.dead >= 1
+    assert status.dead_tasks[DeadTask("test.breaks", "")] >= 1
+    assert status.dead_tasks.total() == status.dead
+    assert not [deferral for deferral in status.deferred if deferral.task == "test.breaks"]
 
 
 def test_a_message_of_a_newer_release_waits_for_it(test_users: UserFixtures) -> None:
@@ -175,8 +180,8 @@ def test_deferred_messages_show_in_the_status_and_in_the_log(
 
 def test_the_status_takes_bounded_reads(test_users: UserFixtures) -> None:
     with costs.measure() as cost:
-        outbox.read_outbox_status(now())
-    assert cost.round_trips == 14
+        status = outbox.read_outbox_status(now())
+    assert cost.round_trips == (15 if status.dead else 14)
 
 
 def test_retry_period_begins_when_the_message_is_due(test_users: UserFixtures) -> None:
