@@ -190,16 +190,7 @@ def _start_processes(supervisor: Supervisor, ports: PortBlock, folder: Path, dat
     listened_ports = {name: [port] for name, port in ports._asdict().items()}
     listened_ports["mail"] = [ports.smtp, ports.mail_page]
     supervisor.wait_until_ready({name: port_check(*listened_ports[name]) for name in supervisor.processes})
-    manage = [sys.executable, "manage.py"]
-    supervisor.run("tables", [*manage, "tables"])
-    supervisor.run("directory", [*manage, "directory"])
-    supervisor.run("migrate", [*manage, "migrate", "--verbosity", "0"])
-    demo_file = folder / "demo.json"
-    if not demo_file.exists():
-        print("· demo data …", flush=True)
-        options = ["--group", "lead", "--password", OPERATOR_CREDENTIALS["password"]]
-        supervisor.run("operator", [*manage, "operator", OPERATOR_CREDENTIALS["username"], *options])
-        supervisor.run("demo", [*manage, "demo", "--out", str(demo_file)])
+    _prepare_stores(supervisor, folder / "demo.json")
     supervisor.start("web", web_command(ports.web))
     supervisor.start("worker", worker_command())
     supervisor.start("beat", beat_command(data_folder))
@@ -207,6 +198,17 @@ def _start_processes(supervisor: Supervisor, ports: PortBlock, folder: Path, dat
     seconds = time.monotonic() - started_at
     slowest = f" (slowest: {supervisor.slowest_starts()})" if seconds > supervisor.report_seconds else ""
     print(f"· ready after {seconds:.1f} s{slowest}", flush=True)
+
+
+def _prepare_stores(supervisor: Supervisor, demo_file: Path) -> None:
+    """Create what is missing: tables, operators' database, demo data."""
+    commands = ["tables", "then", "directory", "then", "migrate", "--verbosity", "0"]
+    if not demo_file.exists():
+        print("· demo data …", flush=True)
+        options = ["--group", "lead", "--password", OPERATOR_CREDENTIALS["password"]]
+        commands += ["then", "operator", OPERATOR_CREDENTIALS["username"], *options]
+        commands += ["then", "demo", "--out", str(demo_file)]
+    supervisor.run("preparation", [sys.executable, "-m", "config.dev.preparation", *commands])
 
 
 def describe_product(ports: PortBlock, folder: Path, database: DynamoDB, *, api: str) -> dict[str, Any]:
