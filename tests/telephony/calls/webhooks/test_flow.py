@@ -656,8 +656,13 @@ def test_one_call_is_read_until_it_changes(line: LineFixture, test_users: UserFi
 @pytest.fixture(scope="module")
 def thrifty_web(env: Environment) -> Iterator[str]:
     """The URL of a process with a new token of Twilio's and few minutes a day."""
-    settings = {"TWILIO_AUTH_TOKEN": "new-token", "TWILIO_AUTH_TOKEN_OLD": AUTH_TOKEN}
-    yield env.start_web("thrifty", free_port(), **settings, CALL_MINUTES_PER_DAY=str(MINUTES_OF_THRIFTY_WEB))
+    yield env.start_web(
+        "thrifty",
+        free_port(),
+        TWILIO_AUTH_TOKEN="new-token",
+        TWILIO_AUTH_TOKEN_OLD=AUTH_TOKEN,
+        CALL_MINUTES_PER_DAY=str(MINUTES_OF_THRIFTY_WEB),
+    )
     env.stop("thrifty")
 
 
