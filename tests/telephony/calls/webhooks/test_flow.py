@@ -24,7 +24,6 @@ from tests.support.proxy import FaultPlan
 from tests.support.users import UserFixtures, enable_ringing, now, parse_problem, process_outbox
 
 AUTH_TOKEN = "local-twilio-token"
-MINUTES_OF_THRIFTY_WEB = 1
 TranscriptSaver = Callable[[str, PlayedCall], None]
 
 
@@ -538,13 +537,15 @@ def test_all_webhooks_require_a_signature(test_users: UserFixtures, env: Environ
         assert response.status_code == 403, path
 
 
-def test_old_auth_token_is_accepted_during_rotation(line: LineFixture, env: Environment, thrifty_web: str) -> None:
+def test_old_auth_token_is_accepted_during_rotation(line: LineFixture, env: Environment) -> None:
     webhook = line.call().webhooks[0]
-    rotating_url = webhook["url"].replace(env.web, thrifty_web)
+    address = env.start_web("rotating", free_port(), TWILIO_AUTH_TOKEN="new-token", TWILIO_AUTH_TOKEN_OLD=AUTH_TOKEN)
+    rotating_url = webhook["url"].replace(env.web, address)
     for token, status in ((AUTH_TOKEN, 200), ("new-token", 200), ("third", 403)):
         signature = sign_webhook(webhook["url"], webhook["form"], token)
         response = post_webhook(rotating_url, webhook["form"], **{"X-Twilio-Signature": signature})
         assert response.status_code == status
+    env.stop("rotating")
 
 
 def test_repeated_webhook_is_idempotent(line: LineFixture, save_transcript: TranscriptSaver) -> None:
@@ -597,18 +598,20 @@ def test_hostile_webhooks_never_return_5xx(line: LineFixture, env: Environment) 
 
 # --- cost limits ----------------------------------------------------------------------------------
 def test_call_minutes_are_limited_per_day(
-    line: LineFixture, env: Environment, test_users: UserFixtures, save_transcript: TranscriptSaver, thrifty_web: str
+    line: LineFixture, env: Environment, test_users: UserFixtures, save_transcript: TranscriptSaver
 ) -> None:
     """Beyond the limit, callers can leave a voicemail, but no paid calls are placed."""
     _, phone = line.put_on_duty(*local_times_around(WEDNESDAY_NOON))
     webhook = line.call(phones={phone: "answers"}).webhooks[0]
-    assert usage.load(line.location.customer_id, WEDNESDAY_NOON).used >= MINUTES_OF_THRIFTY_WEB
+    used = usage.load(line.location.customer_id, WEDNESDAY_NOON).used
+    address = env.start_web("thrifty", free_port(), CALL_MINUTES_PER_DAY=str(used))
     form = {**webhook["form"], "CallSid": "CA" + "b" * 32}
     signature = sign_webhook(webhook["url"], form, AUTH_TOKEN)
-    thrifty_url = webhook["url"].replace(env.web, thrifty_web)
+    thrifty_url = webhook["url"].replace(env.web, address)
 
     response = post_webhook(thrifty_url, form, **{"X-Twilio-Signature": signature})
 
+    env.stop("thrifty")
     assert "<Dial" not in response.text
     assert "<Record" in response.text
 
@@ -651,19 +654,6 @@ def test_one_call_is_read_until_it_changes(line: LineFixture, test_users: UserFi
     unaudited.update(Call(call.id), [Call.outcome.set("answered")], Call.id.exists())
     assert test_users.ann.get(path, headers={"If-None-Match": etag}).status_code == 200
     assert test_users.mia.get(path).status_code == 403, "the manager has no access to this location"
-
-
-@pytest.fixture(scope="module")
-def thrifty_web(env: Environment) -> Iterator[str]:
-    """The URL of a process with a new token of Twilio's and few minutes a day."""
-    yield env.start_web(
-        "thrifty",
-        free_port(),
-        TWILIO_AUTH_TOKEN="new-token",
-        TWILIO_AUTH_TOKEN_OLD=AUTH_TOKEN,
-        CALL_MINUTES_PER_DAY=str(MINUTES_OF_THRIFTY_WEB),
-    )
-    env.stop("thrifty")
 
 
 # --- helpers --------------------------------------------------------------------------------------
