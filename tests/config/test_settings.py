@@ -1,9 +1,10 @@
 """A missing or invalid setting stops the start with a one-line message."""
 
 import base64
+import json
 import os
 import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from config import env
 from config.dev.check import PRODUCTION_ENVIRONMENT
 from tests.support.environment import ROOT
+from tests.support.forks import LineProcess
 
 LOCAL_KEY = "bG9jYWwtb25seS1kYXRhLWtleS0zMi1ieXRlcyEhISE="
 OTHER_KEY = base64.b64encode(b"x" * 32).decode()
@@ -78,22 +80,25 @@ INVALID_SETTINGS = {
 }
 
 
-def load_settings(**settings: str) -> subprocess.CompletedProcess[str]:
-    """Load the settings in a new process."""
-    environment = {"PATH": os.environ["PATH"], **PRODUCTION_ENVIRONMENT, **settings}
-    return subprocess.run(
-        [sys.executable, "-c", "import config.settings"],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+class SettingsLoader(LineProcess):
+    """Loads settings, each time in a process of its own that has loaded only libraries before."""
+
+    def __call__(self, **settings: str) -> subprocess.CompletedProcess[str]:
+        """What came of it with these variables."""
+        self._send_line(json.dumps({"PATH": os.environ["PATH"], **PRODUCTION_ENVIRONMENT, **settings}))
+        exit_code, errors = self._read_line()
+        return subprocess.CompletedProcess((), exit_code, stderr=errors)
+
+
+@pytest.fixture(scope="module")
+def load_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SettingsLoader]:
+    loader = SettingsLoader("tests.support.settings_loader", os.environ, tmp_path_factory.mktemp("settings") / "log")
+    yield loader
+    loader.close()
 
 
 @pytest.mark.parametrize("name", INVALID_SETTINGS)
-def test_invalid_settings_stop_the_start(name: str) -> None:
+def test_invalid_settings_stop_the_start(load_settings: SettingsLoader, name: str) -> None:
     for value in INVALID_SETTINGS[name]:
         completed = load_settings(**{name: value})
         assert completed.returncode == 1, f"{name}={value}"
@@ -102,7 +107,7 @@ def test_invalid_settings_stop_the_start(name: str) -> None:
         assert name.removesuffix("_FILE") in lines[0]
 
 
-def test_valid_settings_are_accepted_and_files_are_read(tmp_path: Path) -> None:
+def test_valid_settings_are_accepted_and_files_are_read(load_settings: SettingsLoader, tmp_path: Path) -> None:
     (tmp_path / "key").write_text(PRODUCTION_ENVIRONMENT["SECRET_KEY"] + "\n")
 
     completed = load_settings(SECRET_KEY="", SECRET_KEY_FILE=str(tmp_path / "key"))
@@ -110,7 +115,7 @@ def test_valid_settings_are_accepted_and_files_are_read(tmp_path: Path) -> None:
     assert completed.returncode == 0, completed.stderr
 
 
-def test_redis_may_be_a_socket() -> None:
+def test_redis_may_be_a_socket(load_settings: SettingsLoader) -> None:
     """It was documented, and refused for want of a host."""
     completed = load_settings(REDIS_URL="unix:///run/redis.sock")
 
@@ -125,7 +130,7 @@ ENGINES_WITHOUT_TLS = {
 }
 
 
-def test_engines_in_a_private_network_may_lack_tls_if_their_hosts_are_listed() -> None:
+def test_engines_in_a_private_network_may_lack_tls_if_their_hosts_are_listed(load_settings: SettingsLoader) -> None:
     hosts = ["dynamodb.internal", "10.0.0.5", "127.0.0.1", "sql.internal"]
     assert load_settings(**ENGINES_WITHOUT_TLS, HOSTS_WITHOUT_TLS=", ".join(hosts)).returncode == 0
     for name, host in zip(ENGINES_WITHOUT_TLS, hosts, strict=True):
@@ -158,7 +163,7 @@ def test_hosts_without_tls_are_names_or_private_addresses(
             env.private_hosts("HOSTS_WITHOUT_TLS")
 
 
-def test_listed_hosts_are_those_of_engines_only() -> None:
+def test_listed_hosts_are_those_of_engines_only(load_settings: SettingsLoader) -> None:
     for name, url in (("AUTH0_ISSUER", "http://sign-in.internal/"), ("EMAIL_URL", "smtp://sign-in.internal:25")):
         completed = load_settings(**{name: url}, HOSTS_WITHOUT_TLS="sign-in.internal")
         assert completed.returncode == 1

@@ -93,6 +93,7 @@ def test_dynamodb_local_runs_the_product_through_java(
     try:
         wait_for_port(port, 60)
         endpoint = {"DYNAMODB_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
+        httpx.post(endpoint["DYNAMODB_ENDPOINT_URL"], timeout=60)  # the first answer takes Java long
         tables = env.run_management_command("tables", **endpoint)
         email = f"ida.{time.time_ns()}@java.example"
         creation = env.run_management_command(

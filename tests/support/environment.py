@@ -221,6 +221,7 @@ class Environment:
     def fork(self, name: str, command: list[str], environment: dict[str, str] | None = None) -> ForkedProcess:
         """Start a process of the product like `spawn`, for a tenth of the CPU."""
         log_file = self.folder / f"{name}.log"
+        log_file.touch()
         environment = environment or self.process_environment(proxied=False)
         process = self._start_preloaded().start(command[1:], environment, log_file, log_file)
         self.processes[name] = process
