@@ -10,15 +10,17 @@ from collections.abc import Iterator
 from config import audit, dynamodb, journal
 from config.outbox import DEAD_LETTER_SHARD, OutboxMessage, tasks
 from config.privacy.restoration import Finding, Restoration
+from config.restore import running
 
 
 def review_messages(restoration: Restoration) -> Iterator[Finding]:
     """What will run again; notifications that were due are discarded, if that is allowed."""
     due: Counter[str] = Counter()
+    restored_at = running.restored_at() or restoration.at  # what was due later, perhaps nobody has sent
     notifications: Counter[str] = Counter()
     for items in dynamodb.iter_pages("Scan", TableName=OutboxMessage.table_name(), ConsistentRead=True):
         for message in map(OutboxMessage.from_item, items):
-            if message.shard == DEAD_LETTER_SHARD or message.first_due_at > restoration.at:
+            if message.shard == DEAD_LETTER_SHARD or message.first_due_at > restored_at:
                 continue
             is_notification = tasks.is_notification(message.task)
             (notifications if is_notification else due)[message.task] += 1

@@ -112,6 +112,12 @@ def read_origin() -> Origin | None:
     return origin if origin and origin.prefix == dynamodb.full_table_name("")[:-1] else None
 
 
+def restored_at() -> datetime | None:
+    """When the tables of this prefix were restored; None if `manage.py restore` did not do it."""
+    state = dynamodb.get_record(zone_rules.InstallationState, MARK)
+    return state.updated_at if state and read_origin() else None
+
+
 def remove_drill(report: Report) -> int:
     """Delete the tables of a drill; how many. Raises `RestoreFailed` if they are none."""
     origin = read_origin()

@@ -1,8 +1,10 @@
 """Recordings of calls in restored tables."""
 
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
 
-from config import dynamodb, storage
+from config import dynamodb, errors, storage
 from config.privacy.restoration import Finding, Restoration
 from config.restore import checks
 from telephony.calls.state.call_record import CallRecord
@@ -10,6 +12,7 @@ from telephony.models import Call
 
 FOLDER = "recordings"
 MAX_EXAMPLES = 5
+MIN_AGE = timedelta(hours=1)
 
 
 def check_recordings(options: checks.CheckOptions) -> Iterator[Finding]:
@@ -40,12 +43,26 @@ def reconcile_files(restoration: Restoration) -> Iterator[Finding]:
         lost = [name for name in sorted(missing) if not storage.recover_file(name)]
         yield Finding(f"{len(missing) - len(lost)} recordings are back", needs_attention=False)
         yield from (Finding(f"{name}: the file storage has no older version") for name in lost)
+    unknown = {name for name in unknown if _is_of_lost_call(name, restoration)}
     if unknown and not restoration.deletes_unknown_recordings:
-        yield Finding(f"{len(unknown)} recordings belong to calls that are lost; --delete-unknown-recordings")
+        text = f"{len(unknown)} recordings belong to calls that are lost; --delete-unknown-recordings"
+        yield Finding(text, needs_attention=False)
     elif unknown:
         for name in unknown:
             storage.delete_file(name)
         yield Finding(f"{len(unknown)} recordings of lost calls are deleted", needs_attention=False)
+
+
+def _is_of_lost_call(name: str, restoration: Restoration) -> bool:
+    """Whether a file is from between the restored time and the restore.
+
+    Files that were older are deleted by the outbox when their time is over, and one that is just
+    stored has its call noted a moment later.
+    """
+    with suppress(errors.NotFound):
+        stored_at = storage.modified_at(name)
+        return restoration.restored_to <= stored_at <= restoration.at - MIN_AGE
+    return False
 
 
 def compare_files() -> tuple[set[str], set[str], int]:

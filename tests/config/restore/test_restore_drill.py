@@ -4,6 +4,7 @@ So point-in-time recovery is an emulator's, in front of that engine, which compa
 botocore's model of AWS; copies are the engine's own.
 """
 
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -239,6 +240,34 @@ def test_the_erased_stay_erased_after_the_restore(installation: Installation) ->
     dry = installation.run(RESTORED, "restored", "--at", at.isoformat(), fails=True)
 
     assert [line for line in dry if line.startswith(f"{person} was deleted and is back")]
+
+
+def test_only_what_was_sent_or_lost_is_dropped(installation: Installation) -> None:
+    """What has come since the restore stays, however late the command is repeated."""
+    outbox, at = f"{RESTORED}-outbox", datetime.now(UTC)
+    template = installation.engine.scan(TableName=outbox)["Items"][0]
+    due_times = {"sent": at - timedelta(days=1), "new": at}
+    for name, due_at in due_times.items():
+        times = {key: {"S": dynamodb.format_timestamp(due_at)} for key in ("due_at", "first_due_at")}
+        installation.engine.put_item(
+            TableName=outbox, Item={**template, **times, "id": {"S": name}, "task": {"S": "accounts.send_notice"}}
+        )
+    folder = installation.folder / "files/recordings/CA1"
+    folder.mkdir(parents=True)
+    for name, hours in (("expired", 30), ("lost", 2), ("fresh", 0)):
+        (folder / name).write_text("RIFF")
+        os.utime(folder / name, (at.timestamp() - 3600 * hours,) * 2)
+    words = ("--discard-notifications", "--delete-unknown-recordings")
+
+    lines = installation.run(RESTORED, "restored", "--at", (at - timedelta(hours=3)).isoformat(), *words, fails=True)
+
+    assert "1 notifications of accounts.send_notice are discarded" in lines
+    assert "1 recordings of lost calls are deleted" in lines
+    ids = {item["id"]["S"] for item in installation.engine.scan(TableName=outbox)["Items"]}
+    assert "new" in ids
+    assert "sent" not in ids
+    assert template["id"]["S"] in ids
+    assert sorted(path.name for path in folder.iterdir()) == ["expired", "fresh"]
 
 
 def test_only_tables_of_a_drill_are_removed(installation: Installation) -> None:
