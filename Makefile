@@ -1,5 +1,5 @@
 # config/dev/bootstrap.py brings what is missing.
-.PHONY: run test check scale bench load images token manage lock openapi
+.PHONY: run test engines check scale bench load images token manage lock openapi
 
 run:
 	@python3 -m config.dev.bootstrap run
@@ -9,6 +9,16 @@ run:
 test:
 	@python3 -m config.dev.bootstrap test
 	@PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest -n 2 --dist worksteal
+
+# What touches the stores, over AWS's DynamoDB Local and PostgreSQL in place of the embedded engines.
+ENGINE_TESTS = tests/config/dynamodb tests/config/journal tests/config/outbox tests/config/audit \
+	tests/backoffice/test_sign_in.py tests/backoffice/test_secret_keys.py tests/backoffice/test_querysets.py \
+	tests/staffing/schedules/test_commands.py tests/staffing/schedules/test_concurrent_changes.py \
+	tests/test_contract.py tests/test_isolation.py tests/test_replays.py
+engines:
+	@SQL_ENGINE=postgresql python3 -m config.dev.bootstrap test
+	@PYTHONDONTWRITEBYTECODE= DYNAMODB_ENGINE=java SQL_ENGINE=postgresql \
+		.venv/bin/python -m pytest -n 2 --dist worksteal $(ENGINE_TESTS)
 
 scale:
 	@python3 -m config.dev.bootstrap test

@@ -70,7 +70,7 @@ def unprivileged_user(test_users: UserFixtures, env: Environment, web: str) -> S
 TIME_START = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)")
-STORE_FAULTS = {500: "nonsense", 503: "503"}
+STORE_FAULTS = {500: "malformed", 503: "503"}
 """Fault mode of DynamoDB that causes each status."""
 LATE_BODY = 408
 

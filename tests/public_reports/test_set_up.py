@@ -45,7 +45,10 @@ def test_first_start_at_load_11_waits_for_its_parts(env: Environment, tmp_path: 
         ("Darwin", "x86_64", "java"),
     ],
 )
-def test_each_supported_machine_has_an_engine(system: str, machine: str, engine: str) -> None:
+def test_each_supported_machine_has_an_engine(
+    monkeypatch: pytest.MonkeyPatch, system: str, machine: str, engine: str
+) -> None:
+    monkeypatch.delenv("DYNAMODB_ENGINE", raising=False)
     assert bootstrap.unsupported_reason("run", system, machine, lambda name: name) == ""
     assert engines.dynamodb_engine(system, machine) == engine
 

@@ -338,6 +338,8 @@ def _fault_response(mode: str, head: bytes, body: bytes) -> bytes:
     is_dynamodb = b"x-amz-target" in head.lower()
     if mode == "nonsense":
         return _http_response("200 OK", b"<html>what?")
+    if mode == "malformed" and is_dynamodb:  # also for botocore, which refuses what is not JSON
+        return _http_response("200 OK", b'{"Responses": 1, "Items": 1, "Item": 1, "Attributes": 1}')
     if mode == "throttle" and is_dynamodb:
         return _aws_error("ProvisionedThroughputExceededException")
     if mode == "conflict" and is_dynamodb and _operation_name(head) == "TransactWriteItems":
