@@ -35,7 +35,7 @@ def test_the_application_may_do_what_it_does(test_users: UserFixtures, harness: 
     created = harness.request(ann.token, "POST", "/user", test_users.user_body(), plan=FaultPlan())
     assert created, "the process ended"
     assert created["status"] == 201, created
-    harness.process_outbox_until_idle()
+    assert harness.process_outbox(seconds_ahead=600, plan=FaultPlan(), rounds=8)
 
     rights = env.rights("application")
 

@@ -59,21 +59,25 @@ def _load_late_imports() -> None:
     import config.urls
     from accounts.auth import tokens
     from accounts.clients import auth0_http
-    from config import celery, dynamodb
+    from config import celery, dynamodb, zone_names
     from config.api import routes, throttling
     from config.outbox import tasks
     from telephony.twilio import client
 
     assert dynamodb.get_transport()
-    assert auth0_http._client().users
-    assert auth0_http._client().tickets
+    sign_in = auth0_http._client()
+    assert [sign_in.users.authentication_methods, sign_in.user_grants]
+    assert sign_in.tickets
     assert config.urls.urlpatterns
     assert tasks.load_tasks()
     assert tokens.http_client()
     assert [get_template(f"email/{name}") for name in ("base.html", "invitation.en.txt")]
     assert throttling.get_limiter()
     assert client._client().incoming_phone_numbers
+    assert zone_names.country_of_zone("Europe/Berlin")
     celery.app.finalize()
+    assert celery.app.amqp.router
+    assert celery.app.pool
     _client.handler.load_middleware()
     routes.load()
     gc.collect()

@@ -3,12 +3,11 @@
 import json
 import shutil
 import subprocess
-import sys
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from tests.support.environment import ENVIRONMENT, ROOT
+from tests.support.environment import ENVIRONMENT
 
 OLD_RULES = {"America/Vancouver": "America/Los_Angeles", "Africa/Nairobi": "Africa/Johannesburg"}
 """Zones, and zones that have their earlier rules: real ones, or invented ones all year."""
@@ -70,15 +69,7 @@ def create_database(folder: Path) -> Path:
 def run_python(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run code in a process of its own, with the settings of the test environment."""
     settings = {**ENVIRONMENT.process_environment(proxied=False), "DJANGO_SETTINGS_MODULE": "config.settings"}
-    completed = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=ROOT,
-        env={**settings, **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    completed = ENVIRONMENT.run_forked("-c", code, *arguments, environment={**settings, **environment})
     assert completed.returncode == 0, completed.stderr[-2000:]
     return completed
 

@@ -139,11 +139,14 @@ def _bind_anew() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run a module or a script as Python would with these arguments; the exit code."""
+    """Run a module, code or a script as Python would with these arguments; the exit code."""
     try:
         if arguments[0] == "-m":
             sys.argv = arguments[1:]
             runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
+        elif arguments[0] == "-c":
+            sys.argv = ["-c", *arguments[2:]]
+            exec(arguments[1], {"__name__": "__main__"})  # noqa: S102 - as Python does
         else:
             sys.argv = arguments
             runpy.run_path(arguments[0], run_name="__main__")

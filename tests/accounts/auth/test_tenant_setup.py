@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from tests.emulators.auth0.actions import POST_LOGIN
 from tests.emulators.auth0.configuration import ConfigurationApi
 from tests.emulators.auth0.login import LoginPages
 from tests.emulators.auth0.management import build_user, error_response
-from tests.emulators.auth0.tenant import Auth0Tenant
+from tests.emulators.auth0.tenant import Auth0Tenant, SigningKey, generate_key
 from tests.emulators.auth0.tokens import TokenApi
 from tests.emulators.server import Emulator, EmulatorRequest, EmulatorResponse, create_server
 from tests.support.environment import free_port
@@ -61,19 +62,25 @@ class TenantUnderTest:
         self.tenant.put_record(kind, id, {**record, **fields})
 
 
+@cache
+def signing_keys() -> list[SigningKey]:
+    """The keys of all tenants of this module: making them takes longer than a test."""
+    return [generate_key(), generate_key()]
+
+
 @pytest.fixture
 def under_test(settings: Any) -> Iterator[TenantUnderTest]:
     """An empty tenant, at which our settings point."""
     port = free_port()
     issuer = f"http://127.0.0.1:{port}/"
-    tenant = Auth0Tenant(":memory:", issuer=issuer)
+    tenant = Auth0Tenant(":memory:", issuer=issuer, keys=signing_keys())
     local_configuration.create_system_records(tenant)
     emulator = CountingEmulator()
     for api in (LoginPages(tenant), TokenApi(tenant), ConfigurationApi(tenant)):
         api.register_routes(emulator)
     settings.AUTH0 = {**settings.AUTH0, "issuer": issuer, "management_url": f"{issuer}api/v2/"}
     with create_server(emulator, port) as http_server:
-        thread = threading.Thread(target=http_server.serve_forever, daemon=True)
+        thread = threading.Thread(target=http_server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         yield TenantUnderTest(tenant, emulator)
         http_server.shutdown()

@@ -298,7 +298,7 @@ def test_unannounced_key_is_fetched_after_the_cooldown() -> None:
     TokenApi(tenant).register_routes(emulator)
     clock = [0.0]
     with create_server(emulator, 0) as http_server:
-        threading.Thread(target=http_server.serve_forever, daemon=True).start()
+        threading.Thread(target=http_server.serve_forever, args=(0.02,), daemon=True).start()
         jwks_url = f"http://127.0.0.1:{http_server.server_port}/.well-known/jwks.json"
         keys = tokens.KeyStore(jwks_url, clock=lambda: clock[0])
         first_kid = tenant.signing_keys()[-2]["kid"]

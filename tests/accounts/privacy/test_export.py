@@ -47,7 +47,7 @@ from tests.support.users import (
 from tests.test_contract import _exhaust_rate_limits
 
 EXPORT_PATH = "/user/export/my-data"
-ENTRY_COUNT = 20_000 if IS_SCALE_RUN else 4_000
+ENTRY_COUNT = 20_000 if IS_SCALE_RUN else 1_500
 HOSTILE_VALUES = [
     "<script>alert(1)</script>",
     '<img src="file:///etc/passwd"> <img src="http://127.0.0.1:{port}/x.png">',

@@ -31,9 +31,7 @@ from tests.support.users import (
 @pytest.fixture(scope="module")
 def web_urls(env: Environment, web: str) -> Iterator[list[str]]:
     """URLs of two web processes: the shared one, and one with two workers."""
-    port = free_port()
-    env.start_web("second", port, workers=2)
-    yield [web, f"http://127.0.0.1:{port}"]
+    yield [web, env.start_web("second", free_port(), workers=2)]
     env.stop("second")
 
 
