@@ -235,18 +235,21 @@ def test_user_changes_survive_faults(
     record_figure: Callable[[str], None],
 ) -> None:
     flow = FLOWS[name]
-    baseline = run_case(harness, flow, make_case(flow, test_users, env, FaultPlan(), client_retries=False))
+    (user,) = create_invited_users(test_users, 1)
+    baseline = run_case(harness, flow, make_case(flow, test_users, env, user, FaultPlan(), client_retries=False))
     harness.process_outbox_until_idle()
     assert baseline.statuses == [200], baseline.summary
     flow.check(baseline)
     fault_calls = [call for call in baseline.fault_plan.calls if is_worth_trying(call)]
+    variants = [(call, retries) for index, call in enumerate(fault_calls) for retries in retry_variants(index)]
     fault_cases = []
-    for index, call in enumerate(fault_calls):
-        for client_retries in retry_variants(index):
-            fault_plan = FaultPlan(faults={call.signature: mode})
-            case = run_case(harness, flow, make_case(flow, test_users, env, fault_plan, client_retries=client_retries))
-            if fault_plan.fired_faults:  # otherwise the mode does not apply to this call
-                fault_cases.append(case)
+    users_of_cases = create_invited_users(test_users, len(variants))
+    for (call, client_retries), user in zip(variants, users_of_cases, strict=True):
+        fault_plan = FaultPlan(faults={call.signature: mode})
+        case = make_case(flow, test_users, env, user, fault_plan, client_retries=client_retries)
+        run_case(harness, flow, case)
+        if fault_plan.fired_faults:  # otherwise the mode does not apply to this call
+            fault_cases.append(case)
     harness.process_outbox_until_idle()
     outbox_text = str(scan_items(outbox.OutboxMessage))
     for case in fault_cases:
@@ -263,17 +266,22 @@ def retry_variants(index: int) -> Iterable[bool]:
     return (True, False) if IS_SCALE_RUN else (index % 2 == 0,)
 
 
-def create_invited_user(test_users: UserFixtures) -> User:
-    """A user whose invitation was sent."""
-    user = test_users.create_user()
+def create_invited_users(test_users: UserFixtures, count: int) -> list[User]:
+    """Users whose invitations were sent."""
+    new_users = [test_users.create_user() for _ in range(count)]
     process_outbox()
-    return users.get_user(user.id)
+    return [users.get_user(user.id) for user in new_users]
 
 
 def make_case(
-    flow: UserChangeFlow, test_users: UserFixtures, env: Environment, fault_plan: FaultPlan, *, client_retries: bool
+    flow: UserChangeFlow,
+    test_users: UserFixtures,
+    env: Environment,
+    user: User,
+    fault_plan: FaultPlan,
+    *,
+    client_retries: bool,
 ) -> UserChangeCase:
-    user = create_invited_user(test_users)
     if flow.with_device:
         devices.register_device(push_token_of(user), actor=permissions.user_actor(user), at=now())
     token = accept_invitation(env, test_users.ann.web, user).token if flow.sent_by_user else ""

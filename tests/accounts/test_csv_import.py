@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -15,27 +14,22 @@ import pytest
 from accounts import csv_import, users
 from accounts.models import User
 from config import dynamodb
-from tests.support.environment import IS_SCALE_RUN, ROOT, Environment
+from tests.support.environment import IS_SCALE_RUN, Environment
 from tests.support.proxy import FaultPlan
 from tests.support.users import UserFixtures, create_user_fixtures, process_outbox
 
 USER_COUNT = 10_000 if IS_SCALE_RUN else 100
 
 
-def start_import(env: Environment, csv_path: Path, customer_id: str, *options: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "manage.py", "import_users", str(csv_path), "--customer", customer_id, *options],
-        cwd=ROOT,
-        env=env.process_environment(proxied=True),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def import_command(csv_path: Path, customer_id: str, *options: str) -> list[str]:
+    return ["manage.py", "import_users", str(csv_path), "--customer", customer_id, *options]
 
 
-def wait_for_result(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    stdout, stderr = process.communicate(timeout=3600)
-    return process.returncode, stdout, stderr
+def run_import(env: Environment, csv_path: Path, customer_id: str, *options: str) -> tuple[int, str, str]:
+    """Exit code, output and errors."""
+    command = import_command(csv_path, customer_id, *options)
+    completed = env.run_forked(*command, environment=env.process_environment(proxied=True))
+    return completed.returncode, completed.stdout, completed.stderr
 
 
 def list_user_items(customer_id: str) -> list[dict[str, Any]]:
@@ -61,7 +55,7 @@ def test_dry_run_reports_all_problems_by_line(test_users: UserFixtures, env: Env
     csv_path.write_text("\n".join(lines), encoding="utf-8")
     user_count = len(list_user_items(test_users.customer.id))
 
-    exit_code, stdout, stderr = wait_for_result(start_import(env, csv_path, test_users.customer.id, "--dry-run"))
+    exit_code, stdout, stderr = run_import(env, csv_path, test_users.customer.id, "--dry-run")
 
     assert exit_code == 1
     assert "7 problem(s)" in stderr
@@ -170,16 +164,17 @@ def test_import_survives_rate_limits_a_kill_and_a_second_run(
     rate_limit_faults = {(*creation_call, number): "429" for number in range(7, USER_COUNT * 2, USER_COUNT // 8)}
     started = time.monotonic()
     with env.apply_plan(FaultPlan(faults=rate_limit_faults)) as fault_plan:
-        first_run = start_import(env, csv_path, test_users.customer.id)
+        command = [sys.executable, *import_command(csv_path, test_users.customer.id)]
+        first_run = env.fork("import", command, env.process_environment(proxied=True))
         while sum(call.operation == "POST /api/v2/users" for call in fault_plan.calls) < USER_COUNT // 2:
-            assert first_run.poll() is None, first_run.communicate()
+            assert first_run.poll() is None, env.read_log("import")
             time.sleep(0.02)
         os.kill(first_run.pid, signal.SIGKILL)
-        assert wait_for_result(first_run)[0] == -signal.SIGKILL
+        assert env.processes.pop("import").wait() == -signal.SIGKILL
         imported_count = len(list_user_items(test_users.customer.id)) - len(ids_before)
         assert 0 < imported_count < USER_COUNT
 
-        exit_code, stdout, stderr = wait_for_result(start_import(env, csv_path, test_users.customer.id))
+        exit_code, stdout, stderr = run_import(env, csv_path, test_users.customer.id)
 
         assert exit_code == 0, stderr
         assert len(fault_plan.fired_faults) >= 8, fault_plan.fired_faults
@@ -200,6 +195,6 @@ def test_import_survives_rate_limits_a_kill_and_a_second_run(
         f"with {len(fault_plan.fired_faults)} 429 responses, "
         "killed once halfway: none lost, none duplicated"
     )
-    third_result = wait_for_result(start_import(env, csv_path, test_users.customer.id))
+    third_result = run_import(env, csv_path, test_users.customer.id)
     assert third_result[0] == 0
     assert f"0 users created and invited, {USER_COUNT} already existed" in third_result[1]

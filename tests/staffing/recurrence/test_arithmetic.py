@@ -82,15 +82,19 @@ def test_bitmap_has_the_days_of_dateutil(drawn: tuple[RecurrenceRule, datetime],
     assert expected <= days <= expected | after_until
 
 
-def localize_each(series: Series, since: datetime, until: datetime) -> list[Occurrence]:
-    """The shifts of a series in a window: wide, by dateutil, each by its wall times."""
+def list_nearby_starts(series: Series, since: datetime, until: datetime) -> list[datetime]:
+    """The starts of a series in a window and around it, by dateutil."""
     margin = timedelta(days=3)
     low, high = (at.astimezone(UTC).replace(tzinfo=None) for at in (since, until))
     assert series.rule
     earliest = low - margin - (series.end - series.start)
     expanded_from = series.start if series.rule.count else earliest
     starts = islice(rules._build_rrule(series.rule, series.start, expanded_from, high + margin), series.rule.count)
-    nearby = [start for start in starts if start >= max(earliest, series.start)]
+    return [start for start in starts if start >= max(earliest, series.start)]
+
+
+def localize_each(series: Series, nearby: list[datetime], since: datetime, until: datetime) -> list[Occurrence]:
+    """The shifts of a series in a window, each by its wall times."""
     regular = (expand.build_regular_occurrence(series, start) for start in nearby if start not in series.exceptions)
     shifts = [*regular, *expand.iter_exception_occurrences(series)]
     overlapping = [shift for shift in shifts if shift and shift.start < until and shift.end > since]
@@ -118,11 +122,12 @@ def test_shifts_near_clock_changes_are_those_of_each_wall_time(
     exceptions = {start: changes[start.toordinal() % 3] for start in starts[:: data.draw(some.integers(1, 9))]}
     series = Series(first, first + timedelta(minutes=length), zone, rule, exceptions, gap)  # type: ignore[arg-type]
 
-    expected = localize_each(series, since, until)
+    nearby = list_nearby_starts(series, since, until)
+    expected = localize_each(series, nearby, since, until)
     assert list(expand.iter_occurrences(series, since, until)) == expected
     assert windows.has_shift(series, since, until) == bool(expected)
     regular = replace(series, exceptions={})
-    assert windows.has_shift(regular, since, until) == bool(localize_each(regular, since, until))
+    assert windows.has_shift(regular, since, until) == bool(localize_each(regular, nearby, since, until))
 
 
 @settings(max_examples=EXAMPLES // 2, deadline=None)
