@@ -10,19 +10,27 @@ from config.api import headers, problem_details, refusals
 from config.backoffice.middleware import BackOfficeMiddleware
 from config.request_ids import new_request_id
 
+DETAILS: dict[int, str] = {
+    errors.TooManyRequests.status: "Too many of your pages are still loading. "
+    "Wait until they are shown, then try again.",
+    errors.Unavailable.status: "The back office has too much to do at the moment. Nothing was changed. "
+    "Wait a few seconds, then load the page or send the form again.",
+}
+"""What a person reads by status; the details of errors are for programs, which send requests."""
+
 
 def answer(error: errors.TooManyRequests | errors.Unavailable) -> refusals.Refusal:
     """The page that refuses a request."""
-    status, pairs, body = _page(error.status, error.detail, error.retry_after)
+    status, pairs, body = _page(error.status, error.retry_after)
     request_id = new_request_id().encode()
     return status, [*pairs, (b"x-request-id", request_id)], body.replace(refusals.ID.encode(), request_id)
 
 
 @lru_cache(maxsize=32)
-def _page(status: int, detail: str, retry_after: int) -> refusals.Refusal:
+def _page(status: int, retry_after: int) -> refusals.Refusal:
     environ = refusals.bare_environ(settings.ADMIN_PATH)
     error_class = errors.TooManyRequests if status == errors.TooManyRequests.status else errors.Unavailable
-    error = error_class(detail, retry_after=retry_after)
+    error = error_class(DETAILS[status], retry_after=retry_after)
     refuse = partial(problem_details.problem_response, error=error)
     response = headers.SecurityHeadersMiddleware(BackOfficeMiddleware(refuse))(WSGIRequest(environ))
     return response.status_code, headers.encode_headers(response), response.content  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from tests.clients.conftest import CLIENTS_FOLDER
 from tests.clients.static_server import serve_app
@@ -34,7 +34,7 @@ from tests.support.users import (
 from tests.test_journeys import launch_browser
 
 ALLOWED_URL = re.compile(r"(blob:)?http://127\.0\.0\.1:\d+/")
-PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+PHONE, DESKTOP = ViewportSize(width=390, height=844), ViewportSize(width=1280, height=900)
 NOT_AT_ANY_LOCATION = "Asia/Tokyo"
 """The time zone of the device: no time on the screen may depend on it."""
 
@@ -350,6 +350,9 @@ def test_personal_data_that_take_long_are_waited_for(test_users: UserFixtures, o
     with temporary_audit_entries(test_users, test_users.sam.id, 160):
         page.get_by_role("button", name="Download my data").click()
         page.get_by_role("status").get_by_text("Your PDF is being made.").wait_for()
+        for viewport in (DESKTOP, PHONE):  # as a tablet that is turned: it is waited for all the same
+            page.set_viewport_size(viewport)
+            assert page.get_by_role("status").get_by_text("Your PDF is being made.").is_visible()
         assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 1
         if folder := os.environ.get("SCREENSHOTS"):
             page.get_by_text("Your PDF is being made.").scroll_into_view_if_needed()

@@ -84,29 +84,23 @@ function SignedIn({ dutyline, workplace, signOut }: { dutyline: Dutyline; workpl
   const Screen = { week: Week, team: Team, missed: MissedCalls, voicemail: Voicemail, settings: Settings }[route.screen];
   const person = <Person name={workplace.me.name} signOut={signOut} />;
   const navigation = <Navigation current={route.screen} onChange={setScreen} />;
-  if (isWide) {
-    return (
-      <View style={styles.wide}>
-        <View style={[styles.side, { borderColor: colors.line, backgroundColor: colors.surface }]}>
-          {navigation}
-          {person}
-        </View>
-        <Screen dutyline={dutyline} workplace={workplace} route={route} />
-      </View>
-    );
-  }
+  // One tree for both layouts: the screen keeps its place, and with it its state, when the window is resized.
   return (
-    <>
-      <View style={styles.top}>{person}</View>
+    <View style={isWide ? styles.wide : styles.narrow}>
+      <View style={isWide ? [styles.side, { borderColor: colors.line, backgroundColor: colors.surface }] : styles.top}>
+        {isWide && navigation}
+        {person}
+      </View>
       <Screen dutyline={dutyline} workplace={workplace} route={route} />
-      {navigation}
-    </>
+      {!isWide && navigation}
+    </View>
   );
 }
 
 const styles = StyleSheet.create({
   app: { flex: 1 },
   wide: { flex: 1, flexDirection: "row" },
+  narrow: { flex: 1 },
   side: { width: 240, padding: 16, borderRightWidth: 1 },
   top: { paddingHorizontal: 20, paddingTop: 12 },
   failed: { padding: 24, gap: 16, maxWidth: 420, width: "100%", alignSelf: "center" },
