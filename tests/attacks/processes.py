@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 
 class ProcessCost:
@@ -24,11 +23,21 @@ class ProcessCost:
 
 def _iter_tree(pid: int) -> Iterator[int]:
     yield pid
-    for children in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in children.read_text().split():
-            yield from _iter_tree(int(child))
+    with os.scandir(f"/proc/{pid}/task") as threads:
+        for thread in threads:
+            for child in _read(f"{thread.path}/children").split():
+                yield from _iter_tree(int(child))
 
 
-def _read_stat(pid: int) -> list[str]:
+def _read_stat(pid: int) -> list[bytes]:
     """The fields after the name of the process."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+
+
+def _read(path: str) -> bytes:
+    """A small file, as tests do a hundred times for each request: a third of the time of `Path`."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(descriptor, 4096)
+    finally:
+        os.close(descriptor)

@@ -431,13 +431,17 @@ def test_all_pages_are_accessible(
     screenshot_folder = os.environ.get("SCREENSHOTS")
     page, axe = open_tab(), Axe()
     problems: list[str] = []
-    for width, size in (("wide", WIDE_VIEWPORT), ("narrow", NARROW_VIEWPORT)):
-        page.set_viewport_size(size)  # type: ignore[arg-type]
-        for name, path in ADMIN_PAGES.items():
-            page.goto(backoffice_url + path.format(**path_values))
+    for name, path in ADMIN_PAGES.items():
+        page.set_viewport_size(WIDE_VIEWPORT)  # type: ignore[arg-type]
+        page.goto(backoffice_url + path.format(**path_values))
+        for width, size in (("wide", WIDE_VIEWPORT), ("narrow", NARROW_VIEWPORT)):
+            page.set_viewport_size(size)  # type: ignore[arg-type]
             if screenshot_folder:
                 page.screenshot(path=Path(screenshot_folder) / f"{name} {width}.png", full_page=True)
-            overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+            inner_width, overflow = page.evaluate(
+                "[window.innerWidth, document.documentElement.scrollWidth - window.innerWidth]"
+            )
+            assert inner_width == size["width"]
             if overflow > 1:
                 problems.append(f"{name} {width}: {overflow} px too wide")
             if width == "wide" or name in ("attention", "person", "week"):
