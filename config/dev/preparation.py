@@ -17,13 +17,12 @@ SEPARATOR = "then"
 
 def main(arguments: list[str]) -> None:
     """Run the commands in order; exit with the message of the first that fails."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    django.setup()
     command: list[str] = []
     for word in [*arguments, SEPARATOR]:
         if word != SEPARATOR:
             command.append(word)
             continue
+        print(f"· {command[0]}", flush=True)  # the last line tells what a slow start is doing
         try:
             call_command(*command)
         except (CommandError, errors.DomainError) as error:
@@ -32,4 +31,6 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    django.setup()
     main(sys.argv[1:])
