@@ -17,6 +17,7 @@ from config.api.throttling import QuotaExceeded, RateLimiter
 from config.costs import Cost
 from tests.support import rate_limits
 from tests.support.environment import Environment, free_port
+from tests.support.silent_servers import SilentServer
 from tests.support.users import UserFixtures
 
 PROCESSES = 4
@@ -126,6 +127,24 @@ def test_without_redis_a_process_counts_by_itself_and_does_not_wait(person: str,
     with pytest.raises(QuotaExceeded):
         limiter.count_request("read", person, "cus_1")
     assert time.monotonic() - started < rate_counters.REDIS_RETRY_SECONDS
+
+
+def test_no_request_waits_for_a_redis_that_goes_on_hanging(person: str, clock: Clock) -> None:
+    """Every five seconds one waited for the trial, so p99 of others was that of a hanging Redis."""
+    server = SilentServer()
+    counters = RateCounters(f"redis://127.0.0.1:{server.port}/0", settings.RATE_LIMITS, 30, clock, retry_seconds=0.3)
+    limiter = RateLimiter(counters)
+    limiter.count_request("read", person, "cus_1")  # which finds out
+    deadline = time.monotonic() + 10
+    slowest = 0.0
+    while server.connections < 4:
+        assert time.monotonic() < deadline, "it is tried again"
+        began_at = time.monotonic()
+        limiter.count_request("costly", f"usr_{ULID()}", "cus_1")
+        slowest = max(slowest, time.monotonic() - began_at)
+        time.sleep(0.02)
+    server.close()
+    assert slowest < 0.2, "less than a trial takes"
 
 
 def test_a_new_minute_forgets_requests_and_charges_the_last_costs(
