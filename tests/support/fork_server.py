@@ -12,6 +12,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 import django
 from django.test import Client
@@ -53,7 +54,9 @@ def main() -> None:
 def _load_late_imports() -> None:
     """Load what is imported lazily, without opening connections."""
     import auth0.management.tickets.client
-    import auth0.management.users.client  # noqa: F401
+    import auth0.management.users.client
+    import kombu.transport.redis
+    from celery.events import dispatcher, receiver
     from django.template.loader import get_template
 
     import config.urls
@@ -65,6 +68,7 @@ def _load_late_imports() -> None:
     from telephony.twilio import client
 
     assert dynamodb.get_transport()
+    assert all((auth0, kombu, dispatcher, receiver, ZoneInfo("UTC")))
     sign_in = auth0_http._client()
     assert [sign_in.users.authentication_methods, sign_in.user_grants]
     assert sign_in.tickets
@@ -78,6 +82,7 @@ def _load_late_imports() -> None:
     celery.app.finalize()
     assert celery.app.amqp.router
     assert celery.app.pool
+    assert celery.app.events
     _client.handler.load_middleware()
     routes.load()
     gc.collect()

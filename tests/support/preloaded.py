@@ -17,6 +17,7 @@ import sys
 import threading
 import traceback
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import django
 from django.conf import settings
@@ -46,15 +47,19 @@ def _import_product() -> None:
     """Import what web processes, workers and commands do, without using it."""
     django.setup()
 
+    import celery.app.amqp
+    import celery.app.events
     import granian.cli
     import granian.server
+    import kombu.transport.redis
+    from celery.events import dispatcher, receiver
 
     import config.urls
-    from config import celery
     from config.api import routes, stack, throttling
     from config.outbox import celery_tasks, tasks
 
-    assert all((granian, config.urls, celery, celery_tasks, routes, stack, throttling, tasks.load_tasks()))
+    assert all((celery, granian, kombu, dispatcher, receiver, config.urls, celery_tasks))
+    assert all((routes, stack, throttling, tasks.load_tasks(), ZoneInfo("UTC")))
     gc.collect()
     gc.freeze()  # children neither search nor copy what is loaded here
 
