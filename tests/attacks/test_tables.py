@@ -145,10 +145,15 @@ def test_one_table_without_an_index_or_backups_is_corrected(account: Account) ->
     account.engine.put_item(TableName=name, Item=item)
     unbacked = account.table("users")
     account.aws.recoverable.remove(unbacked)
+    capacity = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
+    indexes = account.engine.describe_table(TableName=unbacked)["Table"]["GlobalSecondaryIndexes"]
     account.engine.update_table(
         TableName=unbacked,
         BillingMode="PROVISIONED",
-        ProvisionedThroughput={"ReadCapacityUnits": 5, "WriteCapacityUnits": 5},
+        ProvisionedThroughput=capacity,
+        GlobalSecondaryIndexUpdates=[
+            {"Update": {"IndexName": index["IndexName"], "ProvisionedThroughput": capacity}} for index in indexes
+        ],
     )
 
     completed = account.run()
