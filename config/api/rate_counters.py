@@ -76,8 +76,9 @@ class RateCounters:
     ) -> None:
         """``quotas`` are the limits per minute, by name."""
         self.quotas, self._retry_seconds = quotas, retry_seconds
-        redis = Redis.from_url(redis_url, socket_connect_timeout=0.25, socket_timeout=0.25, retry=Retry(NoBackoff(), 0))
-        self._script = redis.register_script(_ADD_SCRIPT)
+        retry = Retry(NoBackoff(), 0)
+        self._redis = Redis.from_url(redis_url, socket_connect_timeout=0.25, socket_timeout=0.25, retry=retry)
+        self._script = self._redis.register_script(_ADD_SCRIPT)
         self._lease_seconds, self._clock = lease_seconds, clock
         self._redis_retry_at: float | None = None
         """By the monotonic clock; None while Redis answers."""
@@ -87,6 +88,10 @@ class RateCounters:
         self._addresses: OrderedDict[CounterKey, _Counter] = OrderedDict()
         self._pending_since: OrderedDict[CounterKey, float] = OrderedDict()
         self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Close the connections to Redis."""
+        self._redis.close()
 
     def add(self, amounts: Mapping[CounterKey, int]) -> dict[CounterKey, int]:
         """Add to counters in one round trip, with what is pending; what they are then."""

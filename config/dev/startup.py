@@ -61,7 +61,7 @@ class UrlCheck:
         try:
             self._last_state = self._ask()
         except (OSError, http.client.HTTPException):
-            self._disconnect()
+            self.close()
         return self._last_state
 
     def _ask(self) -> State:
@@ -74,12 +74,13 @@ class UrlCheck:
             return self._last_state if has_answered else State(f"{self._path} does not answer yet")
         response = self._connection.getresponse()
         body = response.read(2000).decode(errors="replace")
-        self._disconnect()
+        self.close()
         if response.status == 200:
             return READY
         return State(f"{self._path} answers {response.status}: {body}", is_own_work=False)
 
-    def _disconnect(self) -> None:
+    def close(self) -> None:
+        """Close the connection of a request that still waits."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from tests.support.environment import free_port
 
 COMPUTE = """
 import http.server, sys, time
-while time.process_time() < 0.4:
+while time.process_time() < 1.5:
     pass
 http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), http.server.BaseHTTPRequestHandler).serve_forever()
 """
@@ -85,7 +85,7 @@ def test_on_a_loaded_machine_it_waits_for_a_process_that_computes_and_says_so(
         supervisor.wait_for_port("web", port)
         seconds = time.monotonic() - began_at
 
-    assert seconds > supervisor.stall_seconds, "the machine was not busy"
+    assert seconds > supervisor.stall_seconds
     assert "s of CPU time (load " in (output := capsys.readouterr().out)
     assert output.startswith("· web is slow: ")
     assert f"it does not listen on port {port} yet." in output
@@ -123,8 +123,11 @@ def test_refusals_are_no_progress_though_they_take_cpu_time_and_differ(
 ) -> None:
     port = free_port()
     start_python(supervisor, "web", REFUSE, str(port))
-    with pytest.raises(SystemExit, match=r"web has made no progress .* /readyz answers 503: redis does not answer"):
-        supervisor.wait_until_ready({"web": UrlCheck(port, "/readyz")})
+    with (
+        closing(UrlCheck(port, "/readyz")) as check,
+        pytest.raises(SystemExit, match=r"web has made no progress .* /readyz answers 503: redis does not answer"),
+    ):
+        supervisor.wait_until_ready({"web": check})
 
 
 def test_a_process_that_ends_is_reported_at_once(supervisor: Supervisor) -> None:

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -40,9 +41,12 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def limiters(env: Environment, clock: Clock) -> list[RateLimiter]:
+def limiters(env: Environment, clock: Clock) -> Iterator[list[RateLimiter]]:
     """One for each process, with leases that last as long as the test."""
-    return [RateLimiter(RateCounters(settings.REDIS_URL, settings.RATE_LIMITS, 30, clock)) for _ in range(PROCESSES)]
+    counters = [RateCounters(settings.REDIS_URL, settings.RATE_LIMITS, 30, clock) for _ in range(PROCESSES)]
+    yield [RateLimiter(each) for each in counters]
+    for each in counters:
+        each.close()
 
 
 @pytest.fixture
@@ -144,6 +148,7 @@ def test_no_request_waits_for_a_redis_that_goes_on_hanging(person: str, clock: C
         slowest = max(slowest, time.monotonic() - began_at)
         time.sleep(0.02)
     server.close()
+    counters.close()
     assert slowest < 0.2, "less than a trial takes"
 
 
@@ -178,10 +183,11 @@ def test_a_missing_right_in_redis_is_logged_as_an_error(
     administrator.acl_setuser(name, enabled=True, nopass=True, keys="*", categories=["+@all"], commands=["-evalsha"])
     try:
         address = settings.REDIS_URL.replace("://", f"://{name}:any@")
-        counters = RateCounters(address, settings.RATE_LIMITS, 30, clock)
-        assert counters.add({("read", person): 1}) == {("read", person): 1}
+        with closing(RateCounters(address, settings.RATE_LIMITS, 30, clock)) as counters:
+            assert counters.add({("read", person): 1}) == {("read", person): 1}
     finally:
         administrator.acl_deluser(name)
+        administrator.close()
     [record] = [record for record in caplog.records if record.name == "dutyline.web"]
     assert record.levelname == "ERROR"
     assert "NoPermissionError" in str(vars(record)["why"])

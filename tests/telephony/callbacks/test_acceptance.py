@@ -62,10 +62,11 @@ def test_who_takes_it_listens(
     She has no other shift: other tests give Sam some.
     """
     line, caller = create_line(test_users), "+16175550161"
-    employee, _ = line.put_on_duty(*local_times_around(now()))
+    employee = test_users.create_user(locations=[line.location.id], name="Dora Quick")
     dora = accept_invitation(env, web, users.get_user(employee.id))
     call = line.call(now() - timedelta(hours=6), **{"from": caller})
     process_outbox()
+    line.put_on_duty(*local_times_around(now()), user=employee)  # now, or a reminder would tell her
     recording = f"/call/{call.id}/recording"
     before = dora.get(recording).status_code
     (callback,) = list_callbacks(line, dora, caller)
