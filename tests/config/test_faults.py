@@ -25,8 +25,8 @@ DEPENDENCIES = ALL_DEPENDENCIES if IS_SCALE_RUN else ("twilio",)
 ROUNDS = 100 if IS_SCALE_RUN else 20
 USERS_OF_IT = 4
 """Clients that go on asking for what needs the dependency."""
-FLOOR_SECONDS = 0.5
-"""What counts as fast however fast it was before: these are 100 requests on a shared machine."""
+FLOOR_SECONDS = 0.1 if IS_SCALE_RUN else 0.5
+"""What counts as fast however fast it was before: `make test` does other things at the same time."""
 FORM = {"AccountSid": "AC" + "10ca1" * 6 + "00", "From": "+16175550199"}
 
 
