@@ -26,7 +26,7 @@ ROUNDS = 100 if IS_SCALE_RUN else 20
 USERS_OF_IT = 4
 """Clients that go on asking for what needs the dependency."""
 FLOOR_SECONDS = 0.1 if IS_SCALE_RUN else 0.5
-"""What counts as fast however fast it was before: `make test` does other things at the same time."""
+"""What counts as fast however fast it was before: `make test` does other things meanwhile."""
 FORM = {"AccountSid": "AC" + "10ca1" * 6 + "00", "From": "+16175550199"}
 
 
