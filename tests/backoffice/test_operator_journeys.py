@@ -2,14 +2,14 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from accounts import users
 from config import dynamodb, outbox
@@ -17,73 +17,12 @@ from config.audit import AuditEntry, verification
 from config.outbox import OutboxMessage
 from telephony import blocked_callers
 from telephony.models import PhoneNumber
+from tests.backoffice.browser import NARROW_VIEWPORT, WIDE_VIEWPORT, sign_in_with_auth0
 from tests.backoffice.test_permissions import create_dead_letter
-from tests.emulators.auth0 import operators
 from tests.support.attempts import forget_denied_attempts
 from tests.support.environment import Environment
 from tests.support.operators import age_sessions, create_many_users, create_operator, set_operator_roles
 from tests.support.users import UserFixtures, create_shift, emails_to, now, process_outbox
-from tests.test_journeys import ALLOWED_URL, launch_browser
-
-WIDE_VIEWPORT, NARROW_VIEWPORT = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = launch_browser(playwright)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="module")
-def browser_context_for(browser: Browser, backoffice_url: str) -> Callable[[str], BrowserContext]:
-    """Opens a browser context signed in with an e-mail address, once per address."""
-    contexts: dict[str, BrowserContext] = {}
-
-    def open_context(email: str) -> BrowserContext:
-        if email not in contexts:
-            contexts[email] = browser.new_context(viewport=WIDE_VIEWPORT)  # type: ignore[arg-type]
-            page = contexts[email].new_page()
-            sign_in_with_auth0(page, backoffice_url, email)
-            page.close()
-        return contexts[email]
-
-    return open_context
-
-
-def sign_in_with_auth0(page: Page, backoffice_url: str, email: str) -> None:
-    """Sign in through the Auth0 pages."""
-    page.goto(f"{backoffice_url}/admin/")
-    page.get_by_role("button", name="Sign in with Auth0").click()
-    page.get_by_label("Email").fill(email)
-    page.get_by_label("Password").fill(operators.PASSWORD)
-    page.get_by_role("button", name="Continue").click()
-
-
-@pytest.fixture
-def open_tab(browser_context_for: Callable[[str], BrowserContext]) -> Iterator[Callable[[str], Page]]:
-    """Opens a tab of a lead (olive) or support (oscar); no script, CSP or URL error may occur."""
-    pages: list[Page] = []
-    page_errors: list[str] = []
-
-    def open_page(name: str = "olive") -> Page:
-        page = browser_context_for(f"{name}@dutyline.example").new_page()
-        page.set_default_timeout(10_000)
-        page.on("pageerror", lambda error: page_errors.append(str(error)))
-        page.on(
-            "console", lambda message: page_errors.append(message.text) if "Content Security" in message.text else None
-        )
-        page.on(
-            "request", lambda request: page_errors.append(request.url) if not ALLOWED_URL.match(request.url) else None
-        )
-        pages.append(page)
-        return page
-
-    yield open_page
-    for page in pages:
-        page.close()
-    assert page_errors == []
 
 
 def list_entries(stream: str, action: str) -> list[AuditEntry]:
