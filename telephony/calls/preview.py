@@ -24,6 +24,8 @@ class PreviewStep:
     path: str
     kind: str
     text: str | None = None
+    language: str | None = None
+    """In which the text is spoken; None if a file is played, or nothing."""
     keys: dict[str, str] = field(default_factory=dict)
     """Of a menu: the path that each key leads to."""
     max_ring_seconds: int | None = None
@@ -66,10 +68,9 @@ def preview_call(location_id: str, *, actor: Actor, at: datetime, caller: str = 
     )
     entrance = routing.find_entrance(line, at, staff)
     texts = _Texts(line, at, {_opening_key(line, ""): next_opening})
-    steps = [PreviewStep("greeting", "say", texts.prompt_text("", configuration["greeting"]))]
+    steps = [texts.step("greeting", "say", configuration["greeting"])]
     if ivr.is_recording_enabled(configuration):
-        consent = texts.prompt_text("", configuration["recording"]["consentPrompt"])
-        steps.append(PreviewStep("recording", "say", consent))
+        steps.append(texts.step("recording", "say", configuration["recording"]["consentPrompt"]))
     steps += _build_steps(line, entrance.name, texts, duty)
     next_opening = next_opening.astimezone(at.tzinfo) if next_opening else None
     return CallPreview(location_id, line_record.number, at, entrance, steps, next_opening)
@@ -84,10 +85,16 @@ class _Texts:
     openings: dict[str, datetime | None]
     """When a caller would next be answered, by what decides it."""
 
-    def prompt_text(self, path: str, prompt_json: Mapping[str, Any]) -> str:
-        """What is said, or the URL of what is played."""
-        speech = Speech(self.line, self.at, lambda: self._find_opening(path))
-        return speech.fill_in(str(prompt_json["say"])) if prompt_json.get("say") else str(prompt_json.get("play"))
+    def step(self, path: str, kind: str, prompt_json: Mapping[str, Any] | None) -> PreviewStep:
+        """A step with what is said, or the URL of what is played."""
+        if not prompt_json:
+            return PreviewStep(path, kind)
+        if not prompt_json.get("say"):
+            return PreviewStep(path, kind, str(prompt_json.get("play")))
+        opening_path = path if ivr.action_at(self.line.configuration, path) else ""
+        speech = Speech(self.line, self.at, lambda: self._find_opening(opening_path))
+        language = str(prompt_json.get("language") or instructions.get_language(self.line.configuration))
+        return PreviewStep(path, kind, speech.fill_in(str(prompt_json["say"]), language), language)
 
     def _find_opening(self, path: str) -> datetime | None:
         key = _opening_key(self.line, path)
@@ -112,12 +119,8 @@ def _build_steps(line: lines.ResolvedLine, path: str, texts: _Texts, duty: DutyR
     steps = []
     while action := ivr.action_at(line.configuration, path):
         kind = str(action["type"])
-        prompt_json = (
-            instructions.callback_prompt(action, line.configuration) if kind == "callback" else action.get("prompt")
-        )
-        text = texts.prompt_text(path, prompt_json) if prompt_json else None
-        keys = {key: f"{path}/keys/{key}" for key in sorted(action.get("keys", {}))}
-        step = PreviewStep(path, kind, text, keys)
+        step = texts.step(path, kind, _prompt_of(action, path, line.configuration))
+        step = replace(step, keys={key: f"{path}/keys/{key}" for key in sorted(action.get("keys", {}))})
         if kind == "ring":
             people = routing.list_candidates(line, action["target"], texts.at, duty.caller, duty=duty)
             step = _add_ringing(step, line, action, people)
@@ -126,8 +129,17 @@ def _build_steps(line: lines.ResolvedLine, path: str, texts: _Texts, duty: DutyR
             return steps
         path = f"{path}/then" if kind == "say" else f"{path}/otherwise"
     if steps and steps[-1].kind in ("ring", "menu"):
-        steps.append(PreviewStep(path, "voicemail"))
+        steps.append(texts.step(path, "voicemail", _prompt_of({"type": "voicemail"}, path, line.configuration)))
     return steps
+
+
+def _prompt_of(action: ivr.IvrAction, path: str, configuration: ivr.IvrConfiguration) -> Mapping[str, Any] | None:
+    """What a caller hears first of an action, a built-in sentence too."""
+    if action["type"] == "callback":
+        return instructions.callback_prompt(action, configuration, path)
+    if action["type"] == "voicemail":
+        return instructions.voicemail_prompt(action, configuration, path)
+    return action.get("prompt")
 
 
 def _add_ringing(

@@ -32,16 +32,16 @@ class Speech:
         """When a caller would next be answered; None if that is not known."""
         return self.find_opening()
 
-    def say(self, moment: datetime | None) -> str:
-        """A moment, in the language of the line and the zone of its location."""
-        language = get_language(self.line.configuration)
+    def say(self, moment: datetime | None, language: str = "") -> str:
+        """A moment in a language, by default that of the line, and the zone of its location."""
+        language = language or get_language(self.line.configuration)
         return say_when(moment, self.at, zone=self.line.time_zone, language=language)
 
-    def fill_in(self, text: str) -> str:
-        """A text of the configuration with its placeholders filled in."""
+    def fill_in(self, text: str, language: str = "") -> str:
+        """A text of the configuration with its placeholders filled in, in its language."""
         values = {placeholders.LOCATION: UNSPEAKABLE.sub("", self.line.location_name)}
         if placeholders.NEXT_OPENING in text:
-            values[placeholders.NEXT_OPENING] = self.say(self.next_opening)
+            values[placeholders.NEXT_OPENING] = self.say(self.next_opening, language)
         return placeholders.fill_in(text, values)
 
     def fill_in_all(self, instructions: Sequence[Instruction]) -> list[Instruction]:
@@ -57,4 +57,6 @@ class Speech:
 
     def fill_in_prompt(self, prompt: Prompt) -> Prompt:
         """A prompt with its placeholders filled in."""
-        return Prompt(self.fill_in(prompt.say)) if prompt.has_placeholders else prompt
+        if not prompt.has_placeholders:
+            return prompt
+        return replace(prompt, say=self.fill_in(prompt.say, prompt.language), has_placeholders=False)

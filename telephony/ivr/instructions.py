@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from telephony.ivr.configuration import VOICEMAIL_SECONDS, IvrAction, IvrConfiguration, action_at, is_recording_enabled
 from telephony.ivr.phrases import get_phrase
+from telephony.ivr.spoken_texts import last_text
 from telephony.ivr.webhook_paths import webhook_path
 
 UNSPEAKABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -29,6 +30,10 @@ class Prompt:
     play: str = ""
     has_placeholders: bool = False
     """Whether the text is one of a configuration, with placeholders to be filled in."""
+    language: str = ""
+    """Of the text; empty: that of the reply."""
+    voice: str = ""
+    """Empty: that of the reply if the language is the same, else the phone service's own."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,15 @@ def get_language(configuration: IvrConfiguration) -> str:
 def to_prompt(prompt_json: Mapping[str, str]) -> Prompt:
     """A prompt of a configuration; of stored ones, only what a document for the phone can hold."""
     say, play = (UNSPEAKABLE.sub("", prompt_json.get(name, "")) for name in ("say", "play"))
-    return Prompt(say, play, has_placeholders="{" in say)
+    return Prompt(say, play, "{" in say, prompt_json.get("language", ""), prompt_json.get("voice", ""))
+
+
+def builtin_prompt(phrase: str, configuration: IvrConfiguration, path: str) -> dict[str, str]:
+    """A built-in sentence as a prompt, in the language and voice of the text before it."""
+    prompt_json = last_text(configuration, path.split("/"))
+    spoken_as = {name: prompt_json[name] for name in ("language", "voice") if prompt_json.get(name)}
+    language = spoken_as.get("language") or get_language(configuration)
+    return {"say": get_phrase(phrase, language), **spoken_as}
 
 
 def greeting(configuration: IvrConfiguration) -> list[Instruction]:
@@ -138,16 +151,20 @@ def menu(action: IvrAction, path: str, attempt: int) -> list[Instruction]:
     return [GatherKey((to_prompt(action["prompt"]),), int(action.get("timeoutSeconds", MENU_SECONDS)), next_path)]
 
 
-def callback_prompt(action: IvrAction, configuration: IvrConfiguration) -> Mapping[str, str]:
+def callback_prompt(action: IvrAction, configuration: IvrConfiguration, path: str) -> Mapping[str, str]:
     """What a caller hears who is going to be called back."""
-    default = {"say": get_phrase("callback_promise", get_language(configuration))}
-    return dict(action.get("prompt", default))
+    return dict(action.get("prompt") or builtin_prompt("callback_promise", configuration, path))
 
 
-def voicemail(action: IvrAction, path: str, language: str) -> list[Instruction]:
+def voicemail_prompt(action: IvrAction, configuration: IvrConfiguration, path: str) -> Mapping[str, str]:
+    """What a caller hears before they leave a voicemail."""
+    return dict(action.get("prompt") or builtin_prompt("leave_message", configuration, path))
+
+
+def voicemail(action: IvrAction, path: str, configuration: IvrConfiguration) -> list[Instruction]:
     """Take a voicemail."""
     return [
-        to_prompt(action.get("prompt", {"say": get_phrase("leave_message", language)})),
+        to_prompt(voicemail_prompt(action, configuration, path)),
         RecordVoicemail(
             int(action.get("maxSeconds", VOICEMAIL_SECONDS)),
             next_path=webhook_path("bye", action=path),
@@ -159,13 +176,12 @@ def voicemail(action: IvrAction, path: str, language: str) -> list[Instruction]:
 
 def fallback(configuration: IvrConfiguration, path: str) -> list[Instruction]:
     """Take a voicemail if the action failed: the next one after ``path``, or a default one."""
-    language = get_language(configuration)
     current_path = path
     while action := action_at(configuration, current_path):
         if action["type"] == "voicemail":
-            return voicemail(action, current_path, language)
+            return voicemail(action, current_path, configuration)
         current_path = f"{current_path}/otherwise" if "otherwise" in action else f"{current_path}/then"
-    return [Prompt(get_phrase("sorry", language)), *voicemail({}, path, language)]
+    return [to_prompt(builtin_prompt("sorry", configuration, path)), *voicemail({}, path, configuration)]
 
 
 def screening(

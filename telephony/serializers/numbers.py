@@ -236,6 +236,7 @@ class PreviewStepView(RecordView[Any]):
         help_text="The kind of action.",
     )
     text = serializers.CharField(allow_null=True, help_text="Text that is spoken, or URL of the audio that is played.")
+    language = serializers.CharField(allow_null=True, help_text="Language of a spoken text; null: none is spoken.")
     keys = serializers.DictField(child=serializers.CharField(), help_text="For a menu: path of the action by key.")
     people = PreviewCandidateView(many=True, help_text="For a ring action: who is considered, in order.")
     maxRingSeconds = serializers.IntegerField(

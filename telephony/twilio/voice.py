@@ -283,7 +283,14 @@ def _append_prompt(parent: Any, prompt: ivr.Prompt, voice_options: Mapping[str, 
     if prompt.play:
         parent.play(prompt.play)
     elif prompt.say:
-        parent.say(prompt.say, **voice_options)
+        parent.say(prompt.say, **_voice_options(prompt, voice_options))
+
+
+def _voice_options(prompt: ivr.Prompt, reply_options: Mapping[str, str]) -> dict[str, str]:
+    """The language and voice of a text: a voice of the reply speaks no other language."""
+    language = prompt.language or reply_options["language"]
+    voice = prompt.voice or (reply_options.get("voice", "") if language == reply_options["language"] else "")
+    return {"language": language, **({"voice": voice} if voice else {})}
 
 
 def _absolute_url(path: str) -> str:

@@ -115,7 +115,7 @@ def _start_action(
     if action["type"] == "menu":
         return instructions.menu(action, path, 0)
     if action["type"] == "voicemail":
-        return instructions.voicemail(action, path, instructions.get_language(call.configuration))
+        return instructions.voicemail(action, path, call.configuration)
     return [Hangup()]
 
 

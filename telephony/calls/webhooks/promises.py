@@ -36,7 +36,7 @@ def promise(call: CallRecord, path: str, action: ivr.IvrAction, webhook: CallWeb
         return []
     due = promised_time(event)
     speech = Speech(call.line, webhook.at, lambda: due)
-    return [speech.fill_in_prompt(to_prompt(callback_prompt(action, call.configuration))), Hangup()]
+    return [speech.fill_in_prompt(to_prompt(callback_prompt(action, call.configuration, path))), Hangup()]
 
 
 def _store(call: CallRecord, path: str, webhook: CallWebhook) -> CallEvent | None:
