@@ -12,13 +12,15 @@ from unfold.decorators import display
 
 from accounts import customers
 from accounts.admin.operator_commands import OperatorForm, run_command
+from accounts.admin.page_customer import STATUS_BADGES
 from accounts.admin.projected import Customer
 from accounts.models import Customer as CustomerRecord
 from accounts.serializers.customers_and_locations import CustomerChange, CustomerView
 from config.backoffice import operators
 from config.backoffice.forms.actions import Button
 from config.backoffice.links import admin_list_url, build_panels
-from config.backoffice.record_admin import SESSION_CUSTOMER, RecordAdmin
+from config.backoffice.record_admin import RecordAdmin
+from config.backoffice.record_header import Fact, Moment, RecordHeader
 
 
 class CustomerForm(OperatorForm):
@@ -83,10 +85,21 @@ class CustomerAdmin(RecordAdmin):
             return matches
         return queryset.filter(Q(name__contains=term) | Q(name__contains=term.title()))
 
-    def before_view(self, request: HttpRequest, obj: Any) -> None:
-        """Choose the customer: lists show its records from now on."""
-        url = self.url_for_pk(str(obj.pk))
-        request.session[SESSION_CUSTOMER] = {"id": str(obj.pk), "name": str(obj.record.name), "url": url}
+    def header(self, request: HttpRequest, obj: Any) -> RecordHeader:
+        record = obj.record
+        return RecordHeader(
+            name=str(record.name),
+            badge=STATUS_BADGES[str(record.status)],
+            facts=[
+                Fact("Customer since", Moment(record.created_at)),
+                Fact("Owners", int(record.owner_count)),
+                Fact("Time zone", record.settings.get("time_zone") or "UTC"),
+            ],
+            primary="resume",
+        )
+
+    def owner_of(self, obj: Any) -> str | None:
+        return str(obj.pk)
 
     def related_links(self, obj: Any) -> list[tuple[str, str]]:
         return [

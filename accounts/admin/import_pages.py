@@ -28,6 +28,7 @@ from config import audit, errors, journal, spreadsheets
 from config.backoffice import operators
 from config.backoffice.forms import form_fields
 from config.backoffice.links import admin_change_url
+from config.backoffice.page_customer import set_page_customer
 from config.spreadsheets import InvalidImportFile
 
 MAX_FILE_BYTES = 1_000_000
@@ -155,6 +156,7 @@ class ImportPage(ABC):
         if customer is None:
             raise errors.NotFound("Customer not found.")
         actor, is_post = operator_actor(request, customer_id), request.method == "POST"
+        set_page_customer(request, customer_id)
         self._check_right(request, actor)
         form = self.form(request.POST, request.FILES) if is_post else self.form(initial=request.GET.dict())
         context: dict[str, Any] = {}

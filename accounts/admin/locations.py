@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest
 from django.urls import reverse
 
 from accounts import locations
@@ -10,9 +11,11 @@ from accounts.admin.operator_commands import OperatorForm, run_command
 from accounts.admin.projected import Location
 from accounts.models import Location as LocationRecord
 from accounts.serializers.customers_and_locations import LocationChange, LocationView, NewLocation
+from config.backoffice import operators
 from config.backoffice.forms.actions import Button
 from config.backoffice.links import admin_change_url, admin_list_url
 from config.backoffice.record_admin import RecordAdmin
+from config.backoffice.record_header import Fact, Moment, RecordHeader
 
 
 class LocationForm(OperatorForm):
@@ -48,6 +51,19 @@ class LocationAdmin(RecordAdmin):
             confirmation_name=lambda obj: str(obj.record.name),
         ),
     )
+
+    def header(self, request: HttpRequest, obj: Any) -> RecordHeader:
+        record = obj.record
+        return RecordHeader(
+            name=str(record.name),
+            facts=[
+                Fact("Time there now", Moment(operators.now(), str(record.time_zone))),
+                Fact("People", int(record.people)),
+                Fact("Address", record.address or "—"),
+                Fact("Time zone", record.time_zone),
+                Fact("Created", Moment(record.created_at)),
+            ],
+        )
 
     def related_links(self, obj: Any) -> list[tuple[str, str]]:
         return [

@@ -24,6 +24,9 @@ class TermsAdmin(RecordAdmin):
     list_display = ("version", "accepted_at", "user_id")
     fields = ("version", "accepted_at", "person", "texts", "locale", "accepted_by", "attested_by")
 
+    def owner_of(self, obj: Any) -> str | None:
+        return str(obj.record.user_id)
+
     def person(self, obj: Any) -> str:
         """The person; the account may be deleted."""
         return link_to("accounts", "user", obj.record.user_id)

@@ -12,6 +12,7 @@ from accounts import locations as location_queries
 from accounts import permissions, preferences, users
 from accounts.admin.operator_commands import OperatorForm, actor_for, run_command
 from accounts.admin.people_import import PeopleImportPage
+from accounts.admin.person_header import person_header
 from accounts.admin.projected import User, to_choices
 from accounts.models import ALL_LOCATIONS, Customer
 from accounts.models import User as UserRecord
@@ -26,6 +27,7 @@ from config.backoffice.forms import form_fields
 from config.backoffice.forms.actions import Button
 from config.backoffice.links import admin_change_url, admin_list_url
 from config.backoffice.record_admin import RecordAdmin
+from config.backoffice.record_header import RecordHeader
 from config.backoffice.records import query_plan
 
 MAX_LOCATIONS = 200
@@ -167,6 +169,9 @@ class PersonAdmin(RecordAdmin):
     )
     def state(self, obj: Any) -> str:
         return str(obj.record.status)
+
+    def header(self, request: HttpRequest, obj: Any) -> RecordHeader:
+        return person_header(obj.record)
 
     def find_pk(self, term: str) -> str | None:
         try:

@@ -104,6 +104,11 @@ class AuditAdmin(RecordAdmin):
         self.load_related([obj])
         return obj
 
+    def owner_of(self, obj: Any) -> str | None:
+        """The customer whose log has the entry, or else the person."""
+        streams = [str(stream) for stream in obj.record.body["streams"]]
+        return next((stream for stream in streams if dynamodb.is_id("cus", stream)), streams[0])
+
     @display(description="When")
     def logged_at(self, obj: Any) -> datetime:
         return datetime.fromisoformat(obj.record.at)

@@ -91,6 +91,9 @@ class OutboxAdmin(RecordAdmin):
         ),
     )
 
+    def owner_of(self, obj: Any) -> str | None:
+        return str(obj.record.author["customer"])
+
     @display(description="State", label={"dead": "danger", "due": "warning", "waiting": "info"})
     def state(self, obj: Any) -> str:
         if obj.record.shard == outbox.DEAD_LETTER_SHARD:

@@ -14,20 +14,21 @@ from django.contrib.admin import ShowFacets
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import flatten_fieldsets, unquote
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.text import capfirst
 
 from config import dynamodb, errors
-from config.backoffice import operators
+from config.backoffice import operators, record_header
 from config.backoffice.forms.actions import CONFIRMED, Button, ButtonAdmin
 from config.backoffice.forms.record_form import RecordForm
 from config.backoffice.links import admin_change_url, admin_list_url
+from config.backoffice.page_customer import get_page_customer, set_page_customer
+from config.backoffice.record_header import RecordHeader
 from config.backoffice.records import query_plan
 from config.backoffice.records.changelist import AutocompletePaginator, CursorChangeList
 
-SESSION_CUSTOMER = "back_office_customer"
-"""The session key of the chosen customer: lists show the records of this customer."""
 MAX_BULK_RECORDS = 500
 """The most records of one bulk action."""
 
@@ -75,8 +76,17 @@ class RecordAdmin(ButtonAdmin):
         return False
 
     # --- what each model declares -----------------------------------------------------------------
-    def before_view(self, request: HttpRequest, obj: Any) -> None:
-        """Called before a record's page is built."""
+    def header(self, request: HttpRequest, obj: Any) -> RecordHeader:
+        """What a record's page shows first: see `config.backoffice.record_header`."""
+        return RecordHeader(name=str(obj))
+
+    def owner_of(self, obj: Any) -> str | None:
+        """The id of a record's customer, or of a person or location of the customer."""
+        return getattr(obj.record, "customer_id", None)
+
+    def customer_filters(self, customer_id: str) -> dict[str, str]:
+        """The filters with which the list shows the records of a customer, if it can."""
+        return {f"{self.customer_field}__exact": customer_id} if self.customer_field else {}
 
     def after_view(self, request: HttpRequest, obj: Any) -> None:
         """Called after a record was shown."""
@@ -133,15 +143,13 @@ class RecordAdmin(ButtonAdmin):
         return name in fields and (comparison or "exact") in query_plan.LOOKUPS
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        customer_param = f"{self.customer_field}__exact"
-        customer = request.session.get(SESSION_CUSTOMER)
-        if self._needs_customer_filter(request) and customer and request.method == "GET":
-            params = {**request.GET.dict(), customer_param: customer["id"]}
-            return HttpResponseRedirect(f"{request.path}?{urlencode(params)}")
+        set_page_customer(request, self._owner_in_filters(request))
+        customer = get_page_customer(request)
         context = {
+            "title": capfirst(str(self.opts.verbose_name_plural)),
             "choose_customer_hint": self.choose_customer_hint,
             "list_links": self.list_links(request),
-            "add_url": self._add_url(request.GET.get(customer_param)),
+            "add_url": self._add_url(customer.id if customer else None),
             **(extra_context or {}),
         }
         try:
@@ -156,13 +164,11 @@ class RecordAdmin(ButtonAdmin):
         query = f"?{urlencode({'customer_id': customer_id})}" if customer_id else ""
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_add") + query
 
-    def _needs_customer_filter(self, request: HttpRequest) -> bool:
-        if self.customer_field is None:
-            return False
-        keys = {source.hash_name for source in query_plan.key_sources(self.model.record_class)}
-        if self.customer_field not in keys:
-            return False
-        return not any(name.partition("__")[0] in keys for name in request.GET)
+    def _owner_in_filters(self, request: HttpRequest) -> str | None:
+        """The customer that a list is filtered by, or the person or location."""
+        keys = [source.hash_name for source in query_plan.key_sources(self.model.record_class)]
+        values = (request.GET.get(f"{name}__exact") for name in ("customer_id", *keys))
+        return next((value for value in values if value), None)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """The buttons that apply to selected records."""
@@ -227,26 +233,32 @@ class RecordAdmin(ButtonAdmin):
         if object_id is None:
             if not self.has_add_permission(request):
                 raise PermissionDenied
+            set_page_customer(request, request.GET.get("customer_id"))
             if self.customer_field and not request.GET.get("customer_id"):
-                return self._redirect_with_customer(request)
+                messages.info(request, self.choose_customer_hint)
+                return HttpResponseRedirect(self.list_url)
             return super().changeform_view(request, None, form_url, context)
         obj = self.get_object(request, unquote(object_id))
         if obj is None:
             raise Http404
-        self.before_view(request, obj)
-        context |= {"buttons": self._available_buttons(request, obj), **self.page_context(request, obj)}
+        set_page_customer(request, self.owner_of(obj))
+        context |= {
+            "record_header": record_header.complete(self.header(request, obj), obj),
+            "buttons": self._available_buttons(request, obj),
+            **self.page_context(request, obj),
+        }
         response = super().changeform_view(request, object_id, form_url, context)
         if response.status_code == 200:  # a form with errors shows the record, too
             self.after_view(request, obj)
         return response
 
-    def _redirect_with_customer(self, request: HttpRequest) -> HttpResponse:
-        """The add page for the chosen customer; without one the list, with a hint."""
-        customer = request.session.get(SESSION_CUSTOMER)
-        if customer:
-            return HttpResponseRedirect(self._add_url(customer["id"]) or self.list_url)
-        messages.info(request, self.choose_customer_hint)
-        return HttpResponseRedirect(self.list_url)
+    def response_post_save_add(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        """Redirect to the list that the page was opened from, or that of the record's customer."""
+        preserved = QueryDict(self.get_preserved_filters(request)).get("_changelist_filters")
+        set_page_customer(request, self.owner_of(obj))
+        return HttpResponseRedirect(f"{self.list_url}?{preserved}" if preserved else self.menu_url(request))
+
+    response_post_save_change = response_post_save_add
 
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
         return form.instance
@@ -276,7 +288,13 @@ class RecordAdmin(ButtonAdmin):
         """The URL of a record's page."""
         return admin_change_url(self.opts.app_label, str(self.opts.model_name), pk)
 
+    def menu_url(self, request: HttpRequest) -> str:
+        """The URL of the list, of the customer of the page if it has one."""
+        customer = get_page_customer(request)
+        filters = self.customer_filters(customer.id) if customer else {}
+        return f"{self.list_url}?{urlencode(filters)}" if filters else self.list_url
+
     @property
     def list_url(self) -> str:
-        """The URL of the list."""
+        """The URL of the list, of all customers."""
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")

@@ -9,13 +9,15 @@ from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.text import capfirst
 from django.views.decorators.http import require_POST
 from unfold.sites import UnfoldAdminSite
 
-from config.backoffice import operators
+from config.backoffice import clock, operators
 from config.backoffice.links import build_panels
-from config.backoffice.record_admin import SESSION_CUSTOMER, RecordAdmin
+from config.backoffice.page_customer import get_page_customer
+from config.backoffice.record_admin import RecordAdmin
 
 
 class BackOfficeSite(UnfoldAdminSite):
@@ -37,7 +39,7 @@ class BackOfficeSite(UnfoldAdminSite):
         urls = [url for url in super().get_urls() if getattr(url, "name", None) not in removed_names]
         return [
             path("find/", self.admin_view(self.find_view), name="find"),
-            path("customer/", self.admin_view(require_POST(self.leave_customer_view)), name="switch"),
+            path("clock/", self.admin_view(require_POST(self.clock_view)), name="clock"),
             *urls,
         ]
 
@@ -50,21 +52,18 @@ class BackOfficeSite(UnfoldAdminSite):
         return {
             **context,
             "customers_url": reverse(settings.CUSTOMER_LIST),
-            "customer": request.session.get(SESSION_CUSTOMER),
+            "page_customer": get_page_customer(request),
+            "page_zone": clock.page_zone(),
+            "shows_utc": clock.shows_utc(),
             "operator_name": operators.operator_name(request.user),
             "operator_group": group_names[0] if group_names else "",
             "may_write": operators.WRITE in granted,
         }
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        """The start page: what needs attention, across customers or at the chosen one."""
-        customer = request.session.get(SESSION_CUSTOMER)
+        """The start page: what needs attention, across customers."""
         paths = [*settings.START_PAGE_PANELS, *settings.ATTENTION_PANELS]
-        context = {
-            **self.each_context(request),
-            "title": self.index_title,
-            "panels": build_panels(paths, customer["id"] if customer else None),
-        }
+        context = {**self.each_context(request), "title": self.index_title, "panels": build_panels(paths, None)}
         request.current_app = self.name
         return TemplateResponse(request, self.index_template, context)
 
@@ -77,10 +76,12 @@ class BackOfficeSite(UnfoldAdminSite):
         query = urlencode({"q": term}) if term else ""
         return HttpResponseRedirect(f"{reverse(settings.CUSTOMER_LIST)}?{query}")
 
-    def leave_customer_view(self, request: HttpRequest) -> HttpResponse:
-        """Leave the chosen customer."""
-        request.session.pop(SESSION_CUSTOMER, None)
-        return HttpResponseRedirect(reverse("admin:index"))
+    def clock_view(self, request: HttpRequest) -> HttpResponse:
+        """Show times in UTC, or local ones again, and return to the page."""
+        request.session[clock.SESSION_CLOCK] = "utc" if request.POST.get("clock") == "utc" else "local"
+        target = request.POST.get("next", "")[:2000]
+        is_page = target.startswith(settings.ADMIN_PATH) and url_has_allowed_host_and_scheme(target, None)
+        return HttpResponseRedirect(target if is_page else reverse("admin:index"))
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The page that leads to Auth0; in local development it takes a password, too."""
@@ -109,7 +110,7 @@ def menu_sections(request: HttpRequest) -> list[dict[str, Any]]:
     for model_admin in admin.site._registry.values():
         if isinstance(model_admin, RecordAdmin):
             title = capfirst(str(model_admin.opts.verbose_name_plural))
-            item = {"title": title, "icon": model_admin.icon, "link": model_admin.list_url}
+            item = {"title": title, "icon": model_admin.icon, "link": model_admin.menu_url(request)}
             items_by_section.setdefault(model_admin.section, []).append(item)
     home = {"title": "Attention", "icon": "notifications", "link": reverse("admin:index")}
     return [

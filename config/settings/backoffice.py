@@ -78,6 +78,9 @@ UNFOLD = {
 BACK_OFFICE_MODULES = ["accounts.admin", "staffing.admin", "telephony.admin", "config.admin"]
 APP_DISPLAY_NAMES = {"accounts": "Customers", "staffing": "Rota", "telephony": "Telephony", "config": "Platform"}
 ADMIN_SECTIONS = ("Customers", "Rota", "Telephony", "Records", "Platform")
+PAGE_CUSTOMER = "accounts.admin.page_customer.load_page_customer"
+RECORD_FACTS: dict[str, list[str]] = {}
+"""What adds facts to the headers of other apps' records: `config.backoffice.record_header`."""
 CUSTOMER_LIST = "admin:accounts_customer_changelist"  # what the search box falls back to
 CUSTOMER_PAGE_PANELS = [
     "accounts.admin.attention.owner_panels",

@@ -19,6 +19,7 @@ from accounts.permissions import Actor
 from config import errors, journal
 from config.backoffice import operators
 from config.backoffice.forms import form_fields
+from config.backoffice.page_customer import set_page_customer
 from staffing.schedules import days
 from staffing.serializers.days import DayNoteChange, parse_date
 
@@ -55,6 +56,7 @@ def day_note(request: HttpRequest, location_id: str) -> HttpResponse:
     if day is None:
         raise errors.InvalidRequest("`day` must be a date, such as 2027-01-04.")
     actor = actor_for(request, location)
+    set_page_customer(request, actor.customer_id)
     show = "month" if request.GET.get("show") == "month" else "week"
     back_url = f"{reverse('admin:rota', args=(location_id,))}?{urlencode({'show': show, 'day': day.isoformat()})}"
     if request.method == "POST":

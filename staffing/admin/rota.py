@@ -19,6 +19,7 @@ from accounts.admin.operator_commands import actor_for, operator_actor
 from config import errors
 from config.backoffice import operators
 from config.backoffice.links import admin_change_url, admin_list_url
+from config.backoffice.page_customer import set_page_customer
 from staffing.schedules import days, listing, queries
 from staffing.schedules.days import LocationDay
 from staffing.schedules.expansion import Shift
@@ -150,6 +151,7 @@ def _render_rota(
     entries = _load_entries(request, customer_id, period, tz, **filters)
     previous_day, next_day = period.adjacent_days()
     period_name = "month" if period.month_start else "week"
+    set_page_customer(request, customer_id)
     context = {
         **admin.site.each_context(request),
         **page_context,

@@ -18,6 +18,7 @@ from config.backoffice.forms.actions import Button
 from config.backoffice.forms.record_form import FieldValues
 from config.backoffice.links import admin_change_url, admin_list_url, link_to
 from config.backoffice.record_admin import RecordAdmin
+from config.backoffice.record_header import Badge, Fact, Moment, RecordHeader
 from staffing.admin import day_note_page, rota
 from staffing.admin.patterns import PatternForm
 from staffing.admin.projected import Schedule
@@ -141,6 +142,23 @@ class ScheduleAdmin(RecordAdmin):
             for obj in rows:
                 user = users_by_id.get(obj.record.staff_id)
                 obj.staff_name = user.name if user else None
+
+    def header(self, request: HttpRequest, obj: Any) -> RecordHeader:
+        record = obj.record
+        self.load_related([obj])
+        start, end = record.zoned_times
+        return RecordHeader(
+            name=f"{'Series' if record.is_series else 'Shift'} of {obj.staff_name or 'a deleted person'}",
+            badge=Badge("series", "info") if record.is_series else None,
+            facts=[
+                Fact("Person", self.person_link(obj)),
+                Fact("Location", self.location_link(obj)),
+                Fact("First shift" if record.is_series else "Begins", Moment(start, str(record.zone))),
+                Fact("Ends", Moment(end, str(record.zone))),
+                *([Fact("Recurs", self.recurrence(obj))] if record.is_series else []),
+                Fact("Last changed", Moment(record.updated_at)),
+            ],
+        )
 
     @display(description="When")
     def time_range(self, obj: Any) -> str:

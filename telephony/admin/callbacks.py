@@ -17,7 +17,9 @@ from config.backoffice import operators
 from config.backoffice.forms import form_fields
 from config.backoffice.forms.actions import Button
 from config.backoffice.links import admin_change_url, admin_list_url, link_to
-from config.backoffice.record_admin import SESSION_CUSTOMER, RecordAdmin
+from config.backoffice.page_customer import get_page_customer
+from config.backoffice.record_admin import RecordAdmin
+from config.backoffice.record_header import Badge, Fact, Moment, RecordHeader, Tone
 from telephony.admin import readable
 from telephony.admin.projected import Callback
 from telephony.callbacks import closing, holding, queries
@@ -25,6 +27,8 @@ from telephony.calls.history import own_calls
 from telephony.models import Call
 
 STATUSES = {"open": "danger", "taken": "warning", "done": "success", "dropped": "info"}
+STATUS_NAMES = {"open": "open", "taken": "taken", "done": "done", "dropped": "closed without a call"}
+STATUS_TONES: Mapping[str, Tone] = {"open": "danger", "taken": "warning", "done": "good", "dropped": "neutral"}
 OUTCOMES = {"reached": "reached", "no_answer": "nobody answered", "wrong_number": "wrong number", "spam": "spam"}
 QUEUES = (("1#", "Open"), ("2#", "Taken"), ("3#", "Closed"))
 MAX_LOCATIONS, MAX_CALLS = 200, 50
@@ -101,6 +105,20 @@ class CallbackAdmin(RecordAdmin):
             bulk_outcome="closed",
         ),
     )
+
+    def header(self, request: HttpRequest, obj: Any) -> RecordHeader:
+        record = obj.record
+        return RecordHeader(
+            name=str(obj)[:1].upper() + str(obj)[1:],
+            badge=Badge(STATUS_NAMES[str(record.status)], STATUS_TONES[str(record.status)]),
+            facts=[
+                Fact("Location", self.location_link(obj)),
+                Fact("Waiting for", self.waiting(obj)),
+                Fact("Taken by", self.holder(obj)),
+                Fact("Due", Moment(record.due_at, self._context(obj).zones.get(str(record.location_id)))),
+            ],
+            primary="take",
+        )
 
     @display(description="Location")
     def location_label(self, obj: Any) -> str:
@@ -181,10 +199,10 @@ class CallbackAdmin(RecordAdmin):
         return ("-queue",) if request.GET.get(StatusFilter.parameter_name) == "3#" else ("queue",)
 
     def list_links(self, request: HttpRequest) -> list[tuple[str, str]]:
-        customer = request.session.get(SESSION_CUSTOMER)
+        customer = get_page_customer(request)
         if not customer:
             return []
-        actor = operator_actor(request, customer["id"])
+        actor = operator_actor(request, customer.id)
         page = locations.list_accessible_locations(actor, limit=MAX_LOCATIONS, cursor=None)
         return [
             (str(location.name), admin_list_url("telephony", "callback", location_id__exact=str(location.id)))

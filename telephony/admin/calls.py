@@ -1,18 +1,15 @@
 """Calls: which phones rang and why, the outcome, and recordings."""
 
-import time
 from collections.abc import Mapping
 from datetime import datetime
 from functools import reduce
 from operator import or_
-from tempfile import TemporaryFile
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django import forms
 from django.contrib import admin
 from django.db.models import Q
-from django.http import FileResponse, HttpRequest
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
@@ -24,14 +21,13 @@ from accounts.admin.operator_commands import actor_for, operator_actor
 from accounts.admin.projected import Location
 from config.api import ranges
 from config.backoffice import operators
-from config.backoffice.forms import form_fields
-from config.backoffice.forms.actions import Button
 from config.backoffice.links import admin_change_url, admin_list_url, link_to
-from config.backoffice.record_admin import SESSION_CUSTOMER, RecordAdmin
-from telephony import blocked_callers
+from config.backoffice.page_customer import get_page_customer
+from config.backoffice.record_admin import RecordAdmin
+from config.backoffice.record_header import Badge, Fact, Moment, RecordHeader, Tone
 from telephony.admin import readable
+from telephony.admin.call_buttons import CALL_BUTTONS
 from telephony.admin.projected import Call
-from telephony.caller_data import erasure, export
 from telephony.calls import recordings
 from telephony.calls.history import call_filter, own_calls, queries
 from telephony.calls.rota import routing
@@ -39,8 +35,6 @@ from telephony.calls.state.call_record import CallRecord
 from telephony.twilio import voice
 
 MAX_LOCATIONS = 200
-EXPORT_SECONDS = 20
-"""Of the search for what is stored about a caller; the command has no limit."""
 OUTCOMES = {
     "answered": "success",
     "voicemail": "info",
@@ -49,47 +43,19 @@ OUTCOMES = {
     "ringing": "warning",
     "blocked": "info",
 }
-
-
-def _export_caller(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> FileResponse:
-    actor, deadline = actor_for(request, obj), time.monotonic() + EXPORT_SECONDS
-    caller_export = export.export_for_operator(
-        str(obj.record.caller), actor=actor, at=operators.now(), deadline=deadline
-    )
-    archive = TemporaryFile()  # noqa: SIM115 - the response closes it
-    export.save_zip(caller_export, archive)
-    archive.seek(0)
-    return FileResponse(archive, as_attachment=True, filename="caller-data.zip", content_type="application/zip")
-
-
-def _erase_caller(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
-    erasure.begin(str(obj.record.caller), actor=actor_for(request, obj), at=operators.now())
-    return "The caller is being erased from this customer's records; reload the page in a minute."
+OUTCOME_TONES: Mapping[str, Tone] = {
+    "answered": "good",
+    "voicemail": "info",
+    "missed": "danger",
+    "closed": "warning",
+    "ringing": "info",
+    "blocked": "neutral",
+}
 
 
 def _in_words(name: str, value: object) -> str:
     """A detail of an event without codes."""
     return routing.REASONS.get(str(value), str(value)) if name == "why" else str(value).replace("_", " ")
-
-
-def _block_caller(request: HttpRequest, obj: Any, form_data: Mapping[str, Any]) -> str:
-    blocked_callers.block_caller(
-        str(obj.record.caller),
-        location_id=None if form_data.get("everywhere") else str(obj.record.location_id),
-        reason=form_data.get("reason"),
-        actor=actor_for(request, obj),
-        at=operators.now(),
-    )
-    return "Calls of this caller are rejected from now on."
-
-
-class BlockForm(forms.Form):
-    """Where and why a caller is blocked."""
-
-    everywhere = forms.BooleanField(
-        label="At all locations", required=False, help_text="Otherwise at the location of this call only."
-    )
-    reason = form_fields.text_field("Reason", max_length=200, required=False)
 
 
 @admin.register(Call)
@@ -116,36 +82,21 @@ class CallAdmin(RecordAdmin):
         *("candidates", "event_log", "recording_players", "listeners", "callback_link"),
     )
 
-    buttons = (
-        Button(
-            "block-caller",
-            "Block this caller",
-            "Calls of this caller are rejected: nobody is rung or told. A caller's number can be forged: calls of the "
-            "owner of the number are rejected too.",
-            _block_caller,
-            form=BlockForm,
-            is_available=lambda obj: bool(obj.record.caller) and obj.record.direction == "in",
-        ),
-        Button(
-            "export-caller",
-            "Export this caller's data",
-            "Downloads what this customer's records hold about the caller: JSON, and the recordings as WAV files. "
-            "Give it to nobody whom you have not identified: a caller's number can be forged. The audit records it.",
-            _export_caller,
-            is_available=lambda obj: bool(obj.record.caller),
-        ),
-        Button(
-            "erase-caller",
-            "Erase this caller",
-            "Erases the caller from this customer's records: all their calls lose the number and the recordings, "
-            "call-backs and blocks are removed. The calls stay, without a caller. This cannot be undone, not by a "
-            "restore either. Do it only for somebody whom you have identified: a caller's number can be forged.",
-            _erase_caller,
-            required_right=operators.LEAD,
-            is_available=lambda obj: bool(obj.record.caller),
-            confirmation_name=lambda obj: str(obj.record.caller),
-        ),
-    )
+    buttons = CALL_BUTTONS
+
+    def header(self, request: HttpRequest, obj: Any) -> RecordHeader:
+        call, context = obj.record, self._context(obj)
+        zone = context.zones.get(str(call.location_id))
+        outcome = str(call.outcome)
+        return RecordHeader(
+            name=str(obj)[:1].upper() + str(obj)[1:],
+            badge=Badge(outcome, OUTCOME_TONES[outcome]),
+            facts=[
+                Fact("Began", Moment(call.started_at, zone)),
+                Fact("Caller", self.caller_label(obj)),
+                Fact("Answered by", context.person(call.answered_by)),
+            ],
+        )
 
     @display(description="Began")
     def started_label(self, obj: Any) -> str:
@@ -236,11 +187,14 @@ class CallAdmin(RecordAdmin):
     def load_related(self, objects: Any) -> None:
         readable.attach_contexts(objects, "answered_by")
 
+    def customer_filters(self, customer_id: str) -> dict[str, str]:
+        return {"customer_id__exact": customer_id}
+
     def list_links(self, request: HttpRequest) -> list[tuple[str, str]]:
-        customer = request.session.get(SESSION_CUSTOMER)
+        customer = get_page_customer(request)
         if not customer:
             return []
-        actor = operator_actor(request, customer["id"])
+        actor = operator_actor(request, customer.id)
         reachable = locations.list_accessible_locations(actor, limit=MAX_LOCATIONS, cursor=None).records
         return [
             (location.name, admin_list_url("telephony", "call", location_id__exact=str(location.id)))

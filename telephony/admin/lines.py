@@ -16,8 +16,9 @@ from accounts.admin.operator_commands import OperatorForm, actor_for, load_locat
 from config.backoffice import operators
 from config.backoffice.forms import form_fields
 from config.backoffice.forms.actions import Button
-from config.backoffice.links import admin_change_url, admin_list_url
+from config.backoffice.links import admin_change_url, admin_list_url, link_to
 from config.backoffice.record_admin import RecordAdmin
+from config.backoffice.record_header import Badge, Fact, Moment, RecordHeader
 from telephony import lines
 from telephony.admin.projected import Line
 from telephony.calls import preview
@@ -98,6 +99,23 @@ class LineAdmin(RecordAdmin):
 
     def load_related(self, objects: Any) -> None:
         load_location_names(objects)
+
+    def header(self, request: HttpRequest, obj: Any) -> RecordHeader:
+        record = obj.record
+        self.load_related([obj])
+        number = str(record.number or "")
+        return RecordHeader(
+            name=f"IVR configuration of {self.location_label(obj)}",
+            badge=Badge("takes calls", "good")
+            if number and record.configuration
+            else Badge("takes no calls", "warning"),
+            facts=[
+                Fact("Location", link_to("accounts", "location", str(record.location_id), self.location_label(obj))),
+                Fact("Number", link_to("telephony", "phonenumber", number) if number else "no number yet", not number),
+                Fact("Last changed", Moment(record.updated_at)),
+            ],
+            primary="preview",
+        )
 
     def related_links(self, obj: Any) -> list[tuple[str, str]]:
         record = obj.record

@@ -19,7 +19,9 @@ from config.backoffice import operators
 from config.backoffice.forms import form_fields
 from config.backoffice.forms.actions import Button
 from config.backoffice.links import admin_change_url, admin_list_url, link_to
+from config.backoffice.page_customer import set_page_customer
 from config.backoffice.record_admin import RecordAdmin
+from config.backoffice.record_header import Badge, Fact, Moment, RecordHeader, Tone
 from telephony import dialing_rules
 from telephony.admin.projected import PhoneNumber
 from telephony.models import Quota
@@ -27,6 +29,10 @@ from telephony.numbers import adoption, inventory, purchase, reservation
 from telephony.serializers.numbers import PhoneNumberSearch
 
 TYPE_CHOICES = [("local", "Geographic"), ("mobile", "Mobile"), ("tollFree", "Toll-free")]
+
+
+STATUS_NAMES = {"active": "takes calls", "buying": "being bought", "releasing": "being released"}
+STATUS_TONES: dict[str, Tone] = {"active": "good", "buying": "warning", "releasing": "warning"}
 
 
 class NumberSearchForm(forms.Form):
@@ -85,6 +91,19 @@ class NumberAdmin(RecordAdmin):
         ),
     )
 
+    def header(self, request: HttpRequest, obj: Any) -> RecordHeader:
+        record = obj.record
+        self.load_related([obj])
+        facts = [
+            Fact("Location", self.location_link(obj)),
+            Fact("Bought", Moment(record.created_at)),
+            Fact("Last changed", Moment(record.updated_at)),
+        ]
+        if record.release_at:
+            facts.insert(0, Fact("Released on", Moment(record.release_at), is_problem=True))
+        badge = Badge(STATUS_NAMES[str(record.status)], STATUS_TONES[str(record.status)])
+        return RecordHeader(str(record.number), badge, facts, primary="restore" if record.release_at else "retry")
+
     @display(description="Status", label={"active": "success", "buying": "warning", "releasing": "warning"})
     def state(self, obj: Any) -> str:
         return str(obj.record.status)
@@ -134,6 +153,7 @@ class NumberAdmin(RecordAdmin):
         if location is None:
             raise errors.NotFound("Location not found.")
         actor = actor_for(request, location)
+        set_page_customer(request, actor.customer_id)
         if request.method == "POST" and (response := self._buy_number(request, location_id, actor)):
             return response
         form = NumberSearchForm(request.GET if "country" in request.GET else None)
@@ -227,6 +247,7 @@ def _get_customer(request: HttpRequest, customer_id: str) -> Any:
     customer = projected.Customer.get(customer_id)
     if customer is None:
         raise errors.NotFound("Customer not found.")
+    set_page_customer(request, customer_id)
     return customer
 
 

@@ -4,15 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.utils.html import format_html
 from django.utils.timesince import timesince
 
 from accounts import locations, users
 from accounts.admin.operator_commands import group_by_customer
 from config import dynamodb
-from config.backoffice import operators
+from config.backoffice import clock, operators
 from config.backoffice.links import link_to
 
 
@@ -41,12 +39,7 @@ class Context:
 
     def time(self, at: datetime | None, location_id: str) -> str:
         """A time by the clock of a location, with its zone: ``Sun 29 Nov 2026, 09:12 EST``."""
-        if at is None:
-            return "—"
-        local = at.astimezone(ZoneInfo(self.zones.get(location_id, "UTC")))
-        return format_html(
-            '<time datetime="{}">{}</time>', at.isoformat(), f"{local:%a} {local.day} {local:%b %Y, %H:%M %Z}"
-        )
+        return clock.time_html(at, self.zones.get(location_id))
 
 
 def load_context(customer_id: str, user_ids: Iterable[str | None], location_ids: Iterable[str]) -> Context:

@@ -55,6 +55,10 @@ class OrphanAdmin(RecordAdmin):
     section, icon, customer_field = "Platform", "help", None
     list_display = ("number", "sid", "tag", "reserved_for", "found_at")
     fields = ("number", "sid", "tag", "reserved_for", "found_at")
+
+    def owner_of(self, obj: Any) -> str | None:
+        return obj.record.reserved_for
+
     buttons = (
         Button(
             "adopt",

@@ -90,7 +90,6 @@ def test_attention_shows_who_waits_longer_than_an_hour(
 
     page = operator.get(f"/admin/accounts/customer/{test_users.customer.id}/").text
     panel = page.partition("Waiting longer than 1 h")[2].partition("</section>")[0]
-    operator.post("/admin/customer/")
     start_page = operator.get("/admin/").text
     start_panel = start_page.partition("Waiting longer than 1 h")[2].partition("</section>")[0]
 

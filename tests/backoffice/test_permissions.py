@@ -32,7 +32,7 @@ from tests.support.operators import OperatorSession, open_operator_session
 from tests.support.users import UserFixtures, free_number, now
 from tests.test_isolation import rows_of_customer
 
-READ_ONLY_PATHS = {"find", "switch", "search", "autocomplete", "jsi18n", "app_list", "index"}
+READ_ONLY_PATHS = {"find", "clock", "search", "autocomplete", "jsi18n", "app_list", "index"}
 """Paths that write at most the audit entry of the view."""
 SIGN_IN_PATHS = {"login", "logout", "begin", "complete", "renew", "password_change", "password_change_done"}
 """Sign-in and sign-out paths, which have their own tests."""

@@ -118,13 +118,13 @@ def test_post_requires_a_session_renewed_within_an_hour(env: Environment, backof
         operator.sign_in(email)
         age_sessions(700)
         response = operator.client.post(
-            f"{backoffice_url}/admin/customer/",
+            f"{backoffice_url}/admin/clock/",
             data={"csrfmiddlewaretoken": operator.client.cookies.get("dutyline-form", path="/admin/")},
             follow_redirects=False,
         )
         assert response.headers["location"] == "/admin/", "a renewal must not discard form input"
         age_sessions(4_000)
-        response = operator.post("/admin/customer/")
+        response = operator.post("/admin/clock/")
         assert str(response.url).startswith(f"{backoffice_url}/admin/login/")
 
 

@@ -18,6 +18,7 @@ from unfold.admin import ModelAdmin
 from config import errors
 from config.backoffice import operators
 from config.backoffice.forms.record_form import ConfirmNameForm
+from config.backoffice.page_customer import set_page_customer
 
 CONFIRMED = "bulk_confirmed"
 """The field of the page that asks before a bulk action."""
@@ -66,6 +67,7 @@ class ButtonAdmin(ModelAdmin):
         url_name = f"admin:{self.opts.app_label}_{self.opts.model_name}_do"
         return [
             {
+                "name": button.name,
                 "label": button.label,
                 "is_dangerous": button.is_dangerous,
                 "url": reverse(url_name, args=(quote(obj.pk), button.name)),
@@ -84,6 +86,7 @@ class ButtonAdmin(ModelAdmin):
         obj = self.get_object(request, unquote(object_id))
         if obj is None:
             raise Http404
+        set_page_customer(request, self.owner_of(obj))
         if not selected.is_available(obj):
             messages.error(request, f"“{selected.label}” is no longer possible: the record has changed.")
             return HttpResponseRedirect(self.url_for_pk(str(obj.pk)))
@@ -134,7 +137,7 @@ class ButtonAdmin(ModelAdmin):
             return result
         messages.success(request, result)
         still_exists = self.model.get(str(obj.pk)) is not None
-        return HttpResponseRedirect(self.url_for_pk(str(obj.pk)) if still_exists else self.list_url)
+        return HttpResponseRedirect(self.url_for_pk(str(obj.pk)) if still_exists else self.menu_url(request))
 
     def _confirmation_form(self, button: Button, obj: Any, request: HttpRequest) -> forms.Form | None:
         data = request.POST if request.method == "POST" else None

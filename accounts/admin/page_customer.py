@@ -1,0 +1,33 @@
+"""The customer that a page of the back office shows in its bar."""
+
+from collections.abc import Mapping
+
+from accounts.models import Customer, Location, User
+from config import dynamodb
+from config.backoffice.links import admin_change_url
+from config.backoffice.page_customer import PageCustomer
+from config.backoffice.record_header import Badge
+
+STATUS_BADGES = {"active": Badge("active", "good"), "suspended": Badge("suspended", "danger")}
+_OWNED: Mapping[str, type[Location | User]] = {"loc": Location, "usr": User}
+
+
+def load_page_customer(owner_id: str) -> PageCustomer | None:
+    """The customer of this id, or that of the person or location of this id."""
+    for prefix, record_class in _OWNED.items():
+        if dynamodb.is_id(prefix, owner_id):
+            owner = dynamodb.get_record(record_class, owner_id)
+            owner_id = str(owner.customer_id) if owner else ""
+    customer = dynamodb.get_record(Customer, owner_id) if dynamodb.is_id("cus", owner_id) else None
+    return to_page_customer(customer) if customer else None
+
+
+def to_page_customer(customer: Customer) -> PageCustomer:
+    """What pages show of a customer."""
+    return PageCustomer(
+        str(customer.id),
+        str(customer.name),
+        admin_change_url("accounts", "customer", str(customer.id)),
+        str(customer.settings.get("time_zone") or "UTC"),
+        STATUS_BADGES[str(customer.status)],
+    )

@@ -1,0 +1,1 @@
+"""Formats of times in the back office; mails and documents name theirs."""

@@ -1,0 +1,41 @@
+"""The customer of a page: that of its record or of its URL, never one that a session remembers.
+
+A view calls `set_page_customer` before it builds its context. The bar and the title then name the
+customer, the menu leads to the customer's lists, and times are shown by the customer's clock.
+"""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.module_loading import import_string
+
+from config.backoffice import clock
+from config.backoffice.record_header import Badge
+
+
+@dataclass(frozen=True)
+class PageCustomer:
+    """What each page shows of its customer."""
+
+    id: str
+    name: str
+    url: str
+    time_zone: str
+    badge: Badge
+
+
+def set_page_customer(request: HttpRequest, owner_id: str | None) -> None:
+    """Make a page one of a customer: by its id, or that of a person or location of the customer.
+
+    Without an id, or with one of none, the page is one across customers.
+    """
+    load = import_string(settings.PAGE_CUSTOMER)
+    customer: PageCustomer | None = load(owner_id) if owner_id else None
+    request.page_customer = customer  # type: ignore[attr-defined]
+    clock.set_zone(customer.time_zone if customer else None)
+
+
+def get_page_customer(request: HttpRequest) -> PageCustomer | None:
+    """The customer of a page; None across customers."""
+    return getattr(request, "page_customer", None)
