@@ -64,9 +64,8 @@ def time_html(
         return "—"
     local = at.astimezone(ZoneInfo(zone) if zone else timezone.get_current_timezone())
     utc = at.astimezone(UTC)
-    shown, other = (
-        f"{format_day_time(time, with_seconds=with_seconds)} {time.tzname()}" for time in _order(local, utc)
-    )
+    times = (utc, local) if shows_utc() else (local, utc)
+    shown, other = (f"{format_day_time(time, with_seconds=with_seconds)} {time.tzname()}" for time in times)
     html = '<time datetime="{}" title="{}">{}</time>'
     instant = utc.isoformat(timespec="seconds")
     if with_both and shown != other:
