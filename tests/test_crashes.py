@@ -26,7 +26,7 @@ _key_sequence = itertools.count(1)
 
 
 def create_user(
-    harness: CrashHarness, test_users: UserFixtures, body: dict[str, Any], key: str, plan: FaultPlan
+    harness: CrashHarness, test_users: UserFixtures, body: dict[str, Any], key: str, plan: FaultPlan | None
 ) -> dict[str, Any] | None:
     return harness.request(test_users.ann.token, "POST", "/user", body, plan=plan, key=key)
 
@@ -54,12 +54,12 @@ def test_create_user_survives_crashes(
         if not plan.fired_faults:
             continue  # the mode does not apply to this call
         if retries:
-            results.append(create_user(harness, test_users, body, key, FaultPlan()))
+            results.append(create_user(harness, test_users, body, key, None))
         attempts.append((body, key, plan, results))
     harness.process_outbox_until_idle()
     if retries:
         for body, key, _, results in attempts:
-            results.append(create_user(harness, test_users, body, key, FaultPlan()))
+            results.append(create_user(harness, test_users, body, key, None))
         harness.process_outbox_until_idle()
     for body, _, plan, results in attempts:
         check_invariants(env, body["email"], results, plan, retries=retries)
@@ -76,13 +76,13 @@ def test_outbox_processing_survives_crashes(
 ) -> None:
     baseline = FaultPlan()
     harness.process_outbox_until_idle()
-    create_user(harness, test_users, test_users.user_body(), "", FaultPlan())
+    create_user(harness, test_users, test_users.user_body(), "", None)
     harness.process_outbox(seconds_ahead=1, plan=baseline)
     harness.process_outbox_until_idle()
     cases = 0
     for call in (call for call in baseline.calls if is_worth_trying(call)):
         body = test_users.user_body()
-        result = create_user(harness, test_users, body, "", FaultPlan())
+        result = create_user(harness, test_users, body, "", None)
         plan = FaultPlan(faults={call.signature: mode})
 
         harness.process_outbox(seconds_ahead=1, plan=plan)
@@ -129,7 +129,7 @@ def test_an_email_is_sent_once_when_recording_it_fails(
 ) -> None:
     harness.process_outbox_until_idle()
     body = test_users.user_body()
-    result = create_user(harness, test_users, body, "", FaultPlan())
+    result = create_user(harness, test_users, body, "", None)
     plan = FaultPlan(always={"dynamodb TransactWriteItems": "503"})
     for attempt in range(3):
         harness.process_outbox(seconds_ahead=1 + 1200 * attempt, plan=plan)

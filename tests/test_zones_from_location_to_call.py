@@ -77,7 +77,7 @@ def build_owner(zone: str) -> tuple[Customer, User]:
     customer_id, user_id = dynamodb.new_id("cus", at), dynamodb.new_id("usr", at)
     email = f"{user_id.lower()}@zones.example"
     customer = Customer(
-        id=customer_id, name=zone, name_key=make_name_key(zone, customer_id), owner_count=1, created_at=at
+        id=customer_id, name="Zimmer", name_key=make_name_key("Zimmer", customer_id), owner_count=1, created_at=at
     )
     owner = User(
         id=user_id,

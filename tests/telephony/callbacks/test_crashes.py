@@ -105,7 +105,7 @@ def test_changes_survive_crashes(
 ) -> None:
     token, body = test_users.mia.token, CLOSING if what == "close" else {}
 
-    def request(case: CallbackCase, plan: FaultPlan, key: str) -> None:
+    def request(case: CallbackCase, plan: FaultPlan | None, key: str) -> None:
         path = f"/callback/{case.callback.id}/{what}"
         case.responses.append(harness.request(token, "POST", path, body, plan=plan, key=key))
 
@@ -117,7 +117,7 @@ def test_changes_survive_crashes(
         case.plan = FaultPlan(faults={call.signature: mode})
         request(case, case.plan, key)
         if case.plan.fired_faults:
-            request(case, FaultPlan(), key)
+            request(case, None, key)
             cases.append(case)
     assert cases
     for case in cases:

@@ -155,7 +155,7 @@ def test_purchase_survives_faults(
         if not attempt.fault_plan.fired_faults:
             continue  # the mode does not apply to this call
         if index % 2:
-            send_purchase(harness, test_users, attempt, FaultPlan(), key)
+            send_purchase(harness, test_users, attempt, None, key)
         cases.append(attempt)
     recorded = [attempt for attempt in cases if attempt.record]
     unrecorded = [attempt for attempt in cases if not attempt.record]
@@ -173,7 +173,7 @@ def test_purchase_survives_faults(
 
 
 def send_purchase(
-    harness: CrashHarness, test_users: UserFixtures, purchase: PurchaseCase, fault_plan: FaultPlan, key: str = ""
+    harness: CrashHarness, test_users: UserFixtures, purchase: PurchaseCase, fault_plan: FaultPlan | None, key: str = ""
 ) -> None:
     purchase.responses.append(
         harness.request(test_users.ann.token, "POST", PATH, purchase.body, plan=fault_plan, key=key)
