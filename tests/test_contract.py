@@ -5,6 +5,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -92,16 +93,25 @@ def test_all_documented_statuses_are_returned(
     record_figure(f"contract: {count} documented statuses of {len(operations(openapi))} operations returned")
 
 
+@pytest.fixture(scope="module")
+def wide_web(env: Environment, test_users: UserFixtures) -> Iterator[str]:
+    """A web process that works on the requests of all operations at once: each tries for seconds."""
+    options = {"WEB_THREADS": "64", "REQUESTS_AT_ONCE_PER_TOKEN": "64", "WEB_QUEUE_MILLISECONDS": "60000"}
+    url = env.start_web("wide", free_port(), **options)
+    assert replace(test_users.ann, web=url).get("/user").status_code == 200
+    yield url
+    env.stop("wide")
+
+
 @pytest.mark.parametrize("status", STORE_FAULTS)
 def test_all_operations_report_an_unavailable_store(
-    test_users: UserFixtures, env: Environment, openapi: dict[str, Any], status: int
+    test_users: UserFixtures, env: Environment, wide_web: str, openapi: dict[str, Any], status: int
 ) -> None:
     documented_operations = operations(openapi)
     samples = [SAMPLES[operation.id](test_users) for operation in documented_operations]
-    with env.apply_plan(FaultPlan(always={"dynamodb": STORE_FAULTS[status]})), ThreadPoolExecutor(16) as pool:
-        responses = pool.map(
-            lambda pair: send_request(test_users.ann, *pair), zip(documented_operations, samples, strict=True)
-        )
+    ann = replace(test_users.ann, web=wide_web)
+    with env.apply_plan(FaultPlan(always={"dynamodb": STORE_FAULTS[status]})), ThreadPoolExecutor(48) as pool:
+        responses = pool.map(lambda pair: send_request(ann, *pair), zip(documented_operations, samples, strict=True))
         for operation, response in zip(documented_operations, responses, strict=True):
             assert response.status_code == status, f"{operation.id} {status}: {response.text}"
             assert_conforms(openapi, operation, response)

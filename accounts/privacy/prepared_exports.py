@@ -2,7 +2,7 @@
 
 A request prints a short document itself, as its client waits for it; nothing is stored then. A
 longer one is printed by a worker: the request stores a `PreparedExport` with the message that
-prints it, waits up to `WAIT_SECONDS`, and then refers to the result: a file encrypted under the
+prints it, waits up to `EXPORT_WAIT_MILLISECONDS`, and then refers to the result: a file encrypted under the
 person's key, so that it is unreadable once they are erased. It is deleted after `LIFETIME`.
 
 If every process dies, the message is repeated. An attempt stores its file under a name of its own
@@ -30,8 +30,6 @@ from accounts.privacy import export, pdf_process, print_slots
 from config import bulkhead, dynamodb, errors, journal, outbox, storage
 from config.dynamodb import data_keys, encryption, unaudited
 
-WAIT_SECONDS = 5.0
-"""How long a request waits for a worker, from its beginning on."""
 MAX_SHORT_LENGTH = 35_000
 """Characters (HTML) of a document that a request prints itself: about 100 entries of the history,
 and two seconds of CPU time. Without any entry it has 15,000."""
@@ -66,7 +64,7 @@ def export_pdf(user: User, customer: Customer, *, actor: Actor, at: datetime) ->
     Raises `ExportFailed`, `errors.TooManyRequests` and `errors.Unavailable`.
     """
     actor.require("self:export")
-    deadline = time.monotonic() + WAIT_SECONDS
+    deadline = time.monotonic() + settings.EXPORT_WAIT_MILLISECONDS / 1_000
     current = _find_current(user.id, actor, at)
     return _fetch(current, at, deadline) if current else _print(user, customer, actor, at, deadline)
 
@@ -77,7 +75,7 @@ def export_for_operator(user_id: str, *, actor: Actor, at: datetime) -> bytes | 
     Raises `ExportFailed`, `errors.NotFound` and `errors.Unavailable`.
     """
     actor.require("users:update")
-    deadline = time.monotonic() + WAIT_SECONDS
+    deadline = time.monotonic() + settings.EXPORT_WAIT_MILLISECONDS / 1_000
     user, records = users.load_target(user_id, actor, customers.customer_key(actor.customer_id))
     customer = records.get(Customer, user.customer_id)
     if customer is None:

@@ -122,6 +122,7 @@ class Environment:
             "AWS_EC2_METADATA_DISABLED": "true",
             "TRUSTED_PROXIES": "",
             "NUMBERS_PER_CUSTOMER": "10000",
+            "EXPORT_WAIT_MILLISECONDS": "300",  # in most tests no worker prints meanwhile
             "ZONE_RULES_REFRESH_SECONDS": "7200",  # never while a test counts calls of a database
             "PHONE_CHECKS_PER_DAY": "100",
             "DENIED_ATTEMPTS_PER_MINUTE": "1000",

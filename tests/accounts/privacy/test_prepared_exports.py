@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from config.outbox.worker import PassReport
 from tests.config.journal.test_journal import temporary_audit_entries
 from tests.support.bulk import put_records
 from tests.support.crash_harness import CRASH_MODES, CrashHarness, is_worth_trying
-from tests.support.environment import Environment
+from tests.support.environment import Environment, free_port
 from tests.support.exports import store_export
 from tests.support.proxy import FaultPlan
 from tests.support.users import SignedInUser, UserFixtures, accept_invitation, now, parse_problem, process_outbox
@@ -80,8 +81,10 @@ def test_a_long_export_is_printed_by_a_worker(active_person: SignedInUser) -> No
     assert files_of(active_person.id) == []
 
 
-def test_a_client_that_waits_gets_a_long_export_at_once(active_person: SignedInUser) -> None:
+def test_a_client_that_waits_gets_a_long_export_at_once(active_person: SignedInUser, env: Environment) -> None:
     """A worker that is quick enough: the request itself answers 200."""
+    patient_web = env.start_web("patient", free_port(), EXPORT_WAIT_MILLISECONDS="5000")
+    person = replace(active_person, web=patient_web)
     stop = threading.Event()
 
     def work() -> None:
@@ -93,11 +96,12 @@ def test_a_client_that_waits_gets_a_long_export_at_once(active_person: SignedInU
     worker.start()
     try:
         deadline = time.monotonic() + 90
-        while (response := active_person.get(PATH)).status_code == 202 and time.monotonic() < deadline:
+        while (response := person.get(PATH)).status_code == 202 and time.monotonic() < deadline:
             pass
     finally:
         stop.set()
         worker.join()
+        env.stop("patient")
     assert response.status_code == 200, response.text
     assert response.content.startswith(b"%PDF")
 
