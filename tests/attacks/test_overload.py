@@ -16,6 +16,7 @@ from tests.support.environment import Environment, free_port
 from tests.support.problems import check_error
 from tests.support.proxy import FaultPlan
 from tests.support.users import SignedInUser, UserFixtures
+from tests.support.waiting import wait_until
 
 THREADS = 4
 LATENCY_SECONDS = 0.6
@@ -35,6 +36,13 @@ def small_web(env: Environment) -> Iterator[str]:
     )
     if "small" in env.processes:
         env.stop("small")
+
+
+@pytest.fixture
+def patient_web(env: Environment) -> Iterator[str]:
+    """A web process with few threads, for which requests may wait."""
+    yield env.start_web("patient", free_port(), WEB_THREADS=str(THREADS), WEB_QUEUE_MILLISECONDS="5000")
+    env.stop("patient")
 
 
 def send(person: SignedInUser, web: str, method: str = "GET", path: str = "/user", **options: Any) -> httpx.Response:
@@ -85,7 +93,7 @@ def test_what_is_too_much_is_refused_at_once_and_calls_are_answered(
 
 
 def test_nobody_works_for_clients_that_are_gone_while_they_waited_for_a_thread(
-    test_users: UserFixtures, env: Environment, small_web: str
+    test_users: UserFixtures, env: Environment, patient_web: str
 ) -> None:
     ann, people = test_users.ann, [test_users.abe, test_users.mia, test_users.cleo, test_users.sam]
 
@@ -93,17 +101,18 @@ def test_nobody_works_for_clients_that_are_gone_while_they_waited_for_a_thread(
         body = {"name": f"Left {number}", "address": "2 Long Wharf, Boston", "timeZone": "America/New_York"}
         with suppress(httpx.TimeoutException):
             headers = {"Authorization": f"Bearer {ann.token}"}
-            httpx.post(f"{small_web}/location", json=body, headers=headers, timeout=0.3)
+            httpx.post(f"{patient_web}/location", json=body, headers=headers, timeout=0.3)
 
     for person in [ann, *people]:
-        assert send(person, small_web).status_code == 200  # the tokens are verified
-    with env.apply_plan(FaultPlan(latency=LATENCY_SECONDS)), ThreadPoolExecutor(THREADS + 3) as connections:
-        others = [connections.submit(send, person, small_web) for person in people]
-        time.sleep(0.05)
+        assert send(person, patient_web).status_code == 200  # the tokens are verified
+    plan = FaultPlan(latency=2 * LATENCY_SECONDS)
+    with env.apply_plan(plan), ThreadPoolExecutor(THREADS + 3) as connections:
+        others = [connections.submit(send, person, patient_web) for person in people]
+        wait_until(lambda: sum(call.service == "dynamodb" for call in plan.calls) >= THREADS)  # all are taken
         list(connections.map(create, range(3)))
         assert {answer.result().status_code for answer in others} == {200}
-    assert lanes(small_web)["web"]["abandoned"] >= 3
-    names = [item["name"] for item in send(ann, small_web, path="/location?limit=100").json()["items"]]
+    assert lanes(patient_web)["web"]["abandoned"] >= 3
+    names = [item["name"] for item in send(ann, patient_web, path="/location?limit=100").json()["items"]]
     assert not [name for name in names if name.startswith("Left")]
 
 
