@@ -5,10 +5,11 @@ run:
 	@python3 -m config.dev.bootstrap run
 	@exec .venv/bin/python manage.py run $(if $(FRESH),--fresh)
 
+# One process more than CI has cores: tests often wait.
 # Compiled modules are stored: each of a hundred processes would compile them for 0.5 s of CPU.
 test:
 	@python3 -m config.dev.bootstrap test
-	@PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest -n 2 --dist worksteal
+	@PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest -n 3 --dist worksteal
 
 # What touches the stores, over AWS's DynamoDB Local and PostgreSQL in place of the embedded engines.
 ENGINE_TESTS = tests/config/dynamodb tests/config/journal tests/config/outbox tests/config/audit \

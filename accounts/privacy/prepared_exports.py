@@ -2,8 +2,9 @@
 
 A request prints a short document itself, as its client waits for it; nothing is stored then. A
 longer one is printed by a worker: the request stores a `PreparedExport` with the message that
-prints it, waits up to `EXPORT_WAIT_MILLISECONDS`, and then refers to the result: a file encrypted under the
-person's key, so that it is unreadable once they are erased. It is deleted after `LIFETIME`.
+prints it, waits up to `EXPORT_WAIT_MILLISECONDS`, and then refers to the result: a file encrypted
+under the person's key, so that it is unreadable once they are erased. It is deleted after
+`LIFETIME`.
 
 If every process dies, the message is repeated. An attempt stores its file under a name of its own
 and then notes it, under the condition that nothing else was noted; files that were not noted are

@@ -137,7 +137,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT
 BODY_SECONDS = env.integer("BODY_SECONDS", 10, minimum=1, maximum=120)
 """Seconds within which the body of a request must arrive."""
 EXPORT_WAIT_MILLISECONDS = env.integer("EXPORT_WAIT_MILLISECONDS", 5_000, minimum=0, maximum=10_000)
-"""How long a request for a long export waits for the worker that prints it, from its beginning on."""
+"""How long a request for a long export waits for the worker that prints it."""
 WEB_THREADS = env.integer("WEB_THREADS", 16, minimum=1, maximum=256)
 """Requests that a web process works on at the same time, besides those of calls."""
 WEB_COMPUTING_THREADS = env.integer("WEB_COMPUTING_THREADS", 3, minimum=1, maximum=256)
