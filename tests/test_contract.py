@@ -96,7 +96,11 @@ def test_all_documented_statuses_are_returned(
 @pytest.fixture(scope="module")
 def wide_web(env: Environment, test_users: UserFixtures) -> Iterator[str]:
     """A web process that works on the requests of all operations at once: each takes seconds."""
-    options = {"WEB_THREADS": "64", "REQUESTS_AT_ONCE_PER_TOKEN": "64", "WEB_QUEUE_MILLISECONDS": "60000"}
+    options: dict[str, Any] = {
+        "WEB_THREADS": "64",
+        "REQUESTS_AT_ONCE_PER_TOKEN": "64",
+        "WEB_QUEUE_MILLISECONDS": "60000",
+    }
     url = env.start_web("wide", free_port(), **options)
     assert replace(test_users.ann, web=url).get("/user").status_code == 200
     yield url
