@@ -24,9 +24,18 @@ AUDIT_ACTIONS = dict.fromkeys(
 settings.AUDIT_ACTIONS = [*settings.AUDIT_ACTIONS, f"{__name__}.AUDIT_ACTIONS"]
 
 
+READ_ALL_ROWS = (
+    "tests/config/journal/",
+    "tests/config/audit/",
+    "tests/attacks/test_keys.py",
+    "tests/attacks/test_restore.py",
+    "tests/accounts/privacy/test_erasure.py",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run tests that verify the whole audit first: later there is much of it."""
-    items.sort(key=lambda item: not item.nodeid.startswith("tests/config/journal/"))
+    """Run tests that read the whole audit, or all tables, first: later there is much of it."""
+    items.sort(key=lambda item: not item.nodeid.startswith(READ_ALL_ROWS))
 
 
 def pytest_collection_finish() -> None:
