@@ -1,6 +1,7 @@
 """Customers, and everything about one on a page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -10,24 +11,31 @@ from django.http import HttpRequest
 from django.urls import reverse
 from unfold.decorators import display
 
-from accounts import customers
+from accounts import customers, preferences
 from accounts.admin.operator_commands import OperatorForm, run_command
 from accounts.admin.page_customer import STATUS_BADGES
-from accounts.admin.projected import Customer
+from accounts.admin.projected import LANGUAGE_CHOICES, Customer
 from accounts.models import Customer as CustomerRecord
+from accounts.models import Location as LocationRecord
+from accounts.models import User as UserRecord
 from accounts.serializers.customers_and_locations import CustomerChange, CustomerView
+from config import dynamodb
 from config.backoffice import operators
 from config.backoffice.forms.actions import Button
 from config.backoffice.links import admin_list_url, build_panels
 from config.backoffice.record_admin import RecordAdmin
 from config.backoffice.record_header import Fact, Moment, RecordHeader
 
+MAX_COUNTED = 200
+"""The most people or locations that a customer's page counts."""
+
 
 class CustomerForm(OperatorForm):
     """A customer, and the defaults for its people."""
 
     view_serializer, change_body = CustomerView, CustomerChange
-    help_texts = {"settings__timeZone": "An IANA time zone, such as Europe/Berlin."}
+    help_texts = {"settings__timeZone": "Such as Europe/Berlin. It is that of times on these pages, too."}
+    choices = {"settings__language": LANGUAGE_CHOICES}
 
     def save_record(self) -> CustomerRecord:
         record = self.instance.record
@@ -93,7 +101,7 @@ class CustomerAdmin(RecordAdmin):
             facts=[
                 Fact("Customer since", Moment(record.created_at)),
                 Fact("Owners", int(record.owner_count)),
-                Fact("Time zone", record.settings.get("time_zone") or "UTC"),
+                Fact("Time zone", preferences.time_zone_of({}, record.settings)),
             ],
             primary="resume",
         )
@@ -118,6 +126,21 @@ class CustomerAdmin(RecordAdmin):
         return {"panels": build_panels(paths, obj.pk), "links": self.related_links(obj)}
 
 
+def customer_counts(obj: Any) -> Sequence[Fact]:
+    """How many people and locations a customer has, as far as they are counted."""
+    count = partial(_count, customer_id=str(obj.pk))
+    people, locations = dynamodb.gather(partial(count, UserRecord), partial(count, LocationRecord))
+    return [Fact("People", people), Fact("Locations", locations)]
+
+
+def _count(record_class: type[dynamodb.Record], customer_id: str) -> str:
+    condition, values = "#customer_id = :customer", {":customer": {"S": customer_id}}
+    arguments = dynamodb.query_arguments(record_class, condition, values)
+    response = dynamodb.call("Query", **arguments, IndexName="byCustomer", Select="COUNT", Limit=MAX_COUNTED)
+    count = int(response["Count"])
+    return f"{MAX_COUNTED} or more" if count == MAX_COUNTED else str(count)
+
+
 _LINKED_MODELS = (
     ("People", "accounts", "user"),
     ("Locations", "accounts", "location"),
@@ -125,5 +148,6 @@ _LINKED_MODELS = (
     ("Templates", "staffing", "template"),
     ("Phone numbers", "telephony", "phonenumber"),
     ("IVR configurations", "telephony", "line"),
+    ("Calls", "telephony", "call"),
     ("Call-backs", "telephony", "callback"),
 )

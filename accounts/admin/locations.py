@@ -22,7 +22,7 @@ class LocationForm(OperatorForm):
     """A location."""
 
     view_serializer, create_body, change_body = LocationView, NewLocation, LocationChange
-    help_texts = {"timeZone": "An IANA time zone, such as America/Denver."}
+    help_texts = {"timeZone": "Such as America/Denver."}
 
     def save_record(self) -> LocationRecord:
         if not self.is_change:

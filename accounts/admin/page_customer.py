@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from accounts import preferences
 from accounts.models import Customer, Location, User
 from config import dynamodb
 from config.backoffice.links import admin_change_url
@@ -28,6 +29,6 @@ def to_page_customer(customer: Customer) -> PageCustomer:
         str(customer.id),
         str(customer.name),
         admin_change_url("accounts", "customer", str(customer.id)),
-        str(customer.settings.get("time_zone") or "UTC"),
+        preferences.time_zone_of({}, customer.settings),
         STATUS_BADGES[str(customer.status)],
     )

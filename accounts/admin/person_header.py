@@ -6,6 +6,7 @@ from django.utils.html import format_html_join
 
 from accounts import locations
 from accounts.models import ALL_LOCATIONS, User
+from accounts.notifications import devices
 from config.backoffice import operators
 from config.backoffice.links import link_to
 from config.backoffice.record_header import Badge, Fact, Moment, RecordHeader, Tone
@@ -31,6 +32,7 @@ def person_header(user: User) -> RecordHeader:
             Fact("Locations", _location_links(user)),
             *_invitation_facts(user),
             Fact("E-mail", user.email),
+            Fact("Devices with the app", len(devices.list_devices(str(user.id)))),
             Fact("Added", Moment(user.created_at)),
         ],
         primary={"invited": "resend", "blocked": "unblock"}.get(status, ""),

@@ -12,6 +12,9 @@ def to_choices(*values: str) -> list[tuple[str, str]]:
     return [(value, value.capitalize()) for value in values]
 
 
+LANGUAGE_CHOICES = [("en", "English"), ("de", "German"), ("es", "Spanish")]
+
+
 class Customer(Projection, record=records.Customer):
     """A customer."""
 

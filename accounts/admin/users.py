@@ -12,14 +12,15 @@ from accounts import locations as location_queries
 from accounts import permissions, preferences, users
 from accounts.admin.operator_commands import OperatorForm, actor_for, run_command
 from accounts.admin.people_import import PeopleImportPage
+from accounts.admin.permission_labels import permission_choices
 from accounts.admin.person_header import person_header
-from accounts.admin.projected import User, to_choices
+from accounts.admin.projected import LANGUAGE_CHOICES, User, to_choices
 from accounts.models import ALL_LOCATIONS, Customer
 from accounts.models import User as UserRecord
 from accounts.notifications import invitations
 from accounts.privacy import prepared_exports
 from accounts.serializers.preferences import ChannelChange
-from accounts.serializers.users import PERMISSIONS_HELP, NewUser, UserChange, UserView
+from accounts.serializers.users import NewUser, UserChange, UserView
 from accounts.users import create, delete, directory, email_address, update
 from config import dynamodb
 from config.backoffice import operators
@@ -52,6 +53,7 @@ class PersonForm(OperatorForm):
     labels = {
         "email": "E-mail",
         "userRole": "Role",
+        "permissions": "Permissions",
         "userSkills": "Skills",
         "isSetup": "Setup completed",
         "settings__reminderMinutes": "Reminder, minutes before the shift",
@@ -61,11 +63,12 @@ class PersonForm(OperatorForm):
     }
     help_texts = {
         "phone": "With country code, such as +1 617 555 0123.",
-        "permissions": f"{PERMISSIONS_HELP} If you change only the role, the person gets the permissions of that role.",
+        "permissions": "If you change only the role, the person gets the permissions of that role.",
     }
     choices = {
         "userRole": to_choices(*permissions.ROLES),
-        "permissions": [(name, name) for name in sorted(permissions.PERMISSIONS)],
+        "permissions": permission_choices(),
+        "settings__language": LANGUAGE_CHOICES,
         "locations": (),
     }
 
@@ -159,7 +162,7 @@ class PersonAdmin(RecordAdmin):
         ),
     )
 
-    @display(description="Role", label={"owner": "danger", "admin": "warning", "manager": "info", "staff": "success"})
+    @display(description="Role", label={"owner": "primary"})
     def role_badge(self, obj: Any) -> str:
         return str(obj.record.role)
 
@@ -215,11 +218,6 @@ class PersonAdmin(RecordAdmin):
         customer_filter = {"customer_id__exact": str(record.customer_id)}
         return [
             ("Customer", admin_change_url("accounts", "customer", record.customer_id)),
-            *(
-                (f"Location {number}", admin_change_url("accounts", "location", location_id))
-                for number, location_id in enumerate(record.locations[:5], 1)
-                if location_id != ALL_LOCATIONS
-            ),
             ("Rota", reverse("admin:rota_of", args=(obj.pk,))),
             ("Schedules", admin_list_url("staffing", "schedule", **customer_filter, staff_id__exact=obj.pk)),
             ("Terms acceptances", admin_list_url("accounts", "termsacceptance", user_id__exact=obj.pk)),

@@ -14,18 +14,20 @@ from django.contrib.admin import ShowFacets
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import flatten_fieldsets, unquote
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.text import capfirst
 
 from config import dynamodb, errors
 from config.backoffice import operators, record_header
-from config.backoffice.forms.actions import CONFIRMED, Button, ButtonAdmin
+from config.backoffice.forms.actions import CONFIRMED, Button
 from config.backoffice.forms.record_form import RecordForm
-from config.backoffice.links import admin_change_url, admin_list_url
+from config.backoffice.forms.shown_values import show_record
+from config.backoffice.links import admin_list_url
 from config.backoffice.page_customer import get_page_customer, set_page_customer
 from config.backoffice.record_header import RecordHeader
+from config.backoffice.record_navigation import RecordNavigation
 from config.backoffice.records import query_plan
 from config.backoffice.records.changelist import AutocompletePaginator, CursorChangeList
 
@@ -33,14 +35,12 @@ MAX_BULK_RECORDS = 500
 """The most records of one bulk action."""
 
 
-class RecordAdmin(ButtonAdmin):
+class RecordAdmin(RecordNavigation):
     """Lists, shows and changes the projections of one kind of record."""
 
     section: ClassVar[str]
     """The section of the menu."""
     icon: ClassVar[str] = "database"
-    customer_field: ClassVar[str | None] = "customer_id"
-    """The attribute with the customer's id."""
     choose_customer_hint: ClassVar[str] = "Choose a customer first: search for one above, or open its page."
     is_addable: ClassVar[bool] = False
     id_prefix: ClassVar[str] = ""
@@ -79,14 +79,6 @@ class RecordAdmin(ButtonAdmin):
     def header(self, request: HttpRequest, obj: Any) -> RecordHeader:
         """What a record's page shows first: see `config.backoffice.record_header`."""
         return RecordHeader(name=str(obj))
-
-    def owner_of(self, obj: Any) -> str | None:
-        """The id of a record's customer, or of a person or location of the customer."""
-        return getattr(obj.record, "customer_id", None)
-
-    def customer_filters(self, customer_id: str) -> dict[str, str]:
-        """The filters with which the list shows the records of a customer, if it can."""
-        return {f"{self.customer_field}__exact": customer_id} if self.customer_field else {}
 
     def after_view(self, request: HttpRequest, obj: Any) -> None:
         """Called after a record was shown."""
@@ -206,11 +198,7 @@ class RecordAdmin(ButtonAdmin):
 
     # --- one record -------------------------------------------------------------------------------
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        obj = self.model.get(object_id)
-        if obj is not None and issubclass(self.form, RecordForm):
-            for name, value in self.form.stored_values(obj.record).items():
-                obj.__dict__.setdefault(name, value)  # read-only pages show attributes of the object
-        return obj
+        return self.model.get(object_id)
 
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
@@ -243,6 +231,9 @@ class RecordAdmin(ButtonAdmin):
             raise Http404
         set_page_customer(request, self.owner_of(obj))
         context |= {
+            "list_url": self.menu_url(request),
+            "show_save_and_add_another": False,
+            "shown_fieldsets": show_record(self, request, obj),
             "record_header": record_header.complete(self.header(request, obj), obj),
             "buttons": self._available_buttons(request, obj),
             **self.page_context(request, obj),
@@ -251,14 +242,6 @@ class RecordAdmin(ButtonAdmin):
         if response.status_code == 200:  # a form with errors shows the record, too
             self.after_view(request, obj)
         return response
-
-    def response_post_save_add(self, request: HttpRequest, obj: Any) -> HttpResponse:
-        """Redirect to the list that the page was opened from, or that of the record's customer."""
-        preserved = QueryDict(self.get_preserved_filters(request)).get("_changelist_filters")
-        set_page_customer(request, self.owner_of(obj))
-        return HttpResponseRedirect(f"{self.list_url}?{preserved}" if preserved else self.menu_url(request))
-
-    response_post_save_change = response_post_save_add
 
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
         return form.instance
@@ -283,18 +266,3 @@ class RecordAdmin(ButtonAdmin):
         if party is None or not self.has_view_permission(request):
             raise Http404
         return HttpResponseRedirect(admin_list_url("config", "auditentry", stream__exact=party.stream))
-
-    def url_for_pk(self, pk: str) -> str:
-        """The URL of a record's page."""
-        return admin_change_url(self.opts.app_label, str(self.opts.model_name), pk)
-
-    def menu_url(self, request: HttpRequest) -> str:
-        """The URL of the list, of the customer of the page if it has one."""
-        customer = get_page_customer(request)
-        filters = self.customer_filters(customer.id) if customer else {}
-        return f"{self.list_url}?{urlencode(filters)}" if filters else self.list_url
-
-    @property
-    def list_url(self) -> str:
-        """The URL of the list, of all customers."""
-        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")

@@ -85,5 +85,5 @@ def complete(header: RecordHeader, obj: Any) -> RecordHeader:
     paths = settings.RECORD_FACTS.get(obj._meta.label_lower, ())
     functions = [import_string(path) for path in paths]
     added = dynamodb.gather(*(partial(function, obj) for function in functions)) if functions else []
-    facts = [*header.facts, *(fact for facts in added for fact in facts)]
+    facts = [*header.facts, *(fact for part in added for fact in part)]
     return replace(header, facts=facts, id=header.id or str(obj.pk))

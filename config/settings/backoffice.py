@@ -79,7 +79,11 @@ BACK_OFFICE_MODULES = ["accounts.admin", "staffing.admin", "telephony.admin", "c
 APP_DISPLAY_NAMES = {"accounts": "Customers", "staffing": "Rota", "telephony": "Telephony", "config": "Platform"}
 ADMIN_SECTIONS = ("Customers", "Rota", "Telephony", "Records", "Platform")
 PAGE_CUSTOMER = "accounts.admin.page_customer.load_page_customer"
-RECORD_FACTS: dict[str, list[str]] = {}
+RECORD_FACTS = {
+    "accounts.user": ["telephony.admin.record_facts.person_facts"],
+    "accounts.location": ["telephony.admin.record_facts.location_facts"],
+    "accounts.customer": ["accounts.admin.customers.customer_counts", "telephony.admin.record_facts.customer_facts"],
+}
 """What adds facts to the headers of other apps' records: `config.backoffice.record_header`."""
 CUSTOMER_LIST = "admin:accounts_customer_changelist"  # what the search box falls back to
 CUSTOMER_PAGE_PANELS = [

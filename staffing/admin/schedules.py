@@ -41,7 +41,7 @@ class ScheduleForm(PatternForm):
     """A shift, or a series of shifts."""
 
     view_serializer, create_body, change_body = ScheduleView, NewSchedule, ScheduleChange
-    labels = {"staffId": "Person", "startTime": "Start", "endTime": "End"}
+    labels = {"staffId": "Person", "startTime": "Start", "endTime": "End", "breakMinutes": "Break"}
     help_texts = {
         "startTime": "In the time zone of the location.",
         "breakMinutes": "In minutes.",
