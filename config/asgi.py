@@ -9,11 +9,9 @@ process from answering others or from showing that it lives.
 import asyncio
 import io
 import os
-import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -24,6 +22,7 @@ from config import errors, telemetry, wsgi  # before the rest: wsgi sets up Djan
 from config.api import admission, concurrency, refusals
 from config.api.middleware import READINESS_PATH, client_address
 from config.backoffice import refusals as page_refusals
+from config.environ import build_environ, read_headers
 from config.request_ids import new_request_id
 from config.stopping import GracefulStop
 from config.web_threads import WebThreads
@@ -53,6 +52,17 @@ CALLS_PATH = "/telephony/voice"
 """Where the telephone service reports calls: the caller waits for the answer, too."""
 CALL_SECONDS = 12.0
 """Seconds after which no thread begins with a call: the telephone service gives up after 15."""
+MAX_DIGITS_OF_UNREAD = 4
+"""Of the length of a body that is not read if the request is refused: such come in one piece."""
+_READ_PATHS = (READINESS_PATH, CALLS_PATH, settings.ADMIN_PATH)
+"""Of requests that are not refused like those for the API."""
+_DECIDING_HEADERS = {
+    b"authorization": "HTTP_AUTHORIZATION",
+    b"content-length": "CONTENT_LENGTH",
+    b"origin": "HTTP_ORIGIN",
+    b"transfer-encoding": "HTTP_TRANSFER_ENCODING",
+    b"x-forwarded-for": "HTTP_X_FORWARDED_FOR",
+}
 STREAM_CHUNK = 64 * 1024
 """Bytes of a streamed response that a thread reads at a time."""
 
@@ -121,8 +131,11 @@ class Application:
         if scope["path"] == LIVENESS_PATH:
             await _send_liveness(send)
             return
+        if self._lane.admission.is_full() and (refusal := self._refuse_unread(scope)):
+            await self._send(wsgi.Response(*refusal), send)
+            return
         received_at = time.monotonic()
-        environ = _build_environ(scope)
+        environ = build_environ(scope)
         environ["dutyline.received_at"] = received_at
         if length := _length_to_read(environ):
             environ["wsgi.input"] = await _read_body(length, receive)
@@ -130,6 +143,27 @@ class Application:
             response = await self._answer(scope, environ, receive)
         except concurrency.ClientGone:
             return
+        await self._send(response, send)
+
+    def _refuse_unread(self, scope: Scope) -> refusals.Refusal | None:
+        """The answer to a request that may not even wait; nothing if others must go, or see it.
+
+        At twice the load that a process can answer, it refuses more than it answers: so it reads
+        the few headers that decide, and no body. The server drops a short body that has arrived.
+        """
+        if scope["method"] == "OPTIONS" or scope["path"].startswith(_READ_PATHS):
+            return None
+        environ = {"REMOTE_ADDR": (scope.get("client") or ("", 0))[0]}
+        read_headers(environ, scope["headers"], _DECIDING_HEADERS.get)
+        length = environ.get("CONTENT_LENGTH", "0")
+        if len(length) > MAX_DIGITS_OF_UNREAD or "HTTP_TRANSFER_ENCODING" in environ:
+            return None
+        subject = self._tokens.subject(environ.get("HTTP_AUTHORIZATION", ""))
+        group = self._customers.get(subject) or client_address(environ)
+        error = self._lane.admission.refuse_beside(group)
+        return refusals.answer(environ.get("HTTP_ORIGIN", ""), error) if error else None
+
+    async def _send(self, response: wsgi.Response, send: Send) -> None:
         headers = [*response.headers, _LAST_RESPONSE] if self._stop.is_stopping else response.headers
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         if response.stream is not None:
@@ -185,7 +219,9 @@ def _answer_in_time(environ: dict[str, Any], deadline: float) -> wsgi.Response:
 def _refuse(environ: dict[str, Any], error: errors.TooManyRequests | errors.Unavailable) -> wsgi.Response:
     if environ["PATH_INFO"].startswith(settings.ADMIN_PATH):
         return wsgi.Response(*page_refusals.answer(error))
-    return wsgi.Response(*refusals.answer(environ, error))
+    if environ["REQUEST_METHOD"] == "OPTIONS":
+        return wsgi.Response(*refusals.answer_options(environ, error))
+    return wsgi.Response(*refusals.answer(environ.get("HTTP_ORIGIN", ""), error))
 
 
 async def _send_liveness(send: Send) -> None:
@@ -220,65 +256,6 @@ async def _read_body(length: int, receive: Receive) -> io.RawIOBase | io.BytesIO
     if len(body) < length:
         return UnreadableBody(ConnectionAbortedError())
     return io.BytesIO(body)
-
-
-def _build_environ(scope: Scope) -> dict[str, Any]:
-    """The WSGI environment (PEP 3333) of a request, with an empty body.
-
-    Headers whose names have underscores are left out: there they would look like those with
-    hyphens, such as the forwarding headers of a proxy.
-    """
-    server_name, server_port = scope.get("server") or ("localhost", 80)
-    environ: dict[str, Any] = {
-        **_CONSTANT_ENVIRON,
-        "REQUEST_METHOD": scope["method"],
-        "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
-        "QUERY_STRING": scope["query_string"].decode("latin-1"),
-        "SERVER_NAME": server_name,
-        "SERVER_PORT": str(server_port),
-        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
-        "REMOTE_ADDR": (scope.get("client") or ("", 0))[0],
-        "wsgi.url_scheme": scope["scheme"],
-        "wsgi.input": io.BytesIO(),
-    }
-    for raw_name, raw_value in scope["headers"]:
-        key = _ENVIRON_KEYS.get(raw_name) or _environ_key(raw_name)
-        if not key:
-            continue
-        value = raw_value.decode("latin-1")
-        if key in environ:
-            separator = "; " if key == "HTTP_COOKIE" else ","
-            value = f"{environ[key]}{separator}{value}"
-        environ[key] = value
-    return environ
-
-
-def _environ_key(raw_name: bytes) -> str:
-    """The key of a header; nothing if it is left out."""
-    if b"_" in raw_name:
-        return ""
-    name = raw_name.decode("latin-1").upper().replace("-", "_")
-    return name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
-
-
-_CONSTANT_ENVIRON = {
-    "SCRIPT_NAME": "",
-    "wsgi.version": (1, 0),
-    "wsgi.errors": sys.stderr,
-    "wsgi.multithread": True,
-    "wsgi.multiprocess": True,
-    "wsgi.run_once": False,
-}
-_ENVIRON_KEYS = {
-    name: _environ_key(name)
-    for name in (
-        *(b"accept", b"accept-encoding", b"accept-language", b"authorization", b"cache-control", b"connection"),
-        *(b"content-length", b"content-type", b"cookie", b"host", b"idempotency-key", b"if-match", b"if-none-match"),
-        *(b"origin", b"referer", b"sec-fetch-dest", b"sec-fetch-mode", b"sec-fetch-site", b"user-agent"),
-        *(b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-request-id", b"x-twilio-signature"),
-    )
-}
-"""Keys of what nearly all headers are; those of others are found for each request."""
 
 
 def _read_chunk(chunks: Iterator[bytes]) -> bytes:

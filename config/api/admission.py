@@ -97,6 +97,14 @@ class Admission:
         by_length = (self._waiting + 1) * self._service_seconds / self._places
         return max(by_length, time.monotonic() - self._moved_at)
 
+    def is_full(self) -> bool:
+        """Whether one more request would wait longer than any may."""
+        return self.expected_wait_seconds() > self._max_wait_seconds
+
+    def refuse_beside(self, group: str) -> errors.Unavailable | None:
+        """The error to answer to a request of a full lane, unless one of another group must go."""
+        return None if self._find_longer_queue(group) else self.refuse()
+
     def refuse_if_crowded(self) -> errors.Unavailable | None:
         """The error to answer if one more request would wait for half as long as any may."""
         return self.refuse() if self.expected_wait_seconds() > self._max_wait_seconds / 2 else None
@@ -112,7 +120,7 @@ class Admission:
             self._at_work += 1
             self._begin(group)
             return None
-        if self.expected_wait_seconds() > self._max_wait_seconds and not self._make_room_for(group):
+        if self.is_full() and not self._make_room_for(group):
             return self.refuse()
         turn = _Turn(time.monotonic(), asyncio.get_running_loop().create_future())
         self._queues.setdefault(group, deque()).append(turn)
@@ -185,11 +193,16 @@ class Admission:
                 return
         self._at_work -= 1
 
-    def _make_room_for(self, group: str) -> bool:
-        """Refuse the last of the longest queue, if that is longer than the group's would be."""
+    def _find_longer_queue(self, group: str) -> str:
+        """The group with the longest queue; '' if that is not longer than the group's would be."""
         longest = max(self._queues, key=lambda name: len(self._queues[name]), default=group)
         own_length = len(self._queues.get(group, ()))
-        if longest == group or len(self._queues[longest]) <= own_length + 1:
+        return longest if longest != group and len(self._queues[longest]) > own_length + 1 else ""
+
+    def _make_room_for(self, group: str) -> bool:
+        """Refuse the last of the longest queue, if that is longer than the group's would be."""
+        longest = self._find_longer_queue(group)
+        if not longest:
             return False
         turn = self._take(longest, is_newest=True)
         if not turn.outcome.done():

@@ -111,12 +111,17 @@ class TokenQueue:
         ``authorization`` is the request's header. Requests without a token always have a place.
         ``deadline`` is one of the monotonic clock. Entering the block raises `ClientGone`.
         """
+        subject = self.subject(authorization)
+        key = (subject, method in ("GET", "HEAD")) if subject else None
+        return _Place(self, key, deadline, await_disconnect)
+
+    def subject(self, authorization: str) -> str | bytes | None:
+        """Whose token a header has: the id of a person if it was verified lately, or its digest."""
         token = (authorization.split() or [""])[-1]  # the case and the spaces of the header can be varied
         if not token:
-            return _Place(self, None, deadline, await_disconnect)
+            return None
         digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
-        key = (self._verified_subject(digest) or digest, method in ("GET", "HEAD"))
-        return _Place(self, key, deadline, await_disconnect)
+        return self._verified_subject(digest) or digest
 
     async def enter(
         self, key: _QueueKey, deadline: float, await_disconnect: Callable[[], Awaitable[None]]

@@ -81,6 +81,13 @@ def _point_to_sent_names(error: errors.DomainError, context: Mapping[str, Any]) 
 
 
 def problem_response(request: HttpRequest, error: errors.DomainError) -> HttpResponse:
+    """The response for an error, which is counted if it is a refusal."""
+    if isinstance(error, errors.TooManyRequests | errors.Unavailable):
+        observation.count("refusal", error.code, error.limit_name)
+    return render_problem(request, error)
+
+
+def render_problem(request: HttpRequest, error: errors.DomainError) -> HttpResponse:
     """The response for an error."""
     request_id = request.META.get("dutyline.request_id", "")
     response = HttpResponse(
@@ -91,7 +98,6 @@ def problem_response(request: HttpRequest, error: errors.DomainError) -> HttpRes
     if isinstance(error, RangeNotSatisfiable):
         response["Content-Range"] = error.content_range
     if isinstance(error, errors.TooManyRequests | errors.Unavailable):
-        observation.count("refusal", error.code, error.limit_name)
         response["Retry-After"] = str(error.retry_after)
     if isinstance(error, throttling.QuotaExceeded):
         for name, value in error.rate_limit_status.headers().items():

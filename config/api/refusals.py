@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpResponse
 
-from config import errors
+from config import errors, observation
 from config.api import headers, problem_details
 from config.request_ids import new_request_id
 
@@ -20,22 +20,35 @@ Refusal = tuple[int, list[tuple[bytes, bytes]], bytes]
 """Status, headers and body."""
 ID = "0" * 26
 """Stands for the id of a request, which is as long."""
+_ID_BYTES = ID.encode()
+MAX_ORIGIN_LENGTH = 300
+"""Of what is kept; a host name has at most 253 characters."""
 
 
-def answer(environ: dict[str, Any], error: errors.DomainError) -> Refusal:
-    """The response that refuses a request; browsers get what their origin may read."""
-    if "HTTP_ORIGIN" in environ:
-        status, pairs, body = _respond(environ, error)
-    else:
-        status, pairs, body = _response_without_origin(error.status, error.detail, getattr(error, "retry_after", 0))
+def answer(origin: str, error: errors.TooManyRequests | errors.Unavailable) -> Refusal:
+    """The response that refuses a request; a page of ``origin``, if there is one, may read it."""
+    kept_origin = origin if len(origin) <= MAX_ORIGIN_LENGTH else ""
+    return identify(_response(error.status, error.detail, error.retry_after, kept_origin), error)
+
+
+def answer_options(environ: dict[str, Any], error: errors.TooManyRequests | errors.Unavailable) -> Refusal:
+    """The response to OPTIONS: a refusal, or what browsers ask before a request."""
+    return identify(_respond(environ, error), error)
+
+
+def identify(refusal: Refusal, error: errors.TooManyRequests | errors.Unavailable) -> Refusal:
+    """Count a refusal, and give what was made once the id of a request."""
+    observation.count("refusal", error.code, error.limit_name)
+    status, pairs, body = refusal
     request_id = new_request_id().encode()
-    return status, [*pairs, (b"x-request-id", request_id)], body.replace(ID.encode(), request_id)
+    return status, [*pairs, (b"x-request-id", request_id)], body.replace(_ID_BYTES, request_id)
 
 
-@lru_cache(maxsize=32)
-def _response_without_origin(status: int, detail: str, retry_after: int) -> Refusal:
+@lru_cache(maxsize=128)
+def _response(status: int, detail: str, retry_after: int, origin: str) -> Refusal:
     error = errors.TooManyRequests if status == errors.TooManyRequests.status else errors.Unavailable
-    return _respond(bare_environ("/"), error(detail, retry_after=retry_after))
+    environ = {**bare_environ("/"), **({"HTTP_ORIGIN": origin} if origin else {})}
+    return _respond(environ, error(detail, retry_after=retry_after))
 
 
 def bare_environ(path: str) -> dict[str, Any]:
@@ -59,7 +72,7 @@ def _respond(environ: dict[str, Any], error: errors.DomainError) -> Refusal:
     request = WSGIRequest({**environ, "wsgi.url_scheme": _scheme(), "dutyline.request_id": ID})
 
     def refuse(refused: Any) -> HttpResponse:
-        return problem_details.problem_response(refused, error)
+        return problem_details.render_problem(refused, error)
 
     response: Any = headers.SecurityHeadersMiddleware(headers.CrossOriginMiddleware(refuse))(request)
     headers.set_default_headers(response)

@@ -8,7 +8,6 @@ from django.core.handlers.wsgi import WSGIRequest
 from config import errors
 from config.api import headers, problem_details, refusals
 from config.backoffice.middleware import BackOfficeMiddleware
-from config.request_ids import new_request_id
 
 DETAILS: dict[int, str] = {
     errors.TooManyRequests.status: "Too many of your pages are still loading. "
@@ -21,9 +20,7 @@ DETAILS: dict[int, str] = {
 
 def answer(error: errors.TooManyRequests | errors.Unavailable) -> refusals.Refusal:
     """The page that refuses a request."""
-    status, pairs, body = _page(error.status, error.retry_after)
-    request_id = new_request_id().encode()
-    return status, [*pairs, (b"x-request-id", request_id)], body.replace(refusals.ID.encode(), request_id)
+    return refusals.identify(_page(error.status, error.retry_after), error)
 
 
 @lru_cache(maxsize=32)
@@ -31,6 +28,6 @@ def _page(status: int, retry_after: int) -> refusals.Refusal:
     environ = refusals.bare_environ(settings.ADMIN_PATH)
     error_class = errors.TooManyRequests if status == errors.TooManyRequests.status else errors.Unavailable
     error = error_class(DETAILS[status], retry_after=retry_after)
-    refuse = partial(problem_details.problem_response, error=error)
+    refuse = partial(problem_details.render_problem, error=error)
     response = headers.SecurityHeadersMiddleware(BackOfficeMiddleware(refuse))(WSGIRequest(environ))
     return response.status_code, headers.encode_headers(response), response.content  # type: ignore[attr-defined]

@@ -1,9 +1,9 @@
 """``make load``: finds the capacity, offers twice as much, and says what was answered."""
 
-import asyncio
 import itertools
 import json
 import math
+import operator
 import os
 import statistics
 import sys
@@ -18,13 +18,13 @@ from bench.operations import END, OPERATIONS, START, Data
 from bench.stack import OTHER_CORE, TARGET_CORE, Stack, free_ports, pin
 from config.dev import services
 from config.dev.supervisor import Supervisor
-from deploy.load.generator import Answer, Generator, Load
+from deploy.load.generator import Answer, Generator, Load, Target
 
 GOOD_SECONDS, CALL_SECONDS = 0.5, 2.0
 CALLS_PER_SECOND = 2
 CLIENTS = 16
 """Connections with which the capacity is found."""
-RECOVERY_SECONDS = 10
+WARM_UP_SECONDS, RECOVERY_SECONDS = 3, 10
 GOALS = "goodput ≥ 90 % of C, p99 of refusals < 100 ms, all calls within 2 s, recovery within 5 s"
 FIRST_SHIFT = datetime(2031, 2, 27, tzinfo=UTC)
 
@@ -100,34 +100,43 @@ def recovery(load: Load) -> float:
 
 
 def make_requests(operation: str, data: Data) -> Iterator[bytes]:
-    """The requests of an operation: of one person after the other, each shift later."""
+    """The requests of an operation: of one person after the other, each shift later.
+
+    What is the same for all is prepared: the generator must not take what the engines need.
+    """
     requests = OPERATIONS[operation].requests(data).split(b"\0")
-    for number in itertools.count():
-        start = FIRST_SHIFT + timedelta(hours=2 * (number // len(requests)))
-        request = requests[number % len(requests)]
-        for placeholder, at in ((START, start), (END, start + timedelta(hours=1))):
-            request = request.replace(placeholder.encode(), f"{at:%Y-%m-%dT%H:%M:%SZ}".encode())
-        yield request
+    if START.encode() not in requests[0]:
+        return itertools.cycle(requests)
+    return _plan_later_each_time(requests)
 
 
-async def overload(web: Generator, calls: Generator, pid: int, seconds: float) -> Result:
+def _plan_later_each_time(requests: Sequence[bytes]) -> Iterator[bytes]:
+    templates = [request.replace(END.encode(), START.encode()).split(START.encode()) for request in requests]
+    for start in (FIRST_SHIFT + timedelta(hours=2 * number) for number in itertools.count()):
+        times = [f"{at:%Y-%m-%dT%H:%M:%SZ}".encode() for at in (start, start + timedelta(hours=1))]
+        for before, *others in templates:
+            yield before + b"".join(map(operator.add, itertools.cycle(times), others))
+
+
+def overload(web: Target, calls: Target, pid: int, seconds: float) -> Result:
     """Find the capacity, offer twice as much beside calls, then half; find the capacity again.
 
     C is the mean of both: how fast a machine is that does other work changes by the minute.
     """
-    await web.send_in_turn(CLIENTS, 2)  # connections, tokens, and who is whose are known then
+    generator = Generator()
+    generator.send_in_turn(web, CLIENTS, WARM_UP_SECONDS)  # connections, tokens, and who is whose are known then
     measured_seconds = max(3.0, seconds / 10)
     cpu_ms = [usage.cpu_ms(pid)]
-    before = await _measure_capacity(web, measured_seconds)
+    before = _measure_capacity(generator, web, measured_seconds)
     cpu_ms.append(usage.cpu_ms(pid))
-    load, called = await asyncio.gather(web.offer(2 * before, seconds), calls.offer(CALLS_PER_SECOND, seconds))
+    generator.offer({web: 2 * before, calls: CALLS_PER_SECOND}, seconds)
+    load, called = web.load, calls.load
     cpu_ms.append(usage.cpu_ms(pid))
-    after = await web.offer(before / 2, RECOVERY_SECONDS)
-    capacity = (before + await _measure_capacity(web, measured_seconds)) / 2
-    for generator in (web, calls):
-        await generator.close()
+    generator.offer({web: before / 2}, RECOVERY_SECONDS)
+    recovered = recovery(web.load)
+    capacity = (before + _measure_capacity(generator, web, measured_seconds)) / 2
+    generator.close()
     good, refused = load.good(GOOD_SECONDS), load.refused()
-    in_time = [answer for answer in called.answers if _is_answered_call(answer)]
     unanswered = sum(answer.status == 0 for answer in load.answers)
     return Result(
         capacity=capacity,
@@ -138,9 +147,9 @@ async def overload(web: Generator, calls: Generator, pid: int, seconds: float) -
         others=len(load.answers) - len(good) - len(refused) - unanswered,
         refusal_p99=percentile([answer.seconds for answer in refused], 99),
         calls=len(called.answers),
-        calls_in_time=len(in_time),
+        calls_in_time=sum(map(_is_answered_call, called.answers)),
         slowest_call=max(answer.seconds for answer in called.answers),
-        recovery_seconds=recovery(after),
+        recovery_seconds=recovered,
         max_lateness=load.max_lateness,
         efficiency=_answers_per_cpu_ms(len(load.good(math.inf)), cpu_ms[1:])
         / _answers_per_cpu_ms(before * measured_seconds, cpu_ms[:2]),
@@ -151,15 +160,14 @@ def _answers_per_cpu_ms(answers: float, cpu_ms: Sequence[float]) -> float:
     return answers / (cpu_ms[1] - cpu_ms[0])
 
 
-async def _measure_capacity(web: Generator, seconds: float) -> float:
+def _measure_capacity(generator: Generator, web: Target, seconds: float) -> float:
     """Answers a second to clients of which each sends one request after the other."""
-    return len((await web.send_in_turn(CLIENTS, seconds)).good(GOOD_SECONDS)) / seconds
+    answers = generator.send_in_turn(web, CLIENTS, seconds).good(GOOD_SECONDS)
+    return sum(answer.sent_at + answer.seconds <= seconds for answer in answers) / seconds
 
 
 def _is_answered_call(answer: Answer) -> bool:
-    return (
-        answer.status == 200 and answer.seconds <= CALL_SECONDS and OPERATIONS["voice"].expected.encode() in answer.body
-    )
+    return answer.status == 200 and answer.seconds <= CALL_SECONDS and answer.is_right
 
 
 def measure(
@@ -175,8 +183,9 @@ def measure(
             supervisor.wait_for_port("telephony", ports[1])
         supervisor.wait_for_port("web", ports[0])
         calls_port = ports[1] if arrangement.has_telephony else ports[0]
-        web, calls = Generator(ports[0], requests[operation]), Generator(calls_port, requests["voice"])
-        return asyncio.run(overload(web, calls, supervisor.processes["web"].pid, seconds))
+        web = Target(ports[0], requests[operation])
+        calls = Target(calls_port, requests["voice"], OPERATIONS["voice"].expected)
+        return overload(web, calls, supervisor.processes["web"].pid, seconds)
     finally:
         supervisor.stop()
 

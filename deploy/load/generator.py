@@ -1,21 +1,26 @@
 """Sends requests over HTTP/1.1 at a given rate, whatever the answers are, and counts these.
 
 The rate does not fall while answers are late, as that of real clients does not: a generator that
-waits for answers cannot overload anything.
+waits for answers cannot overload anything. It shares a core with the engines, and what it takes is
+missing there: so it uses sockets and ``epoll`` itself, a tenth of the CPU time of `asyncio`.
 """
 
-import asyncio
+import select
+import socket
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 PATIENCE_SECONDS = 15.0
 """After which a client closes the connection."""
+_LONGEST_WAIT_SECONDS = 0.1
+"""After which the generator looks for clients whose patience has ended."""
+_READ_BYTES = 256 * 1024
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What became of one request."""
 
     sent_at: float
@@ -23,7 +28,8 @@ class Answer:
     seconds: float
     status: int
     """0: none came."""
-    body: bytes = b""
+    is_right: bool = True
+    """Whether it contains what is expected."""
 
 
 @dataclass
@@ -43,85 +49,158 @@ class Load:
         return [answer for answer in self.answers if answer.status in (429, 503)]
 
 
+class Target:
+    """A port of loopback and its requests, of which the next one is sent each time.
+
+    Right answers contain ``expected``.
+    """
+
+    def __init__(self, port: int, requests: Iterator[bytes], expected: str = "") -> None:
+        self.port, self.requests, self.expected = port, requests, expected.encode()
+        self.free: list[_Connection] = []
+        self.load, self.began_at = Load(), 0.0
+
+    def begin(self) -> None:
+        """Begin a load, to which answers are added from now on."""
+        self.load, self.began_at = Load(), time.monotonic()
+
+
 class _Connection:
     """A persistent connection that carries one request at a time."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
+    __slots__ = ("is_at_work", "received", "sent_at", "socket", "target")
 
-    async def close(self) -> None:
-        self._writer.close()
-        with suppress(OSError):  # the other side was faster
-            await self._writer.wait_closed()
+    def __init__(self, target: Target) -> None:
+        """Connect to a target. Raises `OSError`."""
+        self.target = target
+        self.socket = socket.create_connection(("127.0.0.1", target.port), timeout=PATIENCE_SECONDS)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.is_at_work, self.received, self.sent_at = False, b"", 0.0
 
-    def is_open(self) -> bool:
-        return not self._reader.at_eof() and not self._writer.is_closing()
-
-    async def ask(self, request: bytes) -> tuple[int, bytes]:
-        """Status and body. Raises `OSError`, `EOFError` and `TimeoutError`."""
-        self._writer.write(request)
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                head = await self._reader.readuntil(b"\r\n\r\n")
-                lines = head.lower().split(b"\r\n")
-                length = next((int(line[15:]) for line in lines if line.startswith(b"content-length:")), 0)
-                return int(head[9:12]), await self._reader.readexactly(length)
-        except TimeoutError:
-            self._writer.close()
-            raise
+    def receive(self) -> bool:
+        """Receive what has come of the answer; whether it is complete. Raises `OSError`."""
+        data = self.socket.recv(_READ_BYTES)
+        if not data:
+            raise ConnectionResetError
+        self.received = self.received + data if self.received else data
+        head, end, body = self.received.partition(b"\r\n\r\n")
+        length = head.lower().partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0]
+        return bool(end) and len(body) >= int(length or 0)
 
 
 class Generator:
-    """Sends requests to one port of loopback, the next one of ``requests`` each time."""
+    """Sends requests to targets, and waits for the answers to all."""
 
-    def __init__(self, port: int, requests: Iterator[bytes]) -> None:
-        self._port, self._requests = port, requests
-        self._free: list[_Connection] = []
+    def __init__(self) -> None:
+        self._poll = select.epoll()
+        self._connections: dict[int, _Connection] = {}
+        self._sent: deque[tuple[float, _Connection]] = deque()
+        """When requests were sent on which connections, of all that may be at work."""
 
-    async def send_in_turn(self, connections: int, seconds: float) -> Load:
+    def send_in_turn(self, target: Target, clients: int, seconds: float) -> Load:
         """Have so many clients send the next request as soon as the last one is answered."""
-        load, began_at = Load(), time.monotonic()
+        target.begin()
+        for _ in range(clients):
+            self._send(target)
+        while (left := target.began_at + seconds - time.monotonic()) > 0:
+            for _ in range(self._receive(left)):
+                self._send(target)
+        self._receive_all()
+        return target.load
 
-        async def send_one_after_the_other() -> None:
-            while time.monotonic() - began_at < seconds:
-                await self._send(load, began_at)
+    def offer(self, rates: Mapping[Target, float], seconds: float) -> None:
+        """Send so many requests a second to each target; returns when all are answered."""
+        for target in rates:
+            target.begin()
+        numbers = dict.fromkeys(rates, 0)
+        while numbers:
+            next_at = float("inf")
+            for target, number in list(numbers.items()):
+                due_at = target.began_at + number / rates[target]
+                if (late := time.monotonic() - due_at) >= 0:
+                    target.load.max_lateness = max(target.load.max_lateness, late)
+                    self._send(target)
+                    numbers[target] += 1
+                    due_at = target.began_at + numbers[target] / rates[target]
+                    if numbers[target] >= round(rates[target] * seconds):
+                        del numbers[target]
+                next_at = min(next_at, due_at)
+            self._receive(max(0.0, next_at - time.monotonic()))
+        self._receive_all()
 
-        await asyncio.gather(*(send_one_after_the_other() for _ in range(connections)))
-        return load
-
-    async def offer(self, rate: float, seconds: float) -> Load:
-        """Send so many requests a second; returns when all are answered."""
-        load, began_at = Load(), time.monotonic()
-        requests: list[asyncio.Task[None]] = []
-        for number in range(round(rate * seconds)):
-            late = time.monotonic() - began_at - number / rate
-            if late < 0:
-                await asyncio.sleep(-late)
-            load.max_lateness = max(load.max_lateness, late)
-            requests.append(asyncio.create_task(self._send(load, began_at)))
-        await asyncio.gather(*requests)
-        return load
-
-    async def _send(self, load: Load, began_at: float) -> None:
-        request = next(self._requests)
-        sent_at, status, body = time.monotonic(), 0, b""
-        try:
-            connection = await self._connect()
-            status, body = await connection.ask(request)
-            self._free.append(connection)
-        except (OSError, EOFError, TimeoutError):
-            pass  # no answer, which the load shows
-        load.answers.append(Answer(sent_at - began_at, time.monotonic() - sent_at, status, body))
-
-    async def close(self) -> None:
+    def close(self) -> None:
         """Close all connections."""
-        for connection in self._free:
-            await connection.close()
-        self._free.clear()
+        for connection in list(self._connections.values()):
+            self._close(connection)
+        self._poll.close()
 
-    async def _connect(self) -> _Connection:
-        while self._free:
-            connection = self._free.pop()
-            if connection.is_open():
-                return connection
-        return _Connection(*await asyncio.open_connection("127.0.0.1", self._port))
+    def _send(self, target: Target) -> None:
+        """Send a request, on a connection that is free or new."""
+        sent_at = time.monotonic()
+        try:
+            connection = target.free.pop() if target.free else self._connect(target)
+        except OSError:
+            target.load.answers.append(Answer(sent_at - target.began_at, time.monotonic() - sent_at, 0))
+            return
+        connection.is_at_work, connection.received, connection.sent_at = True, b"", sent_at
+        self._sent.append((sent_at, connection))
+        try:
+            connection.socket.sendall(next(target.requests))
+        except OSError:
+            self._end(connection, is_answered=False)
+
+    def _connect(self, target: Target) -> _Connection:
+        connection = _Connection(target)
+        self._connections[connection.socket.fileno()] = connection
+        self._poll.register(connection.socket, select.EPOLLIN)
+        return connection
+
+    def _receive_all(self) -> None:
+        """Wait for all answers, as long as clients do."""
+        while any(connection.is_at_work for connection in self._connections.values()):
+            self._receive(_LONGEST_WAIT_SECONDS)
+
+    def _receive(self, seconds: float) -> int:
+        """Wait so long for answers; how many requests ended, with or without one."""
+        ended = 0
+        for number, _ in self._poll.poll(min(seconds, _LONGEST_WAIT_SECONDS)):
+            connection = self._connections[number]
+            try:
+                is_complete, is_answered = connection.receive(), True
+            except OSError:
+                is_complete, is_answered = True, False
+            if is_complete:
+                ended += connection.is_at_work
+                self._end(connection, is_answered=is_answered)
+        while self._sent and not self._is_patient(*self._sent[0]):
+            sent_at, connection = self._sent.popleft()
+            if connection.is_at_work and connection.sent_at == sent_at:
+                ended += 1
+                self._end(connection, is_answered=False)
+        return ended
+
+    def _is_patient(self, sent_at: float, connection: _Connection) -> bool:
+        """Whether a client still waits for an answer, and may do so."""
+        is_waiting = connection.is_at_work and connection.sent_at == sent_at
+        return is_waiting and time.monotonic() - sent_at < PATIENCE_SECONDS
+
+    def _end(self, connection: _Connection, *, is_answered: bool) -> None:
+        """Note what became of a request, if there was one; its connection is free if it lives."""
+        target, received = connection.target, connection.received
+        if connection.is_at_work:
+            connection.is_at_work = False
+            seconds = time.monotonic() - connection.sent_at
+            status = int(received[9:12]) if is_answered else 0
+            is_right = target.expected in received
+            target.load.answers.append(Answer(connection.sent_at - target.began_at, seconds, status, is_right))
+            if is_answered:
+                target.free.append(connection)
+                return
+        self._close(connection)
+
+    def _close(self, connection: _Connection) -> None:
+        del self._connections[connection.socket.fileno()]
+        self._poll.unregister(connection.socket)
+        connection.socket.close()
+        if connection in connection.target.free:
+            connection.target.free.remove(connection)
