@@ -1,7 +1,6 @@
 """The load generator of `deploy/load`: its rate does not depend on answers, and it counts them."""
 
 import itertools
-from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
