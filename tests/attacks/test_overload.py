@@ -1,6 +1,8 @@
 """S1-1: more requests than can be answered took the telephone down, and were done for nobody."""
 
+import http.client
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -56,6 +58,31 @@ def lanes(web: str) -> dict[str, Any]:
     return dict(response.json()["saturation"])
 
 
+def send_half_a_body(person: SignedInUser, web: str) -> bytes:
+    """The answer to a request of which half of the body does not come."""
+    host, port = web.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=MAX_SECONDS) as connection:
+        head = f"POST /user HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {person.token}\r\nContent-Length: 100"
+        connection.sendall(f"{head}\r\n\r\n{' ' * 50}".encode())
+        return connection.recv(4096)
+
+
+def send_twice(person: SignedInUser, web: str) -> list[int]:
+    """The answers to two requests with short bodies, over one connection."""
+    host, port = web.removeprefix("http://").split(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=MAX_SECONDS)
+    connection.connect()
+    own_socket, statuses = connection.sock, []
+    for _ in range(2):
+        connection.request("POST", "/user", body=b" " * 100, headers={"Authorization": f"Bearer {person.token}"})
+        response = connection.getresponse()
+        response.read()
+        statuses.append(response.status)
+        assert connection.sock is own_socket
+    connection.close()
+    return statuses
+
+
 def test_what_is_too_much_is_refused_at_once_and_calls_are_answered(
     test_users: UserFixtures, env: Environment, small_web: str
 ) -> None:
@@ -70,6 +97,7 @@ def test_what_is_too_much_is_refused_at_once_and_calls_are_answered(
         preflight = httpx.options(
             f"{small_web}/user", headers={"Origin": ORIGIN, "Access-Control-Request-Method": "PUT"}
         )
+        unread, kept = send_half_a_body(people[0], small_web), send_twice(people[0], small_web)
         saturation = lanes(small_web)
         call = connections.submit(begin_call, f"{small_web}/telephony/voice", line.number)
         alive = httpx.get(f"{small_web}/healthz")
@@ -83,9 +111,12 @@ def test_what_is_too_much_is_refused_at_once_and_calls_are_answered(
         assert response.headers["X-Request-Id"] == response.json()["requestId"]
         assert response.headers["Access-Control-Allow-Origin"] == ORIGIN, "apps in browsers can read it"
         assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert unread.startswith(b"HTTP/1.1 503 "), "it does not wait for the body"
+    assert b"\r\nconnection: close\r\n" in unread, "what comes of the body is no request"
+    assert kept == [503, 503]
     assert len({response.json()["requestId"] for response in refused}) == len(refused)
     assert (preflight.status_code, alive.status_code) == (200, 200)
-    expected = {"status": "saturated", "atWork": THREADS, "places": THREADS, "waiting": 4, "refused": 5}
+    expected = {"status": "saturated", "atWork": THREADS, "places": THREADS, "waiting": 4, "refused": 8}
     assert {name: saturation["web"][name] for name in expected} == expected
     assert saturation["calls"]["status"] == "ok"
     assert "requests are refused: more arrive than can be answered" in env.read_log("small")

@@ -109,6 +109,23 @@ def test_a_group_that_sends_much_waits_for_itself_and_is_refused_first() -> None
     asyncio.run(run())
 
 
+def test_a_full_lane_refuses_unread_what_would_be_refused_after_reading() -> None:
+    async def run() -> None:
+        requests = Requests(places=2, max_wait_seconds=2.9 * SERVICE_SECONDS)
+        await requests.send(*(f"a{number}" for number in range(6)))
+        assert not requests.admission.is_full()
+        await requests.send("a6")
+        assert requests.admission.is_full()
+        assert isinstance(requests.admission.refuse_beside("a"), errors.Unavailable)
+        assert requests.admission.refuse_beside("b") is None, "the last one of the other group must go"
+        await requests.send("b0")
+        await asyncio.sleep(0)
+        assert requests.refused == ["a6"]
+        assert (requests.admission.state().waiting, requests.admission.state().refused) == (5, 2)
+
+    asyncio.run(run())
+
+
 def test_whoever_gives_up_loses_no_place() -> None:
     async def run() -> None:
         requests, is_gone = Requests(), asyncio.Event()
