@@ -97,7 +97,7 @@ def test_what_is_too_much_is_refused_at_once_and_calls_are_answered(
         preflight = httpx.options(
             f"{small_web}/user", headers={"Origin": ORIGIN, "Access-Control-Request-Method": "PUT"}
         )
-        unread, kept = send_half_a_body(people[0], small_web), send_twice(people[0], small_web)
+        unread, statuses = send_half_a_body(people[0], small_web), send_twice(people[0], small_web)
         saturation = lanes(small_web)
         call = connections.submit(begin_call, f"{small_web}/telephony/voice", line.number)
         alive = httpx.get(f"{small_web}/healthz")
@@ -113,7 +113,7 @@ def test_what_is_too_much_is_refused_at_once_and_calls_are_answered(
         assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert unread.startswith(b"HTTP/1.1 503 "), "it does not wait for the body"
     assert b"\r\nconnection: close\r\n" in unread, "what comes of the body is no request"
-    assert kept == [503, 503]
+    assert statuses == [503, 503]
     assert len({response.json()["requestId"] for response in refused}) == len(refused)
     assert (preflight.status_code, alive.status_code) == (200, 200)
     expected = {"status": "saturated", "atWork": THREADS, "places": THREADS, "waiting": 4, "refused": 8}
