@@ -30,6 +30,8 @@ OPT_IN = {
 """Notifications that are off until a person turns them on."""
 _NOTIFICATION_DEFAULTS = {channel: {event: (channel, event) not in OPT_IN for event in EVENTS} for channel in CHANNELS}
 GERMAN_ZONES = {"CET": "MEZ", "CEST": "MESZ"}
+_ENGLISH_FORMATS = {"DATE_FORMAT": "N j, Y", "TIME_FORMAT": "P", "DATETIME_FORMAT": "N j, Y, P"}
+"""Django's own, in whose place the back office has others."""
 REMINDER_MINUTES, MAX_REMINDER_MINUTES = 60, 1440
 
 Settings = Mapping[str, Any]
@@ -124,6 +126,11 @@ def time_zone_of(person: Settings, customer: Settings) -> str:
 def _recover_zone(settings: Settings) -> str | None:
     """The chosen zone by its canonical name; None where its stored name is no zone's any more."""
     return zone_names.recover_name(settings.get("time_zone") or "")
+
+
+def time_format(name: str, language: str) -> str:
+    """The format of times in notifications, by Django's name of it."""
+    return _ENGLISH_FORMATS[name] if language == "en" else name
 
 
 def time_suffix(local: datetime, language: str) -> str:

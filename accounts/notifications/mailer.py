@@ -107,4 +107,5 @@ def _localize(value: Any, language: str, zone: str) -> Any:
         return value
     with translation.override(language):
         local = value.astimezone(ZoneInfo(zone))
-        return date_format(local, "DATETIME_FORMAT") + preferences.time_suffix(local, language)
+        text = date_format(local, preferences.time_format("DATETIME_FORMAT", language))
+        return text + preferences.time_suffix(local, language)

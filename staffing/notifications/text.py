@@ -49,13 +49,19 @@ def format_time_range(start: datetime, end: datetime, zone: str, recipient: reci
     settings_by_priority = (recipient.user.settings, recipient.customer.settings)
     zone = next((settings["time_zone"] for settings in settings_by_priority if settings.get("time_zone")), zone)
     local_start, local_end = (moment.astimezone(ZoneInfo(zone)) for moment in (start, end))
-    with translation.override(recipient.language):
-        start_text, end_text = _format_day_and_time(local_start), date_format(local_end, "TIME_FORMAT")
+    language = recipient.language
+    with translation.override(language):
+        start_text, end_text = _format_day_and_time(local_start, language), _format_time(local_end, language)
         if end - start > timedelta(days=1):
-            end_text = _format_day_and_time(local_end)
-        return f"{start_text} – {end_text}{preferences.time_suffix(local_start, recipient.language)}"
+            end_text = _format_day_and_time(local_end, language)
+        return f"{start_text} – {end_text}{preferences.time_suffix(local_start, language)}"
 
 
-def _format_day_and_time(local: datetime) -> str:
-    """In the active language."""
-    return f"{date_format(local, 'l')}, {date_format(local, 'DATE_FORMAT')}, {date_format(local, 'TIME_FORMAT')}"
+def _format_day_and_time(local: datetime, language: str) -> str:
+    """In the active language, which is this one."""
+    date_text = date_format(local, preferences.time_format("DATE_FORMAT", language))
+    return f"{date_format(local, 'l')}, {date_text}, {_format_time(local, language)}"
+
+
+def _format_time(local: datetime, language: str) -> str:
+    return date_format(local, preferences.time_format("TIME_FORMAT", language))

@@ -71,6 +71,7 @@ class Monitored:
         options = ["--config.file", str(folder / "prometheus.yaml"), "--storage.tsdb.path", str(folder / "data")]
         env.spawn("prometheus", ["prometheus", *options, "--web.listen-address", f"127.0.0.1:{self.port}"])
         wait_for_port(self.port)
+        wait_until(lambda: httpx.get(f"http://127.0.0.1:{self.port}/-/ready").status_code == 200)
 
     def firing(self) -> set[str]:
         """The alarms that fire now."""
