@@ -28,6 +28,9 @@ ACTIONS = {
     "user.changed": "The user was changed.",
     "user.deleted": "The user was deleted.",
     "user.deletion_begun": "The deletion of the user began.",
+    "user.erased": "The user was erased: nobody can restore them any more.",
+    "user.erasure_begun": "The erasure of the deleted user began.",
+    "user.restored": "The deleted user was restored.",
     "user.exported": "The user exported their personal data.",
     "user.handed_over": "What came before a new address, an unblocking, a new invitation or a withdrawn change of the "
     "address ended: password, sessions, tokens, links and devices.",

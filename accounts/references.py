@@ -5,6 +5,8 @@ from config.restore.references import Reference
 REFERENCES = (
     Reference("locations", "customer_id", "customers"),
     Reference("users", "customer_id", "customers"),
+    Reference("deleted-users", "customer_id", "customers"),
+    Reference("deleted-users", "id", "keys"),
     Reference("users", "id", "keys"),
     Reference("users", "id", "audit", range_key=0),
     Reference("users", "email_key", "emails", unless="address_freed_at"),

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from config.privacy.data_map import AppDataMap, BatchErasure, ExportChapter, ExportRow
-from staffing.models import Feed, Schedule, StaffAvailability
+from config.privacy.data_map import AppDataMap, BatchErasure, DeletionStep, ExportChapter, ExportRow
+from staffing.calendar import feed
+from staffing.models import EndedShifts, Feed, Schedule, StaffAvailability
 from staffing.recurrence import expand, rrule
 from staffing.recurrence.details import Details, get_details, to_json
 from staffing.recurrence.expand import Occurrence
-from staffing.schedules import availability, cleanup, queries
+from staffing.schedules import availability, cleanup, ended_shifts, queries
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -70,8 +71,19 @@ CALENDAR_FEED = ExportChapter(
 MAP = AppDataMap(
     chapters=[SHIFTS, CALENDAR_FEED],
     records_to_erase={Feed: lambda user: [Feed(user_id=user.id)]},
-    erase_in_batches=dict.fromkeys(
-        (Schedule, StaffAvailability),
-        BatchErasure(lambda user: availability.fetch_rows(user.id, None, None), cleanup.end_schedules_of_user),
-    ),
+    erase_in_batches={
+        **dict.fromkeys(
+            (Schedule, StaffAvailability),
+            BatchErasure(lambda user: availability.fetch_rows(user.id, None, None), cleanup.end_schedules_of_user),
+        ),
+        EndedShifts: BatchErasure(lambda user: ended_shifts.list_ended(user.id), ended_shifts.forget),
+    },
+    deletion_steps=[
+        DeletionStep(
+            lambda user: availability.fetch_rows(user.id, None, None),
+            ended_shifts.end_shifts,
+            ended_shifts.restore_shifts,
+        ),
+        DeletionStep(feed.list_of_user, feed.close_of_user),
+    ],
 )

@@ -38,6 +38,13 @@ TEMPLATES = PersonalData(
     "business", "reuse a schedule", "until it is deleted", Erasure.NOT_PERSONAL, withheld_because="not about a person"
 )
 DAYS = replace(TEMPLATES, purpose="tell everybody at a location about a day", retention="until the note is removed")
+ENDED_SHIFTS = PersonalData(
+    "deleted account",
+    "restore the shifts to come of a person who was deleted by mistake",
+    "until the person is restored or erased",
+    Erasure.REMOVED,
+    withheld_because="shifts that ended with the account",
+)
 FEED = PersonalData(
     "calendar feed",
     "show shifts in the person's own calendar",
@@ -193,6 +200,20 @@ class StaffAvailability(dynamodb.Record):
     def latest_end(self) -> datetime:
         """The instant by which these shifts have ended, by the present rules of their zones."""
         return max(series.latest_end for series in self.series())
+
+
+class EndedShifts(dynamodb.Record):
+    """A schedule of a deleted person as it was: its shifts come back if they are restored."""
+
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("ended-shifts")
+
+    user_id = Text(ENDED_SHIFTS, hash_key=True)
+    schedule_id = Text(ENDED_SHIFTS, range_key=True)
+    customer_id = Text(ENDED_SHIFTS)
+    schedule = Json(ENDED_SHIFTS)
+    """The item of the `Schedule`."""
+    ended_at = Timestamp(ENDED_SHIFTS)
 
 
 class Template(dynamodb.Record):

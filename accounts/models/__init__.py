@@ -1,6 +1,7 @@
 """Records of customers, locations and users. Written through `config.journal`."""
 
 from accounts.models.customers import CUSTOMER_STATUSES, Customer, Location
+from accounts.models.deleted_users import DeletedUser
 from accounts.models.denied_attempts import AttemptCounter
 from accounts.models.devices import PushToken, PushTokenOwner
 from accounts.models.exports import PreparedExport
@@ -24,6 +25,7 @@ __all__ = [
     "USER_STATUSES",
     "AttemptCounter",
     "Customer",
+    "DeletedUser",
     "DirectoryEntry",
     "EmailOwner",
     "Location",

@@ -21,6 +21,13 @@ DIRECTORY = _derived("find people by name, e-mail address, role, location and sk
 HANDOVER = _personal(
     "technical", "end the access of an earlier holder of the account", withheld_because="references to messages"
 )
+DELETION = _personal(
+    "technical", "end the account", withheld_because="only while the account is being deleted or restored"
+)
+DELETED = replace(
+    _personal("deleted account", "restore an account that was deleted by mistake"),
+    retention="30 days after the deletion (`DELETION_GRACE_DAYS`), or until it is erased on request",
+)
 VERSION = _personal("technical", "detect concurrent changes", withheld_because="a counter of changes")
 TERMS = PersonalData(
     "terms",

@@ -6,6 +6,7 @@ from datetime import datetime
 from accounts.models.personal_data import (
     ACCOUNT,
     CONTACT,
+    DELETION,
     DIRECTORY,
     EMAIL_SENDERS,
     EMAIL_UNIQUENESS,
@@ -78,6 +79,11 @@ class User(dynamodb.Record):
     handover_id = Text(HANDOVER, null=True)
     """The outbox message of the last handover that was begun."""
     completed_handover_id = Text(HANDOVER, null=True)
+    status_before_deletion = Text(DELETION, null=True)
+    deleted_at = Timestamp(DELETION, null=True)
+    """When the deletion began."""
+    erase_at = Timestamp(DELETION, null=True)
+    """Until when a deleted person can be restored; null: their deletion is final."""
     created_at = Timestamp(ACCOUNT)
     updated_at = Timestamp(ACCOUNT, label="Last changed")
     email_key = Text(EMAIL_UNIQUENESS)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from accounts import permissions
 from accounts.models import (
     ALL_LOCATIONS,
+    DeletedUser,
     DirectoryEntry,
     EmailOwner,
     Location,
@@ -19,7 +20,7 @@ from accounts.privacy import prepared_exports
 from accounts.terms import acceptance
 from accounts.users import email_address
 from config import dynamodb
-from config.privacy.data_map import AppDataMap, BatchErasure, ExportChapter, ExportRow
+from config.privacy.data_map import AppDataMap, BatchErasure, DeletionStep, ExportChapter, ExportRow
 
 
 def _email_owners_of(user: User) -> list[EmailOwner]:
@@ -98,6 +99,7 @@ MAP = AppDataMap(
     chapters=[PROFILE, RIGHTS, LOCATIONS, TERMS, DEVICES],
     records_to_erase={
         User: lambda user: [user],
+        DeletedUser: lambda user: [DeletedUser(user.id)],
         DirectoryEntry: lambda user: [user.directory_entry()],
         EmailOwner: _email_owners_of,
     },
@@ -105,6 +107,7 @@ MAP = AppDataMap(
         (PushToken, PushTokenOwner),
         BatchErasure(lambda user: devices.list_devices(user.id), devices.delete_all_devices),
     ),
+    deletion_steps=[DeletionStep(lambda user: devices.list_devices(user.id), devices.delete_all_devices)],
     erase_afterwards={PreparedExport: prepared_exports.forget_exports_of},
     recipients={
         "Auth0": "signs you in and stores your password, which Dutyline never sees",

@@ -27,7 +27,8 @@ MAX_PRINTED_ROWS = 500
 RIGHTS = (
     "You can see your data and download this copy at any time.",
     "You can correct most of your data yourself in the app; the owners of your business can correct the rest.",
-    "You can have your account deleted. The table above shows what is stored afterwards.",
+    "You can have your account deleted. It ends at once and is erased after a time in which a mistake can be undone, "
+    "or at once if you ask for that. The table above shows what is stored afterwards.",
     "You can take your data to another service: use the file embedded in this document.",
     "You can object to the use of your data or ask to restrict it.",
     "You can complain to the data protection authority of your country.",

@@ -241,17 +241,26 @@ class UserChange(StrictSerializer):
         return value
 
 
+ERASURES = ("later", "now")
+_ERASE_HELP = (
+    "`now` erases the user at once, so that nobody can restore them: for a request to erase personal data. By "
+    "default, `later`, they are erased at `eraseAt`; until then Dutyline support can restore them."
+)
+
+
 class UserReference(StrictSerializer):
     """The user to delete. Other fields of the user may be sent, as they were read."""
 
     record_view = UserView
     id = TextField(max_length=64)
+    erase = serializers.ChoiceField(choices=ERASURES, required=False, help_text=_ERASE_HELP)
 
 
 class UserReferenceQuery(StrictQuery):
     """The user to delete, for clients that cannot send a body with DELETE."""
 
     id = TextField(max_length=64, required=False, help_text="Instead of `id` in the body.")
+    erase = serializers.ChoiceField(choices=ERASURES, required=False, help_text="Instead of `erase` in the body.")
 
 
 class DeletedUser(serializers.Serializer[Any]):
@@ -259,3 +268,6 @@ class DeletedUser(serializers.Serializer[Any]):
 
     id = serializers.CharField()
     status = serializers.ChoiceField(choices=["deleted"], help_text="Confirms the deletion.")
+    eraseAt = serializers.DateTimeField(
+        source="erase_at", help_text="When the user is erased. Until then Dutyline support can restore them."
+    )

@@ -38,7 +38,12 @@ def user_exists() -> UserExists:
 
 def sign_in_address(user: User) -> str:
     """The address that a person's Auth0 account has."""
-    return f"{user.id}@{FREED_DOMAIN}".lower() if user.address_freed_at else str(user.email)
+    return freed_address(user.id) if user.address_freed_at else str(user.email)
+
+
+def freed_address(user_id: str) -> str:
+    """The address of an Auth0 account whose own one others may have."""
+    return f"{user_id}@{FREED_DOMAIN}".lower()
 
 
 def claim_email(write: write_set.Write, email_key: str, user_id: str) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from accounts import grants, permissions, users
 from accounts.clients import auth0
-from accounts.models import ALL_LOCATIONS, Customer, EmailOwner, User, make_name_key
+from accounts.models import ALL_LOCATIONS, Customer, DeletedUser, EmailOwner, User, make_name_key
 from accounts.users import address_claims, diff, email_address, mail_limits, phones, side_effects
 from config import audit, daily_limits, dynamodb, errors, journal, outbox
 from config.dynamodb import encryption, idempotency
@@ -178,7 +178,7 @@ def _withdraw_creation(user: User, refusal: errors.DomainError, attempt: two_pha
 
 def _result_of_concurrent_attempt(user: User, cause: errors.DomainError) -> User:
     current_user = dynamodb.get_record(User, user.id)
-    if current_user is None:
+    if current_user is None and dynamodb.get_record(DeletedUser, user.id) is None:
         auth0.delete_user(user.id)  # this attempt may have created the account after a deletion
     if current_user is None or current_user.status == "pending":
         raise address_claims.user_exists() from cause

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from accounts import permissions
 from accounts.clients import auth0
-from accounts.models import User
-from accounts.users import address_claims, delete
+from accounts.models import DeletedUser, User
+from accounts.users import address_claims, delete, erase
 from config import audit, dynamodb, errors, journal
 from config.dynamodb import encryption
 from config.privacy import erasure_log
@@ -38,8 +38,33 @@ def erase_again(restoration: Restoration) -> Iterator[Finding]:
             yield Finding(outcome, needs_attention=False)
 
 
+def delete_again(restoration: Restoration) -> Iterator[Finding]:
+    """Delete everybody who was deleted since the restored time, and can be restored still.
+
+    Comes after `erase_again`. Raises `errors.Unavailable`.
+    """
+    for person_id, erase_at in erasure_log.list_deletions(restoration.restored_to, restoration.at):
+        user = dynamodb.get_record(User, person_id)
+        if user is None or user.status == "deleting":
+            continue
+        if not restoration.erases:
+            yield Finding(f"{person_id} was deleted and is back; --erase deletes them again")
+            continue
+        actor = permissions.system_actor(user.customer_id)
+        try:
+            deletion = partial(delete.delete_user, person_id, actor=actor, at=restoration.at, erase_at=erase_at)
+            _wait_while_unavailable(deletion)
+        except errors.Unavailable:
+            raise
+        except errors.DomainError as refusal:
+            yield Finding(f"{person_id} was deleted, is back, and cannot be deleted again: {refusal.detail}")
+            continue
+        yield Finding(f"{person_id} is deleted again", needs_attention=False)
+
+
 def _is_back(person_id: str) -> bool:
-    keys = [dynamodb.RecordKey(record_class, person_id) for record_class in (User, encryption.PersonKey)]
+    record_classes = (User, DeletedUser, encryption.PersonKey)
+    keys = [dynamodb.RecordKey(record_class, person_id) for record_class in record_classes]
     batch = dynamodb.batch_get(keys)
     return any(batch.get(*key[:2]) for key in keys)
 
@@ -48,8 +73,12 @@ def _erase(person_id: str, at: datetime) -> str:
     """What was done; empty if nothing of the person is left."""
     user = dynamodb.get_record(User, person_id)
     if user:
-        delete.delete_user(person_id, actor=permissions.system_actor(user.customer_id), at=at)
+        delete.delete_user(person_id, actor=permissions.system_actor(user.customer_id), at=at, erases_now=True)
         return f"{person_id} is deleted again"
+    deleted = dynamodb.get_record(DeletedUser, person_id)
+    if deleted:
+        erase.erase_deleted_user(person_id, actor=permissions.system_actor(deleted.customer_id), at=at)
+        return f"{person_id} is erased again"
     key = dynamodb.get_record(encryption.PersonKey, person_id)
     head = dynamodb.get_record(audit.AuditEntry, person_id, 0)
     if key is None or head is None:
@@ -70,9 +99,10 @@ def compare_accounts(restoration: Restoration) -> Iterator[Finding]:
             if problem := _difference(user, account):
                 yield Finding(f"{user.id}: {problem}")
     created_ids = _wait_while_unavailable(lambda: auth0.list_user_ids_created_since(restoration.restored_to))
-    records = dynamodb.batch_get(dynamodb.RecordKey(User, id) for id in created_ids)
+    keys = [dynamodb.RecordKey(record_class, id) for id in created_ids for record_class in (User, DeletedUser)]
+    records = dynamodb.batch_get(keys)
     for user_id in created_ids:
-        if records.get(User, user_id) is None:
+        if records.get(User, user_id) is None and records.get(DeletedUser, user_id) is None:
             yield Finding(f"{user_id}: has an account at Auth0, but no record; delete it there and invite them anew")
 
 

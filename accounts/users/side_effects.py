@@ -98,7 +98,7 @@ def add_side_effects(write: write_set.Write, before: User, after: User) -> None:
     update_counters(write, before, after)
     block_changed = (before.status == "blocked") != (after.status == "blocked")
     if before.name != after.name or block_changed:
-        write.enqueue("accounts.carry_to_auth0", id=f"carry-{after.id}", user_id=after.id)
+        _enqueue_profile_sync(write, after.id)
     rights_before, rights_after = (permissions.access_rights_of(before), permissions.access_rights_of(after))
     if before.status == "active" and (after.status != "active" or _has_lost_access(rights_before, rights_after)):
         enqueue_access_loss(write, after.id)
@@ -109,6 +109,16 @@ def add_side_effects(write: write_set.Write, before: User, after: User) -> None:
     if added_locations := sorted(set(rights_after.locations) - set(rights_before.locations) - {ALL_LOCATIONS}):
         data = {"locationId": added_locations[0]} if len(added_locations) == 1 else {}
         enqueue_notification(write, after.id, "location_assigned", locations=added_locations, data=data)
+
+
+def enqueue_auth0_sync(write: write_set.Write, user_id: str) -> None:
+    """Have the sign-in say what the record says: name, block and e-mail address."""
+    _enqueue_profile_sync(write, user_id)
+    write.enqueue("accounts.carry_address", id=f"carry-address-{user_id}", user_id=user_id)
+
+
+def _enqueue_profile_sync(write: write_set.Write, user_id: str) -> None:
+    write.enqueue("accounts.carry_to_auth0", id=f"carry-{user_id}", user_id=user_id)
 
 
 def _has_lost_access(before: permissions.AccessRights, after: permissions.AccessRights) -> bool:

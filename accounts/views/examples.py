@@ -8,6 +8,7 @@ from config.api.examples import SAMPLE_TIME, ExampleBuilder
 
 USER_ID = "usr_01JDCXR5V7W8M3T6Q2Z9K4B1NF"
 LOCATION_ID = "loc_01JDCXQ9R4S6T8V0W2X4Y6Z8AB"
+DELETED_USER = {"id": USER_ID, "status": "deleted", "eraseAt": "2026-12-24T09:00:00Z"}
 EMAIL = "sam@harbour.example"
 PUSH_TOKEN = "ExponentPushToken[a1b2c3d4e5f6g7h8i9j0kl]"  # noqa: S105 - an example
 TERMS_VERSION = "2026-11-01"

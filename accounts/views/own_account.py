@@ -102,15 +102,17 @@ class CurrentUser(api.OperationViewSet):
     )
     @api.accepts_query(UserReferenceQuery)
     @api.accepts(UserReference, {"id": examples.USER_ID})
-    @api.returns(DeletedUser, {"id": examples.USER_ID, "status": "deleted"})
+    @api.returns(DeletedUser, examples.DELETED_USER)
     def delete(self, request: Request) -> Response:
         """Delete a user.
 
         Deletes the signed-in user or a user with a lower role, in Dutyline and at Auth0; owners can
-        also delete owners. Access ends with the next request and the user's records are erased.
-        Audit entries remain, with the user's personal data unreadable. After a 503 the deletion
-        still completes in the background. The last active owner cannot be deleted. The id is in the
-        body or in the query.
+        also delete owners. Access ends with the next request, and the user is gone from every list
+        and rota; others may use the e-mail address. Dutyline support can restore the user until
+        `eraseAt`; then the user's records are erased, and with `erase` = `now` at once. Audit
+        entries remain, from then on with the user's personal data unreadable. After a 503 the
+        deletion still completes in the background. The last active owner cannot be deleted. The id
+        is in the body or in the query.
         """
         return delete_user(request)
 
@@ -128,9 +130,13 @@ def create_user(request: Request) -> Response:
 
 def delete_user(request: Request) -> Response:
     """Delete the user that the body names."""
-    user_id = api.parse_body_or_query(request, UserReference)["id"]
+    body = api.parse_body_or_query(request, UserReference)
     deleted_user = delete.delete_user(
-        user_id, actor=actor_of(request), at=datetime.now(UTC), precondition=api.read_precondition(request)
+        body["id"],
+        actor=actor_of(request),
+        at=datetime.now(UTC),
+        erases_now=body.get("erase") == "now",
+        precondition=api.read_precondition(request),
     )
     return Response(DeletedUser(deleted_user).data)
 

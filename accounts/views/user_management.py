@@ -110,7 +110,7 @@ class UserManagement(api.OperationViewSet):
     )
     @api.accepts_query(UserReferenceQuery)
     @api.accepts(UserReference, {"id": examples.USER_ID})
-    @api.returns(DeletedUser, {"id": examples.USER_ID, "status": "deleted"})
+    @api.returns(DeletedUser, examples.DELETED_USER)
     def delete(self, request: Request) -> Response:
         """Delete a user.
 

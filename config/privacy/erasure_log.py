@@ -15,6 +15,8 @@ import orjson
 from config import storage
 
 FOLDER = "erasures"
+DELETION_FOLDER = "deletions"
+"""Of people who were deleted, and not restored since."""
 _FILE_NAME = re.compile(r"(usr_[0-9A-HJKMNP-TV-Z]{26})\b.*\.json")
 
 
@@ -25,6 +27,35 @@ def log_erasure(person_id: str, at: datetime) -> None:
     """
     content = orjson.dumps({"id": person_id, "at": at.isoformat()})
     storage.save_file(f"{_day_folder(at)}/{person_id}.json", io.BytesIO(content))
+
+
+def log_deletion(person_id: str, deleted_at: datetime, erase_at: datetime) -> None:
+    """Store that a person is deleted, who can be restored until ``erase_at``; as `log_erasure`."""
+    content = orjson.dumps({"id": person_id, "at": deleted_at.isoformat(), "eraseAt": erase_at.isoformat()})
+    storage.save_file(f"{_deletion_folder(deleted_at)}/{person_id}.json", io.BytesIO(content))
+
+
+def forget_deletion(person_id: str, deleted_at: datetime) -> None:
+    """Remove what `log_deletion` stored: the person was restored. Raises `errors.Unavailable`."""
+    folder = _deletion_folder(deleted_at)
+    for name in storage.list_files(folder):
+        if name.startswith(person_id):  # each attempt stores a file of its own
+            storage.delete_file(f"{folder}/{name}")
+
+
+def list_deletions(since: datetime, until: datetime) -> Iterator[tuple[str, datetime]]:
+    """Who was deleted and not restored, and until when they can be; as `list_erased_ids`."""
+    erase_times: dict[str, datetime] = {}
+    for number in range((until.date() - since.date()).days + 1):
+        folder = _deletion_folder(since + timedelta(days=number))
+        for name in storage.list_files(folder):
+            facts = orjson.loads(storage.read_file(f"{folder}/{name}"))
+            erase_times[facts["id"]] = datetime.fromisoformat(facts["eraseAt"])
+    yield from erase_times.items()
+
+
+def _deletion_folder(at: datetime) -> str:
+    return f"{DELETION_FOLDER}/{at:%Y-%m-%d}"
 
 
 def log_facts(id: str, facts: Mapping[str, Any], at: datetime) -> None:

@@ -35,6 +35,7 @@ UNAUDITED_TABLES = (
     "phone-usage",
     "phone-proofs",
     "phone-orphans",
+    "ended-shifts",
     "prepared-exports",
 )
 OUTBOX_NOTIFIER = "config.celery.notify_worker"
@@ -50,6 +51,8 @@ OUTBOX_TASK_MODULES = [
     "accounts.users.change_email",
     "accounts.users.create",
     "accounts.users.delete",
+    "accounts.users.erase",
+    "accounts.users.undo_deletion",
     "accounts.users.update",
     "staffing.notifications.reminders",
     "staffing.notifications.rota_changes",
@@ -83,6 +86,7 @@ AUDIT_ACTIONS = [
 
 RESTORATION_STEPS = [
     "accounts.users.restoration.erase_again",
+    "accounts.users.restoration.delete_again",
     "accounts.users.restoration.compare_accounts",
     "telephony.caller_data.restoration.erase_again",
     "telephony.numbers.restoration.compare_numbers",

@@ -58,6 +58,8 @@ SPECTACULAR_SETTINGS = {
 }
 PERMISSIONS_OF_EVERYONE = "accounts.permissions.SELF_SERVICE"
 """The permissions that nobody can lose: operations that need one of them document no 403."""
+DELETION_GRACE_DAYS = env.integer("DELETION_GRACE_DAYS", 30, minimum=0, maximum=90)
+"""Days for which whoever was deleted can be restored; then they are erased. 0: at once."""
 DENIED_ATTEMPTS_PER_MINUTE = env.integer("DENIED_ATTEMPTS_PER_MINUTE", 10, minimum=1, maximum=10_000)
 DAILY_LIMITS = {  # config.daily_limits: per day (UTC)
     "invitations-of-user": env.integer("INVITATIONS_PER_USER", 200, minimum=1, maximum=1_000_000),

@@ -9,6 +9,7 @@ import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 
@@ -19,6 +20,9 @@ from config.dynamodb import encryption, idempotency
 from staffing.calendar import parts
 from staffing.models import Feed
 from staffing.schedules import availability, queries
+
+if TYPE_CHECKING:
+    from accounts.models import User
 
 FORMAT_VERSION = 3
 """Of the calendar's text; another version means that calendar apps load it again."""
@@ -94,16 +98,32 @@ def _hash_secret(secret: str) -> str:
 
 def close_feed(*, actor: Actor, at: datetime) -> None:
     """Close the actor's feed, if there is one."""
+    _close(actor, actor, at)
+
+
+def list_of_user(user: "User") -> list[Feed]:
+    """The feed of a person, if there is one."""
+    record = dynamodb.get_record(Feed, user.id)
+    return [record] if record else []
+
+
+def close_of_user(user: "User", *, actor: audit.Author, at: datetime) -> None:
+    """Close the feed of a person who is deleted."""
+    _close(user, actor, at)
+
+
+def _close(subject: "Actor | User", actor: audit.Author, at: datetime) -> None:
+    user_id = subject.id
 
     def decide() -> None:
-        records = dynamodb.batch_get([dynamodb.RecordKey(Feed, actor.id), *journal.stream_keys([actor.stream])])
-        before = records.get(Feed, actor.id)
+        records = dynamodb.batch_get([dynamodb.RecordKey(Feed, user_id), *journal.stream_keys([actor.stream])])
+        before = records.get(Feed, user_id)
         if before is None:
             return
         with journal.write(
             actor,
             "feed.closed",
-            actor,
+            subject,
             at,
             changes=[audit.FieldChange("feed", before.secret[:12], None)],
             prefetched=records,

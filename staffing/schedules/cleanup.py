@@ -33,14 +33,20 @@ def end_schedules_of_user(user: "User", *, actor: audit.Author, at: datetime) ->
     """
     rows = availability.fetch_rows(user.id, None, None)
     _erase_notes(user.id, rows, actor, at)
-    for row in (row for row in rows if row.end > format_instant(at - zone_rules.tolerance())):
-        while _detach_covered_shifts(str(row.schedule_id), user.id, actor, at):
+    future_rows = [row for row in rows if row.end > format_instant(at - zone_rules.tolerance())]
+    end_shifts_of_rows(future_rows, user.id, actor=actor, at=at)
+
+
+def end_shifts_of_rows(rows: Iterable[StaffAvailability], user_id: str, *, actor: audit.Author, at: datetime) -> None:
+    """End the shifts of a person that these rows are about; as `end_schedules_of_user`."""
+    for row in rows:
+        while _detach_covered_shifts(str(row.schedule_id), user_id, actor, at):
             pass
 
         def end_share(schedule: Schedule) -> Series | None:
-            if schedule.staff_id == user.id:
+            if schedule.staff_id == user_id:
                 return _end_series(schedule.series(), at)
-            return _remove_covers(schedule.series(), user.id, at)
+            return _remove_covers(schedule.series(), user_id, at)
 
         _rewrite_series(str(row.schedule_id), end_share, actor, at)
 
