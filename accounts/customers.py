@@ -1,6 +1,6 @@
 """Customers: the businesses that use Dutyline."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -40,6 +40,13 @@ def select(customer_id: str | None) -> Iterator[Customer]:
         yield get_customer(customer_id)
         return
     yield from dynamodb.iter_records(Customer, "#listed = :all", {":all": {"S": "all"}}, IndexName="byName")
+
+
+def load_names(customer_ids: Collection[str]) -> dict[str, str]:
+    """The names by id of those of these customers that exist; for operators."""
+    records = dynamodb.batch_get(map(customer_key, customer_ids))
+    found = (records.get(Customer, id) for id in customer_ids)
+    return {str(customer.id): str(customer.name) for customer in found if customer}
 
 
 def customer_key(customer_id: str) -> dynamodb.RecordKey:

@@ -1,3 +1,3 @@
-"""Admin pages of customers, locations, people and accepted terms."""
+"""Admin pages of customers, locations, people, deleted people and accepted terms."""
 
-from accounts.admin import customers, locations, terms, users
+from accounts.admin import customers, deleted_users, locations, terms, users

@@ -143,6 +143,7 @@ def _count(record_class: type[dynamodb.Record], customer_id: str) -> str:
 
 _LINKED_MODELS = (
     ("People", "accounts", "user"),
+    ("Deleted people", "accounts", "deleteduser"),
     ("Locations", "accounts", "location"),
     ("Schedules", "staffing", "schedule"),
     ("Templates", "staffing", "template"),

@@ -39,6 +39,19 @@ class User(Projection, record=records.User):
         return f"{self.record.name} <{self.record.email}>"
 
 
+class DeletedUser(Projection, record=records.DeletedUser):
+    """A deleted person of a customer."""
+
+    least_selective_key = "listed"
+
+    class Meta:
+        verbose_name = "deleted person"
+        verbose_name_plural = "deleted people"
+
+    def __str__(self) -> str:
+        return f"{self.record.name} <{self.record.email}>"
+
+
 class TermsAcceptance(Projection, record=records.TermsAcceptance):
     """The proof that a person accepted the terms."""
 

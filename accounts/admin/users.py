@@ -10,6 +10,7 @@ from unfold.decorators import display
 
 from accounts import locations as location_queries
 from accounts import permissions, preferences, users
+from accounts.admin import deleted_users
 from accounts.admin.operator_commands import OperatorForm, actor_for, run_command
 from accounts.admin.people_import import PeopleImportPage
 from accounts.admin.permission_labels import permission_choices
@@ -92,6 +93,12 @@ def _set_status(pk: str, *, status: str, **context: Any) -> None:
     update.update_user(pk, {"status": status}, **context)
 
 
+def _delete(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> HttpResponse:
+    delete.delete_user(obj.pk, actor=actor_for(request, obj), at=operators.now())
+    messages.success(request, f"{obj.record.name} is deleted. “Restore” undoes this.")
+    return HttpResponseRedirect(admin_change_url("accounts", "deleteduser", obj.pk))
+
+
 def _export(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> HttpResponse:
     pdf = prepared_exports.export_for_operator(obj.pk, actor=actor_for(request, obj), at=operators.now())
     if not isinstance(pdf, bytes):
@@ -155,10 +162,10 @@ class PersonAdmin(RecordAdmin):
         Button(
             "delete",
             "Delete",
-            "Deletes their account here and at Auth0, and the personal data that the data map marks for "
-            "erasure. This cannot be undone.",
-            run_command(delete.delete_user, "{obj.record.name} was deleted, here and at Auth0."),
+            "Ends their account now, and erases it later.",
+            _delete,
             confirmation_name=lambda obj: str(obj.record.name),
+            details=lambda obj: deleted_users.describe_deletion(operators.now() + delete.grace()),
         ),
     )
 

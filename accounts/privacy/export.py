@@ -17,7 +17,8 @@ from accounts import preferences
 from accounts.models import Customer, User
 from accounts.permissions import Actor
 from accounts.privacy import export_document, pdf_process
-from config import errors, strict_json
+from accounts.users import erase
+from config import dynamodb, errors, journal, strict_json
 from config.dynamodb.attributes import RecordAttribute
 from config.privacy import data_map
 
@@ -58,6 +59,22 @@ def export_json(user: User, customer: Customer, *, actor: Actor) -> bytes:
     actor.require("self:export")
     with pdf_process.export_slot() as deadline:
         return _collect(user, customer, deadline)[0]
+
+
+def export_deleted(user_id: str, *, actor: Actor, at: datetime) -> bytes:
+    """The personal data of a deleted person as JSON, for an operator; audited.
+
+    Raises `errors.NotFound` and `errors.Unavailable`.
+    """
+    actor.require("users:update")
+    deleted = erase.load_deleted(user_id, actor)
+    customer = dynamodb.get_record(Customer, deleted.customer_id)
+    if customer is None:
+        raise errors.NotFound("Customer not found.")
+    with pdf_process.export_slot() as deadline:
+        content = _collect(deleted.user(), customer, deadline)[0]
+    journal.write_audit_event(actor, "user.exported", deleted, at)
+    return content
 
 
 def build_document(user: User, customer: Customer, *, at: datetime, deadline: float) -> ExportDocument:

@@ -6,7 +6,7 @@ from datetime import datetime
 from accounts import permissions
 from accounts.models import ALL_LOCATIONS, Customer, EmailOwner, Location, User
 from accounts.users import directory, email_address
-from config import dynamodb, errors, journal
+from config import audit, dynamodb, errors, journal
 from config.dynamodb import pagination
 from config.journal import write_set
 
@@ -246,7 +246,7 @@ def find_location_managers(location_id: str, customer_id: str) -> list[User]:
     return managers or [user for user in active_users if user.role in ("admin", "owner")]
 
 
-def audit_user_view(user: User, *, actor: permissions.Actor, at: datetime) -> None:
+def audit_user_view(user: audit.Subject, *, actor: permissions.Actor, at: datetime) -> None:
     """Audit that an operator viewed a user."""
     actor.require("users:read")
     journal.write_audit_event(actor, "user.viewed", user, at)

@@ -96,7 +96,8 @@ def _save(
     changes = [audit.FieldChange("status", "deleted", after.status), *audit.diff_records(before, after, ["locations"])]
     with journal.write(actor, "user.restored", after, at, changes=changes) as write:
         daily_limits.count(write, limits)
-        write.require(Customer(after.customer_id), Customer.id.exists())
+        if not side_effects.is_full_owner(after):  # whom the customer's record counts
+            write.require(Customer(after.customer_id), Customer.id.exists())
         write.remove_unchanged(deleted)
         write.put(after, only_if=User.id.does_not_exist(), error=journal.StaleRecord())
         address_claims.claim_email(write, after.email_key, after.id)

@@ -57,7 +57,7 @@ def test_restore_drill_leaves_no_trace(
     restored_to = now()
     backup = read_tables()
     time.sleep(0.01)
-    assert test_users.abe.delete("/user", {"id": person.id}).status_code == 200
+    assert test_users.abe.delete("/user", {"id": person.id, "erase": "now"}).status_code == 200
     created_since = test_users.create_user()
     bought_since = test_users.purchase_number().number
     process_outbox(seconds_ahead=60)
@@ -102,7 +102,7 @@ def test_a_key_that_came_back_alone_is_destroyed(test_users: UserFixtures, env: 
     process_outbox()
     key = dynamodb.get_record(encryption.PersonKey, user.id)
     assert key
-    delete.delete_user(user.id, actor=test_users.ann.actor, at=now())
+    delete.delete_user(user.id, actor=test_users.ann.actor, at=now(), erases_now=True)
     dynamodb.call("PutItem", TableName=encryption.PersonKey.table_name(), Item=key.serialize())
 
     assert f"the key of {user.id} is destroyed again" in restored(env, started, "--erase")
@@ -122,7 +122,7 @@ def test_nobody_is_erased_before_it_is_logged(test_users: UserFixtures, env: Env
     folder.write_text("a file where the folder should be")
     try:
         with pytest.raises(errors.Unavailable):
-            delete.delete_user(user.id, actor=test_users.ann.actor, at=at)
+            delete.delete_user(user.id, actor=test_users.ann.actor, at=at, erases_now=True)
     finally:
         folder.unlink()
         moved.rename(folder)

@@ -12,6 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from accounts import users
+from accounts.users import delete
 from config import dynamodb, outbox
 from config.audit import AuditEntry, verification
 from config.outbox import OutboxMessage
@@ -309,6 +310,10 @@ ADMIN_PAGES = {
     "new person": "/admin/accounts/user/add/?customer_id={customer}",
     "block": "/admin/accounts/user/{sam}/do/block/",
     "delete": "/admin/accounts/user/{sam}/do/delete/",
+    "deleted people": "/admin/accounts/deleteduser/",
+    "deleted person": "/admin/find/?q={deleted}",
+    "restore a person": "/admin/accounts/deleteduser/{deleted}/do/restore/",
+    "erase a person": "/admin/accounts/deleteduser/{deleted}/do/erase/",
     "import people": "/admin/accounts/user/import/{customer}/",
     "import a rota": "/admin/staffing/schedule/import/{customer}/?location=Boston",
     "locations": "/admin/accounts/location/",
@@ -358,6 +363,7 @@ def test_all_pages_are_accessible(
         "sam": test_users.sam.id,
         "ann": test_users.ann.id,
         "boston": test_users.boston.id,
+        "deleted": delete.delete_user(test_users.create_user().id, actor=test_users.ann.actor, at=now()).id,
         "shift": shift.id,
         "day": shift.start[:10],
         "template": test_users.create_template().id,

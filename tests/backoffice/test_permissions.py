@@ -18,6 +18,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.notifications import devices
 from accounts.terms import acceptance
+from accounts.users import delete
 from config import dynamodb, outbox
 from config.audit import reader
 from config.backoffice import operators
@@ -73,6 +74,7 @@ def admin_samples(test_users: UserFixtures) -> AdminSamples:
         {
             "customer": test_users.customer.id,
             "user": test_users.create_user(name="Watched Person").id,
+            "deleteduser": create_deleted_user(test_users),
             "location": test_users.boston.id,
             "termsacceptance": f"{test_users.ann.id}~{version}",
             "schedule": shift.id,
@@ -99,6 +101,13 @@ def admin_samples(test_users: UserFixtures) -> AdminSamples:
             test_users.ann.token,
         ],
     )
+
+
+def create_deleted_user(test_users: UserFixtures) -> str:
+    """Delete a person; their id."""
+    user = test_users.create_user(name="Deleted Person")
+    delete.delete_user(user.id, actor=test_users.ann.actor, at=now())
+    return str(user.id)
 
 
 def create_dead_letter(customer_id: str) -> str:

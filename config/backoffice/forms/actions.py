@@ -34,6 +34,8 @@ class Button:
     """The consequences, for the operator who is about to run it."""
     run: Callable[[HttpRequest, Any, Mapping[str, Any]], str | HttpResponseBase]
     """Runs it with the form's values; returns the message to show, or a response."""
+    details: Callable[[Any], Sequence[str]] = lambda _: ()
+    """What it does to this record, point by point."""
     required_right: str = operators.WRITE
     is_available: Callable[[Any], bool] = lambda _: True
     """Whether the record's state permits it."""
@@ -101,6 +103,7 @@ class ButtonAdmin(ModelAdmin):
             "title": selected.label,
             "subtitle": str(obj),
             "button": selected,
+            "details": selected.details(obj),
             "form": form,
             "back_url": self.url_for_pk(str(obj.pk)),
         }

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -10,13 +11,13 @@ import redis
 from cryptography.exceptions import InvalidTag
 
 from accounts.models import Location, User
-from config import dynamodb
+from config import dynamodb, errors, outbox
 from config.audit import reader, verification
 from config.dynamodb import encryption
 from config.dynamodb.attributes import Erasure, RecordAttribute
 from config.privacy import data_map
 from tests.support.environment import ROOT, Environment
-from tests.support.users import UserFixtures, accept_invitation, process_outbox
+from tests.support.users import UserFixtures, accept_invitation, now, process_outbox
 
 CANARY = {
     "email": "zyxwcanary@cast.example",
@@ -99,8 +100,9 @@ def list_file_traces(env: Environment) -> list[str]:
     return [name for name, content in contents if any(trace.encode() in content for trace in TRACES)]
 
 
-def test_deletion_leaves_no_trace(
-    test_users: UserFixtures, env: Environment, record_figure: Callable[[str], None]
+@pytest.mark.parametrize("way", ["now", "after the grace"])
+def test_erasure_leaves_no_trace(
+    test_users: UserFixtures, env: Environment, record_figure: Callable[[str], None], way: str
 ) -> None:
     creation = test_users.ann.post(
         "/userManagement",
@@ -111,7 +113,7 @@ def test_deletion_leaves_no_trace(
             "userSkills": CANARY["userSkills"],
             "locations": [test_users.boston.id],
         },
-        headers={"Idempotency-Key": "zyxwcanary"},
+        headers={"Idempotency-Key": f"zyxwcanary {way}"},
     )
     assert creation.status_code == 201, creation.text
     process_outbox()
@@ -140,10 +142,16 @@ def test_deletion_leaves_no_trace(
     person_key = dynamodb.get_record(encryption.PersonKey, person.id)
     assert person_key is not None
 
-    deletion = test_users.abe.delete("/user", {"id": person.id})
+    erase = "now" if way == "now" else "later"
+    deletion = test_users.abe.delete("/user", {"id": person.id, "erase": erase})
 
     assert deletion.status_code == 200, deletion.text
     process_outbox(seconds_ahead=60)
+    if way != "now":
+        assert list_table_traces(), "what is needed to restore them"
+        with pytest.raises(errors.Unavailable):  # it waits for its time
+            erase_after(person.id, timedelta(days=29))
+        erase_after(person.id, timedelta(days=31))
     assert list_table_traces() == []
     assert list_redis_traces(env) == []
     assert list_file_traces(env) == []
@@ -155,11 +163,21 @@ def test_deletion_leaves_no_trace(
         test_users
     )
     audit_log = test_users.ann.get(f"/user/{person.id}/audit-logs?limit=100").json()
-    assert audit_log["total"] == len(entries_before) + 2, "the handover has removed the device already"
+    added = 2 if way == "now" else 4
+    assert audit_log["total"] == len(entries_before) + added, "the handover has removed the device already"
     assert not any(trace in json.dumps(audit_log).lower() for trace in TRACES)
     listed_users = test_users.ann.get("/userManagement").json()["items"]
     assert person.id not in [user["id"] for user in listed_users]
     record_figure(f"erasure: {audit_log['total']} audit entries unreadable; no trace in tables, Redis, files")
+
+
+def erase_after(user_id: str, time: timedelta) -> None:
+    """What the outbox does about a deleted person by then, and with nothing else."""
+    due_message = dynamodb.get_record(outbox.OutboxMessage, f"erase-{user_id}")
+    assert due_message
+    if due_message.due_at > now() + time:
+        raise errors.Unavailable("Not due yet.")
+    outbox.run_message_now(due_message.id, clock=lambda: now() + time)
 
 
 def get_user_item(user_id: str) -> dict[str, Any]:

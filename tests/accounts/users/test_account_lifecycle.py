@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -10,7 +11,7 @@ import pytest
 
 from accounts import customers, users
 from accounts.clients import auth0
-from accounts.models import EmailOwner, User
+from accounts.models import DeletedUser, EmailOwner, User
 from config import dynamodb
 from tests.support.environment import Environment, free_port
 from tests.support.proxy import FaultPlan
@@ -86,9 +87,13 @@ def test_deleted_user_is_rejected_immediately_by_all_servers(
 
     deletion = test_users.abe.delete("/user", {"id": person.id})
 
-    assert deletion.json() == {"id": person.id, "status": "deleted"}
+    erase_at = datetime.fromisoformat(deletion.json()["eraseAt"])
+    assert deletion.json() == {"id": person.id, "status": "deleted", "eraseAt": deletion.json()["eraseAt"]}
+    assert timedelta(days=29, hours=23) < erase_at - now() <= timedelta(days=30)
     assert statuses_of_all_servers(person, web_urls) == {401}
-    assert get_auth0_user(env, person.id) is None
+    account = get_auth0_user(env, person.id) or {}
+    assert account["blocked"] is True
+    assert person.user.email not in account["email"], "others may use the address"
     list_response = person.get("/userManagement")
     assert (list_response.status_code, parse_problem(list_response)["code"]) == (404, "not_found")
     repeated = test_users.abe.delete("/user", {"id": person.id})
@@ -110,7 +115,7 @@ def test_user_being_deleted_is_rejected_while_auth0_is_unavailable(
     assert statuses_of_all_servers(person, web_urls) == {401}
     assert users.get_user(person.id).status == "deleting"
     repeated = test_users.abe.delete("/userManagement", {"id": person.id})
-    assert repeated.json() == {"id": person.id, "status": "deleted"}
+    assert repeated.json()["status"] == "deleted"
     process_outbox(seconds_ahead=60)
     assert dynamodb.get_record(User, person.id) is None
 
@@ -123,6 +128,20 @@ def test_users_can_delete_themselves(test_users: UserFixtures, env: Environment)
     assert person.get("/user").status_code == 401
     entries = test_users.ann.get(f"/user/{person.id}/audit-logs").json()["items"]
     assert [entry["action"] for entry in entries[:2]] == ["user.deleted", "user.deletion_begun"]
+    assert {entries[0]["actor"]["name"], entries[0]["subject"]["name"]} == {person.user.name}, "until they are erased"
+
+
+def test_users_can_have_themselves_erased_at_once(test_users: UserFixtures, env: Environment) -> None:
+    person = create_signed_in_user(test_users, env)
+
+    assert person.delete("/user", {"id": person.id, "erase": "soon"}).status_code == 400
+    response = person.delete(f"/user?id={person.id}&erase=now")
+
+    assert response.status_code == 200, response.text
+    assert datetime.fromisoformat(response.json()["eraseAt"]) <= now()
+    assert get_auth0_user(env, person.id) is None
+    assert dynamodb.get_record(DeletedUser, person.id) is None
+    entries = test_users.ann.get(f"/user/{person.id}/audit-logs").json()["items"]
     assert {entries[0]["actor"]["name"], entries[0]["subject"]["name"]} == {None}
 
 

@@ -409,7 +409,7 @@ COST_LIMITS: dict[str, tuple[str, str, Callable[[UserFixtures], Any], int, int]]
         4,
         70,  # of which daily limits take 11
     ),
-    "delete a user": ("DELETE", "/user", lambda test_users: {"id": test_users.create_user().id}, 5, 60),
+    "delete a user": ("DELETE", "/user", lambda test_users: {"id": test_users.create_user().id}, 5, 70),
     "create a user": (
         "POST",
         "/user",

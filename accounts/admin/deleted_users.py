@@ -1,0 +1,168 @@
+"""Deleted people: until they are erased, operators can restore them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from unfold.decorators import display
+
+from accounts import locations as location_queries
+from accounts import customers, users
+from accounts.admin.operator_commands import actor_for, run_command
+from accounts.admin.projected import DeletedUser
+from accounts.models import ALL_LOCATIONS
+from accounts.privacy import export
+from accounts.users import erase, undo_deletion
+from config.backoffice import operators
+from config.backoffice.forms.actions import Button
+from config.backoffice.links import admin_change_url, admin_list_url
+from config.backoffice.record_admin import RecordAdmin
+
+RESTORED = (
+    "They are back at once with their name, e-mail address, role, permissions, skills, settings and history, and with "
+    "the locations that still exist.",
+    "Their shifts that are still to come are planned again within a minute, except those that a colleague covers.",
+    "They get an e-mail with a link to set a new password. Their devices and their calendar feed have ended: they set "
+    "these up again.",
+    "Call-backs that were taken from them stay with whoever has them now.",
+    "If another account has their e-mail address by now, nothing changes, and the page says so.",
+)
+ERASED = (
+    "Their account, their devices and what the data map says is erased, here and at Auth0, is erased now.",
+    "The audit log stays, without their name and values. Nobody can restore them afterwards.",
+)
+
+
+def describe_deletion(erase_at: datetime) -> Sequence[str]:
+    """What deleting a person does, for the page that asks."""
+    return (
+        "They can no longer sign in or use the app, starting now, and are in no list and no rota. Their e-mail "
+        "address is free for another account.",
+        "Their shifts to come are removed; shifts that colleagues cover become the colleagues' own. Calls do not ring "
+        "them any more, and call-backs that they took are open again.",
+        f"Until {format_day(erase_at)} “Restore” under Deleted people undoes this. Then they are erased, here and at "
+        "Auth0. If they asked for their data to be erased, choose “Erase now” there.",
+    )
+
+
+def format_day(at: datetime) -> str:
+    """A day (UTC), as in Sat 28 Nov 2026."""
+    return f"{at:%a %-d %b %Y}"
+
+
+def _restore(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> HttpResponse:
+    user = undo_deletion.restore_user(obj.pk, actor=actor_for(request, obj), at=operators.now())
+    messages.success(request, f"{user.name} is restored.")
+    return HttpResponseRedirect(admin_change_url("accounts", "user", user.id))
+
+
+def _export(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> HttpResponse:
+    content = export.export_deleted(obj.pk, actor=actor_for(request, obj), at=operators.now())
+    response = HttpResponse(content, content_type="application/json")
+    response["Content-Disposition"] = f'attachment; filename="{obj.pk}.json"'
+    return response
+
+
+@admin.register(DeletedUser)
+class DeletedPersonAdmin(RecordAdmin):
+    """Deleted people, the last ones first."""
+
+    section, icon, customer_field = "Customers", "person_off", None
+    id_prefix, subject_type = "usr", ""
+    ordering = ("-deleted_at",)
+    list_display = ("name", "customer_name", "address", "role", "deleted_on", "erased_on")
+    search_help_text = "An id, or a part of a name or an e-mail address"
+    fields = readonly_fields = (
+        "name",
+        "customer_name",
+        "address",
+        "role",
+        "locations",
+        "deleted_on",
+        "erased_on",
+        "state",
+    )
+    buttons = (
+        Button(
+            "restore",
+            "Restore",
+            "Undoes the deletion.",
+            _restore,
+            is_available=lambda obj: not obj.record.is_erasing,
+            details=lambda obj: RESTORED,
+        ),
+        Button(
+            "export", "Export data", "Downloads all data about them as JSON. The audit records the export.", _export
+        ),
+        Button(
+            "erase",
+            "Erase now",
+            "For a request to erase personal data. This cannot be undone.",
+            run_command(erase.erase_deleted_user, "{obj.record.name} is erased, here and at Auth0."),
+            required_right=operators.LEAD,
+            confirmation_name=lambda obj: str(obj.record.name),
+            details=lambda obj: ERASED,
+        ),
+    )
+
+    def load_related(self, objects: Any) -> None:
+        names = customers.load_names({str(obj.record.customer_id) for obj in objects})
+        for obj in objects:
+            obj.customer_name = names.get(str(obj.record.customer_id), "")
+
+    @display(description="Customer")
+    def customer_name(self, obj: Any) -> str:
+        if not hasattr(obj, "customer_name"):
+            self.load_related([obj])
+        return str(obj.customer_name)
+
+    @display(description="E-mail")
+    def address(self, obj: Any) -> str:
+        return str(obj.record.email)
+
+    @display(description="Deleted")
+    def deleted_on(self, obj: Any) -> str:
+        return format_day(obj.record.deleted_at)
+
+    @display(description="Erased on")
+    def erased_on(self, obj: Any) -> str:
+        return format_day(obj.record.erase_at)
+
+    @display(description="Status")
+    def state(self, obj: Any) -> str:
+        if obj.record.is_erasing:
+            return "Being erased: this cannot be undone any more."
+        return f"Deleted. “Restore” undoes this until {format_day(obj.record.erase_at)}."
+
+    @display(description="Locations")
+    def locations(self, obj: Any) -> str:
+        ids = obj.record.user().locations
+        if ALL_LOCATIONS in ids:
+            return "All locations"
+        found = location_queries.load_locations(ids, str(obj.record.customer_id))
+        return ", ".join(str(found[id].name) for id in ids if id in found) or "None that still exists"
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).filter(listed="all")
+
+    def search(self, queryset: Any, term: str) -> Any:
+        if pk := self.find_pk(term):
+            return queryset.filter(pk=pk)
+        return queryset.filter(Q(name__contains=term) | Q(name__contains=term.title()) | Q(email__contains=term))
+
+    def after_view(self, request: HttpRequest, obj: Any) -> None:
+        users.audit_user_view(obj.record, actor=actor_for(request, obj), at=operators.now())
+
+    def related_links(self, obj: Any) -> list[tuple[str, str]]:
+        customer_id = str(obj.record.customer_id)
+        return [
+            ("Customer", admin_change_url("accounts", "customer", customer_id)),
+            (
+                "Deleted people of this customer",
+                admin_list_url("accounts", "deleteduser", customer_id__exact=customer_id),
+            ),
+            ("Audit", admin_list_url("config", "auditentry", stream__exact=obj.pk)),
+        ]
