@@ -9,8 +9,8 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold.decorators import display
 
-from accounts import locations as location_queries
 from accounts import customers, users
+from accounts import locations as location_queries
 from accounts.admin.operator_commands import actor_for, run_command
 from accounts.admin.projected import DeletedUser
 from accounts.models import ALL_LOCATIONS
