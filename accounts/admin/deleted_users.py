@@ -13,13 +13,14 @@ from accounts import customers, users
 from accounts import locations as location_queries
 from accounts.admin.operator_commands import actor_for, run_command
 from accounts.admin.projected import DeletedUser
-from accounts.models import ALL_LOCATIONS
+from accounts.models import ALL_LOCATIONS, User
 from accounts.privacy import export
 from accounts.users import erase, undo_deletion
 from config.backoffice import operators
 from config.backoffice.forms.actions import Button
 from config.backoffice.links import admin_change_url, admin_list_url
 from config.backoffice.record_admin import RecordAdmin
+from config.backoffice.record_header import Badge, Fact, Moment, RecordHeader
 
 RESTORED = (
     "They are back at once with their name, e-mail address, role, permissions, skills, settings and history, and with "
@@ -64,6 +65,14 @@ def _export(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> HttpRespons
     response = HttpResponse(content, content_type="application/json")
     response["Content-Disposition"] = f'attachment; filename="{obj.pk}.json"'
     return response
+
+
+def _location_names(user: User) -> str:
+    """The locations that they get back."""
+    if ALL_LOCATIONS in user.locations:
+        return "all locations"
+    loaded = location_queries.load_locations(user.locations, str(user.customer_id))
+    return ", ".join(str(loaded[id].name) for id in user.locations if id in loaded) or "none that still exists"
 
 
 @admin.register(DeletedUser)
@@ -115,8 +124,6 @@ class DeletedPersonAdmin(RecordAdmin):
 
     @display(description="Customer")
     def customer_name(self, obj: Any) -> str:
-        if not hasattr(obj, "customer_name"):
-            self.load_related([obj])
         return str(obj.customer_name)
 
     @display(description="E-mail")
@@ -131,19 +138,29 @@ class DeletedPersonAdmin(RecordAdmin):
     def erased_on(self, obj: Any) -> str:
         return format_day(obj.record.erase_at)
 
-    @display(description="Status")
+    @display(description="What happens next")
     def state(self, obj: Any) -> str:
         if obj.record.is_erasing:
             return "Being erased: this cannot be undone any more."
-        return f"Deleted. “Restore” undoes this until {format_day(obj.record.erase_at)}."
+        return f"“Restore” undoes the deletion until {format_day(obj.record.erase_at)}. Then they are erased."
 
-    @display(description="Locations")
-    def locations(self, obj: Any) -> str:
-        ids = obj.record.user().locations
-        if ALL_LOCATIONS in ids:
-            return "All locations"
-        found = location_queries.load_locations(ids, str(obj.record.customer_id))
-        return ", ".join(str(found[id].name) for id in ids if id in found) or "None that still exists"
+    def header(self, request: HttpRequest, obj: Any) -> RecordHeader:
+        record = obj.record
+        return RecordHeader(
+            name=str(record.name),
+            badge=Badge("being erased" if record.is_erasing else "deleted", "danger"),
+            facts=[
+                Fact("Role", str(record.role).capitalize()),
+                Fact("Locations", _location_names(record.user())),
+                Fact("Erased on", format_day(record.erase_at)),
+                Fact("E-mail", record.email),
+                Fact("Deleted", Moment(record.deleted_at)),
+            ],
+            primary="restore",
+        )
+
+    def customer_filters(self, customer_id: str) -> dict[str, str]:
+        return {"customer_id__exact": customer_id}
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).filter(listed="all")
