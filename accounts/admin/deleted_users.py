@@ -84,16 +84,7 @@ class DeletedPersonAdmin(RecordAdmin):
     ordering = ("-deleted_at",)
     list_display = ("name", "customer_name", "address", "role", "deleted_on", "erased_on")
     search_help_text = "An id, or a part of a name or an e-mail address"
-    fields = readonly_fields = (
-        "name",
-        "customer_name",
-        "address",
-        "role",
-        "locations",
-        "deleted_on",
-        "erased_on",
-        "state",
-    )
+    fields = readonly_fields = ("state",)
     buttons = (
         Button(
             "restore",
