@@ -27,7 +27,7 @@ def test_a_manager_deleted_by_mistake_is_restored(
 
     desk.click(page.get_by_role("link", name="Deleted people"))
     desk.click(page.get_by_role("link", name="Mara Mistaken"))
-    page.get_by_text("“Restore” undoes this until").wait_for()
+    page.get_by_text("“Restore” undoes the deletion until").wait_for()
     desk.click(page.get_by_role("link", name="Restore"))
     page.get_by_text("Their shifts that are still to come are planned again").wait_for()
     desk.click(page.get_by_role("button", name="Restore"))
