@@ -90,7 +90,7 @@ def test_restored_manager_has_everything_that_can_be_restored(test_users: UserFi
     same = ("name", "email", "role", "extra", "denied", "locations", "skills", "settings", "profile_name", "status")
     assert [getattr(after, name) for name in same] == [getattr(before, name) for name in same]
     assert int(after.version) > int(before.version)
-    assert (after.deleted_at, after.erase_at, after.status_before_deletion) == (None, None, None)
+    assert [getattr(after, name) for name in ("deleted_at", "erase_at", "status_before_deletion")] == [None] * 3
     assert (dynamodb.get_record(Location, test_users.boston.id) or Location()).people == people_before
     account = get_auth0_user(env, manager.id)
     assert (account["blocked"], account["email"]) == (False, before.email)
