@@ -45,8 +45,8 @@ def select(customer_id: str | None) -> Iterator[Customer]:
 def load_names(customer_ids: Collection[str]) -> dict[str, str]:
     """The names by id of those of these customers that exist; for operators."""
     records = dynamodb.batch_get(map(customer_key, customer_ids))
-    found = (records.get(Customer, id) for id in customer_ids)
-    return {str(customer.id): str(customer.name) for customer in found if customer}
+    loaded = (records.get(Customer, id) for id in customer_ids)
+    return {str(customer.id): str(customer.name) for customer in loaded if customer}
 
 
 def customer_key(customer_id: str) -> dynamodb.RecordKey:
