@@ -38,7 +38,7 @@ def test_a_manager_deleted_by_mistake_is_restored(
     record_figure(f"a manager deleted by mistake: {len(desk.actions)} actions")
 
 
-def test_a_lead_erases_a_person_who_asked_for_it(
+def test_a_lead_erases_a_person_on_request(
     test_users: UserFixtures, operator_sessions: dict[str, OperatorSession]
 ) -> None:
     user = test_users.create_user(name="Erna Erasable")
