@@ -5,6 +5,8 @@ ACTIONS = {
     "several within an hour: `attempts` of them.",
     "customer.changed": "Name or settings of the customer were changed.",
     "customer.created": "The customer was created.",
+    "customer.export_requested": "An operator had everything of the customer prepared for an export.",
+    "customer.exported": "An operator downloaded everything of the customer.",
     "customer.resumed": "The customer's users have access again.",
     "customer.suspended": "The customer's users lost access.",
     "device.moved_away": "A device was registered for another user.",

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import ascii_uppercase
+from typing import Any
 
 from config import errors
 from config.folding import fold_text
@@ -38,6 +39,26 @@ _APOSTROPHE = re.compile(r"'(?=[=+\-@\d])")
 """Before what a spreadsheet would calculate; not that of ’t Hooft."""
 _ERROR_VALUE = re.compile(r"#(?:N/A|NV|[^\W\d_¿]*[¿]?[A-ZÄÖÜÓÉÍ/0¡]+[!?])")
 _BLANKS = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2007": " "})
+
+
+BYTE_ORDER_MARK = "\ufeff"
+"""Without it, Excel reads the file in the code page of the computer, and José becomes JosÃ©."""
+_FORMULA = re.compile(r"((?:^|[;\t\r\n])[;\s\"]*+)([=+\-@\uff1d\uff0b\uff0d\uff20]?)")
+"""Also after a semicolon, where spreadsheets of many countries split cells, and inside quotes."""
+_PHONE = re.compile(r"\+\d{1,3} [\d -]{3,20}")
+
+
+def neutralize(cell: Any) -> Any:
+    """The cell as text that no spreadsheet takes for a formula; phone numbers stay as they are.
+
+    A cell that begins with ``=``, ``+``, ``-`` or ``@`` is a formula, and formulas can send the
+    contents of the sheet to an outside server. Such text gets a leading apostrophe (OWASP, "CSV
+    Injection").
+    """
+    if not isinstance(cell, str) or _PHONE.fullmatch(cell):
+        return cell
+    text = _FORMULA.sub(lambda match: f"{match[1]}'{match[2]}" if match[2] else match[0], cell)
+    return f"'{text}" if text[:1] in ("\t", "\r", "\n") else text
 
 
 class InvalidImportFile(errors.InvalidRequest):

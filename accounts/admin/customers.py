@@ -8,10 +8,11 @@ from django.conf import settings
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from unfold.decorators import display
 
 from accounts import customers, preferences
+from accounts.admin.customer_export_page import download_view, export_view
 from accounts.admin.operator_commands import OperatorForm, run_command
 from accounts.admin.page_customer import STATUS_BADGES
 from accounts.admin.projected import LANGUAGE_CHOICES, Customer
@@ -109,6 +110,14 @@ class CustomerAdmin(RecordAdmin):
     def owner_of(self, obj: Any) -> str | None:
         return str(obj.pk)
 
+    def get_urls(self) -> list[URLPattern]:
+        views = (("export", "customer_export", export_view), ("export/file", "customer_export_file", download_view))
+        pages = [
+            path(f"{route}/<str:customer_id>/", self.admin_site.admin_view(view), name=name)
+            for route, name, view in views
+        ]
+        return [*pages, *super().get_urls()]
+
     def related_links(self, obj: Any) -> list[tuple[str, str]]:
         return [
             *((name, admin_list_url(app, model, customer_id__exact=obj.pk)) for name, app, model in _LINKED_MODELS),
@@ -123,7 +132,10 @@ class CustomerAdmin(RecordAdmin):
 
     def page_context(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
         paths = (*settings.CUSTOMER_PAGE_PANELS, *settings.ATTENTION_PANELS)
-        return {"panels": build_panels(paths, obj.pk), "links": self.related_links(obj)}
+        links = self.related_links(obj)
+        if operators.has_right(request, operators.LEAD):
+            links.append(("Export everything", reverse("admin:customer_export", args=(obj.pk,))))
+        return {"panels": build_panels(paths, obj.pk), "links": links}
 
 
 def customer_counts(obj: Any) -> Sequence[Fact]:

@@ -4,7 +4,7 @@ from accounts.models.customers import CUSTOMER_STATUSES, Customer, Location
 from accounts.models.deleted_users import DeletedUser
 from accounts.models.denied_attempts import AttemptCounter
 from accounts.models.devices import PushToken, PushTokenOwner
-from accounts.models.exports import PreparedExport
+from accounts.models.exports import CustomerExport, PreparedExport
 from accounts.models.terms import TermsAcceptance
 from accounts.models.users import (
     ALL_LOCATIONS,
@@ -25,6 +25,7 @@ __all__ = [
     "USER_STATUSES",
     "AttemptCounter",
     "Customer",
+    "CustomerExport",
     "DeletedUser",
     "DirectoryEntry",
     "EmailOwner",

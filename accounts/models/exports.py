@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from accounts.models.personal_data import PREPARED_EXPORTS
+from accounts.models.personal_data import CUSTOMER_EXPORTS, PREPARED_EXPORTS
 from config import dynamodb
-from config.dynamodb.attributes import Boolean, Number, Text, Timestamp
+from config.dynamodb.attributes import Boolean, Json, Number, Text, Timestamp
 
 ExportState = Literal["preparing", "ready", "failed"]
 PRINTING_TIME = timedelta(minutes=20)
@@ -41,3 +41,24 @@ class PreparedExport(dynamodb.Record):
         if self.file:
             return "ready"
         return "failed" if self.is_impossible or at - self.requested_at > PRINTING_TIME else "preparing"
+
+
+class CustomerExport(dynamodb.Record):
+    """An export of everything of a customer, prepared in the background: the last one."""
+
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("customer-exports")
+        ttl = "expires_at"
+
+    customer_id = Text(CUSTOMER_EXPORTS, hash_key=True)
+    id = Text(CUSTOMER_EXPORTS)
+    requested_at = Timestamp(CUSTOMER_EXPORTS)
+    completed_at = Timestamp(CUSTOMER_EXPORTS, null=True)
+    sources_done = Number(CUSTOMER_EXPORTS, default=0)
+    """Kinds of records that are prepared: `config.privacy.customer_data`."""
+    cursor = Json(CUSTOMER_EXPORTS, null=True)
+    """Where the kind that is being prepared goes on."""
+    parts = Number(CUSTOMER_EXPORTS, default=0)
+    """Stored files, encrypted under the customer's key."""
+    rows = Number(CUSTOMER_EXPORTS, default=0)
+    expires_at = Number(CUSTOMER_EXPORTS)

@@ -53,4 +53,11 @@ PREPARED_EXPORTS = PersonalData(
     Erasure.REMOVED,
     withheld_because="a copy of exported values",
 )
+CUSTOMER_EXPORTS = PersonalData(
+    "technical",
+    "hand over everything of a customer",
+    "3 days; the files are encrypted under the key of the customer",
+    Erasure.EXPIRES,
+    withheld_because="a copy of exported values",
+)
 EMAIL_SENDERS = ("Auth0", "the mail service")

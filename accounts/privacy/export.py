@@ -77,6 +77,17 @@ def export_deleted(user_id: str, *, actor: Actor, at: datetime) -> bytes:
     return content
 
 
+def collect_json(user: User) -> bytes:
+    """The personal data of a person of any status as JSON, for an export of their customer.
+
+    Raises `errors.NotFound` and `errors.Unavailable`.
+    """
+    customer = dynamodb.get_record(Customer, user.customer_id)
+    if customer is None:
+        raise errors.NotFound("Customer not found.")
+    return _collect(user, customer, time.monotonic() + pdf_process.COLLECTION_TIME_LIMIT)[0]
+
+
 def build_document(user: User, customer: Customer, *, at: datetime, deadline: float) -> ExportDocument:
     """The same as a document that embeds the JSON; ``deadline`` in monotonic seconds.
 

@@ -1,13 +1,7 @@
-"""Lists as CSV (RFC 4180), for people who open them in a spreadsheet.
-
-A spreadsheet takes a cell that begins with ``=``, ``+``, ``-`` or ``@`` for a formula, and formulas
-can send the contents of the sheet to an outside server. Such text gets a leading apostrophe (OWASP,
-"CSV Injection").
-"""
+"""Lists as CSV (RFC 4180), for people who open them in a spreadsheet."""
 
 import csv
 import io
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +12,7 @@ import phonenumbers
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from config import content_negotiation, phone_numbers
+from config import content_negotiation, phone_numbers, spreadsheets
 from config.api import pagination, throttling
 from config.dynamodb.pagination import Cursor, CursorPage
 
@@ -28,11 +22,6 @@ MAX_ROWS = 10_000
 MAX_PAGES = 100
 """Pages that one file reads: those of a filtered list can be almost empty."""
 PAGE_SIZE = 1_000
-BYTE_ORDER_MARK = "\ufeff"
-"""Without it, Excel reads the file in the code page of the computer, and José becomes JosÃ©."""
-_FORMULA = re.compile(r"((?:^|[;\t\r\n])[;\s\"]*+)([=+\-@\uff1d\uff0b\uff0d\uff20]?)")
-"""Also after a semicolon, where spreadsheets of many countries split cells, and inside quotes."""
-_PHONE = re.compile(r"\+\d{1,3} [\d -]{3,20}")
 T = TypeVar("T")
 
 
@@ -74,22 +63,14 @@ def table_response(
     rows_left = limit or MAX_ROWS
     for _ in range(1 if limit else MAX_PAGES):
         page = fetch_page(limit=min(rows_left, PAGE_SIZE), cursor=next_cursor)
-        writer.writerows([neutralize(cell) for cell in row] for row in table.build_rows(page.records))
+        writer.writerows([spreadsheets.neutralize(cell) for cell in row] for row in table.build_rows(page.records))
         rows_left, next_cursor = rows_left - len(page.records), page.next_cursor
         if next_cursor is None or rows_left == 0:
             break
     headers = {"Content-Disposition": f'attachment; filename="{table.name}.csv"', "Vary": "Accept"}
     if next_page := pagination.encode_cursor(scope, next_cursor):
         headers["Link"] = pagination.next_link(request, next_page)
-    return HttpResponse(BYTE_ORDER_MARK + text.getvalue(), f"{MEDIA_TYPE}; charset=utf-8", headers=headers)
-
-
-def neutralize(cell: Any) -> Any:
-    """The cell as text that no spreadsheet takes for a formula; phone numbers stay as they are."""
-    if not isinstance(cell, str) or _PHONE.fullmatch(cell):
-        return cell
-    text = _FORMULA.sub(lambda match: f"{match[1]}'{match[2]}" if match[2] else match[0], cell)
-    return f"'{text}" if text[:1] in ("\t", "\r", "\n") else text
+    return HttpResponse(spreadsheets.BYTE_ORDER_MARK + text.getvalue(), f"{MEDIA_TYPE}; charset=utf-8", headers=headers)
 
 
 def phone_cell(number: str | None) -> str | None:

@@ -36,6 +36,7 @@ UNAUDITED_TABLES = (
     "phone-proofs",
     "phone-orphans",
     "ended-shifts",
+    "customer-exports",
     "prepared-exports",
 )
 OUTBOX_NOTIFIER = "config.celery.notify_worker"
@@ -45,6 +46,7 @@ OUTBOX_TASK_MODULES = [
     "accounts.notifications.handovers",
     "accounts.notifications.invitations",
     "accounts.notifications.push",
+    "accounts.privacy.customer_export",
     "accounts.privacy.prepared_exports",
     "accounts.terms.announcements",
     "accounts.users.address_claims",
@@ -135,6 +137,14 @@ DATA_MAPS = [
     "telephony.data_map.MAP",
     "config.privacy.own_data.MAP",
 ]
+
+CUSTOMER_DATA = [
+    "accounts.privacy.customer_data.SOURCES",
+    "staffing.customer_data.SOURCES",
+    "telephony.customer_data.SOURCES",
+    "config.privacy.audit_export.SOURCES",
+]
+"""What an export of everything of a customer has."""
 
 LOCATION_NUMBERS = "telephony.numbers.inventory.LOCATION_NUMBERS"
 LOCATION_HOLIDAYS = "telephony.lines.get_holiday_settings"

@@ -305,6 +305,7 @@ ADMIN_PAGES = {
     "attention": "/admin/",
     "customers": "/admin/accounts/customer/",
     "customer": "/admin/find/?q={customer}",
+    "export everything": "/admin/accounts/customer/export/{customer}/",
     "people": "/admin/accounts/user/",
     "person": "/admin/find/?q={sam}",
     "new person": "/admin/accounts/user/add/?customer_id={customer}",

@@ -21,3 +21,7 @@ document.addEventListener("DOMContentLoaded", () => {
     });
   }
 });
+document.addEventListener("DOMContentLoaded", () => {
+  const waiting = document.querySelector("[data-reload-seconds]");
+  if (waiting) setTimeout(() => location.reload(), 1000 * Number(waiting.dataset.reloadSeconds));
+});

@@ -527,7 +527,9 @@ def test_record_cannot_be_written_without_the_journal(test_users: UserFixtures) 
     call_tables = {"calls", "call-people", "last-conversations", "ongoing-calls"}
     telephony_tables = {*call_tables, "phone-usage", "phone-proofs", "phone-orphans"}
     account_tables = {"denied-attempts", "daily-counts", "prepared-exports"}
-    assert {*platform_tables, *account_tables, "ended-shifts", *telephony_tables} == set(settings.UNAUDITED_TABLES)
+    assert {*platform_tables, *account_tables, "ended-shifts", "customer-exports", *telephony_tables} == set(
+        settings.UNAUDITED_TABLES
+    )
 
 
 def test_intent_without_a_finisher_is_rejected(test_users: UserFixtures) -> None:
