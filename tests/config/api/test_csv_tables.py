@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from accounts.models import User
+from config import spreadsheets
 from config.api import csv_tables
 from tests.support.environment import Environment
 from tests.support.proxy import FaultPlan
@@ -64,7 +65,7 @@ def iter_files(user: SignedInUser, path: str) -> Iterator[list[dict[str, str]]]:
     ],
 )
 def test_text_that_looks_like_a_formula_is_neutralized(text: Any, expected: Any) -> None:
-    assert csv_tables.neutralize(text) == expected
+    assert spreadsheets.neutralize(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_text_that_looks_like_a_formula_is_neutralized(text: Any, expected: Any)
 )
 def test_phone_numbers_are_grouped(number: str | None, cell: str | None) -> None:
     assert csv_tables.phone_cell(number) == cell
-    assert csv_tables.neutralize(cell) == cell
+    assert spreadsheets.neutralize(cell) == cell
 
 
 @pytest.mark.parametrize(
