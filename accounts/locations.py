@@ -225,7 +225,7 @@ def find_location_in(records: dynamodb.BatchResult, location_id: str, customer_i
 def require_exists(write: write_set.Write, location_id: str, *, pointer: str = "") -> None:
     """Write only if this location exists. Raises `errors.NotFound` at the commit."""
     refusal = errors.NotFound("Location not found.", pointer=pointer or None)
-    write.require(Location(location_id), Location.id.exists(), error=refusal)
+    write.require(location_key(location_id), Location.id.exists(), error=refusal)
 
 
 def check_access(actor: Actor, *location_ids: str) -> None:

@@ -15,6 +15,8 @@ _STANDARD_ATTRIBUTES = {*vars(logging.makeLogRecord({})), "asctime", "message", 
 class JSONLogFormatter(logging.Formatter):
     """``{"at", "level", "logger", "message", …}`` and the members of ``extra``, in one line.
 
+    Of a record with ``members`` these, in place of those of ``extra``.
+
     Each request has a line: python-json-logger takes 2.8 times as long.
     """
 
@@ -25,7 +27,10 @@ class JSONLogFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        line |= {name: value for name, value in vars(record).items() if name not in _STANDARD_ATTRIBUTES}
+        members: dict[str, Any] | None = getattr(record, "members", None)
+        if members is None:
+            members = {name: value for name, value in vars(record).items() if name not in _STANDARD_ATTRIBUTES}
+        line |= members
         if record.exc_info:
             line["exc_info"] = self.formatException(record.exc_info)
         return _to_json_line(line)

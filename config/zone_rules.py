@@ -82,7 +82,7 @@ class StoredRules:
     @property
     def are_present(self) -> bool:
         """Whether all follow from the rules of this process."""
-        return self == StoredRules(VERSION)
+        return self.version == VERSION and self.other_version is None
 
     def __str__(self) -> str:
         return " and ".join(filter(None, (self.version or "earlier rules", self.other_version)))

@@ -148,7 +148,7 @@ def _finish_freeing(user: User, email_key: str, at: datetime) -> bool:
     is_theirs = EmailOwner.key.does_not_exist() | (EmailOwner.user_id == user.id)
     try:
         with journal.write_intent(permissions.system_actor(user.customer_id), at) as write:
-            write.require(User(user.id), is_still_freed)
+            write.require(user.record_key, is_still_freed)
             write.remove(EmailOwner(email_key), only_if=is_theirs)
             # Of two processes the slower one may have overwritten the address of a new invitation.
             write.enqueue("accounts.carry_address", id=f"carry-address-{user.id}", user_id=user.id)

@@ -152,7 +152,7 @@ def require_account_open(write: write_set.Write, user_id: str) -> None:
     """
     refusal = errors.Unauthenticated("This account is blocked or deleted, or earlier sign-ins have ended.")
     no_handover = User.handover_id.does_not_exist() | (User.handover_id == User.completed_handover_id)
-    write.require(User(user_id), User.status.is_in("active", "invited") & no_handover, error=refusal)
+    write.require(user_key(user_id), User.status.is_in("active", "invited") & no_handover, error=refusal)
 
 
 def list_user_keys(user_id: str) -> list[dynamodb.RecordKey]:
@@ -196,7 +196,7 @@ _IS_SCHEDULABLE = User.status.is_in("active", "invited")
 def require_schedulable(write: write_set.Write, user_id: str) -> None:
     """Write only if this user is not blocked or deleted. Raises `UserBlocked` at the commit."""
     refusal = UserBlocked("This person is blocked or deleted.", pointer="/staffId")
-    write.require(User(user_id), _IS_SCHEDULABLE, error=refusal)
+    write.require(user_key(user_id), _IS_SCHEDULABLE, error=refusal)
 
 
 def load_users(user_ids: Iterable[str], customer_id: str) -> dict[str, User]:

@@ -174,6 +174,7 @@ class OperationViewSet(ViewSet):
     action: str
     allowed_methods: list[str] = []
     rate_limit_status: throttling.RateLimitStatus | None = None
+    _declared: Operation | None = None
     _allow: str
     """`allowed_methods` as a header."""
 
@@ -229,7 +230,9 @@ class OperationViewSet(ViewSet):
 
     def declared_operation(self) -> Operation:
         """What the method that handles the request declares."""
-        return cast(Operation, getattr(getattr(self, self.action or "", None), "operation", UNDECLARED))
+        if self._declared is None:
+            self._declared = getattr(getattr(self, self.action or "", None), "operation", UNDECLARED)
+        return self._declared
 
     def _authenticate(self, request: OperationRequest, declared: Operation) -> Caller:
         try:

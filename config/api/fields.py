@@ -6,7 +6,7 @@ from functools import cache, cached_property
 from itertools import islice
 from typing import Any, ClassVar
 
-from django.core.validators import ProhibitNullCharactersValidator
+from django.core.validators import MaxLengthValidator, ProhibitNullCharactersValidator
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
@@ -181,7 +181,17 @@ class TextField(serializers.CharField):
             raise serializers.ValidationError("Must be a string.", code="invalid")
         if isinstance(data, str) and len(data) > self.max_length * RAW_LENGTH_FACTOR:
             self.fail("max_length", max_length=self.max_length)
-        return super().run_validation(data)
+        if not isinstance(data, str) or not data.strip() or self.read_only:
+            return super().run_validation(data)
+        value = self.to_internal_value(data)  # what is left of REST framework's for a text that is not blank
+        if self._further_validators:
+            self.run_validators(value)
+        return value
+
+    @cached_property
+    def _further_validators(self) -> list[Any]:
+        """Those that look at more than the length, which `clean_text` has looked at."""
+        return [rule for rule in self.validators if not isinstance(rule, MaxLengthValidator)]
 
     def to_internal_value(self, data: str) -> str:
         try:

@@ -105,7 +105,9 @@ class RequestLogMiddleware:
         headers.set_default_headers(response)
         if logger.isEnabledFor(logging.INFO):
             fields = _log_fields(request, response, cost, time.perf_counter() - started_at)
-            logger.handle(logger.makeRecord(logger.name, logging.INFO, "", 0, "request", (), None, extra=fields))
+            record = logger.makeRecord(logger.name, logging.INFO, "", 0, "request", (), None)
+            record.members = fields  # checked names, which `extra` would check for each request
+            logger.handle(record)
         return response
 
 

@@ -142,14 +142,15 @@ class AuditEntry(dynamodb.Record):
     @property
     def content(self) -> dict[str, Any]:
         """The content that ``hash`` covers."""
+        values = self.attribute_values  # fewer steps than seven attributes
         return {
-            "stream": self.stream,
-            "seq": int(self.seq),
-            "customerId": self.customer_id,
-            "listedFor": self.listed_for,
-            "at": self.at,
-            "body": self.body,
-            "prevHash": self.prev_hash,
+            "stream": values["stream"],
+            "seq": int(values["seq"]),
+            "customerId": values["customer_id"],
+            "listedFor": values.get("listed_for"),
+            "at": values.get("at"),
+            "body": values.get("body"),
+            "prevHash": values.get("prev_hash"),
         }
 
     @property
@@ -221,7 +222,8 @@ STREAM_HEADS = ProtectedAttribute(
 
 
 def _head_signing_input(head: AuditEntry) -> str:
-    return f"{head.stream} {head.customer_id} {int(head.last)} {head.hash}"
+    values = head.attribute_values
+    return f"{values['stream']} {values['customer_id']} {int(values['last'])} {values['hash']}"
 
 
 def build_entry_body(event: AuditEvent, keys: Mapping[str, bytes]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from config import errors
+from config.dynamodb import record_writing
 from config.dynamodb.client import BUDGET_SECONDS, MAX_ATTEMPTS, back_off, call, expression_names, is_storable_key
 from config.dynamodb.records import Record, RecordKey
 
@@ -69,12 +70,15 @@ def _batch_get_chunk(keys: list[RecordKey]) -> dict[RecordKey, Record]:
         name = record_class.table_name()
         if name not in requests:
             record_classes[name], requests[name] = record_class, {"Keys": [], "ConsistentRead": True}
-        requests[name]["Keys"].append(record_class.to_dynamodb_key(hash_key, range_key))
-    items: dict[RecordKey, Record] = {}
+        requests[name]["Keys"].append(record_writing.to_key(record_class, (hash_key, range_key)))
+    items: dict[Any, Record] = {}  # by tuples, which equal the keys and are made faster
     for responses in _iter_batch(requests):
         for name, rows in responses.items():
-            for record in map(record_classes[name].from_item, rows):
-                items[record.record_key] = record
+            record_class = record_classes[name]
+            hash_name, range_name = record_writing.key_names(record_class)
+            for record in map(record_class.from_item, rows):
+                values = record.attribute_values
+                items[record_class, values[hash_name], values[range_name] if range_name else None] = record
     return items
 
 

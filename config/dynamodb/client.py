@@ -40,6 +40,8 @@ _EXPECTED_CODES = {"ConditionalCheckFailedException", "TransactionCanceledExcept
 """Errors that callers of `call` handle."""
 MAX_HASH_KEY_BYTES, MAX_RANGE_KEY_BYTES = 2_048, 1_024
 MAX_BYTES_PER_CHARACTER = 4
+MAX_SURE_CHARACTERS = MAX_HASH_KEY_BYTES // MAX_BYTES_PER_CHARACTER
+"""Hash keys with no more of them are never too long."""
 
 
 R = TypeVar("R", bound=Record)
@@ -173,7 +175,8 @@ def _table_names(arguments: Mapping[str, Any]) -> str:
 
 def is_storable_key(hash_key: str, range_key: int | str | None = None) -> bool:
     """Whether DynamoDB could store this key; it rejects reads of any other."""
-    return _fits(hash_key, MAX_HASH_KEY_BYTES) and (
+    is_short = 0 < len(hash_key) <= MAX_SURE_CHARACTERS
+    return (is_short or _fits(hash_key, MAX_HASH_KEY_BYTES)) and (
         not isinstance(range_key, str) or _fits(range_key, MAX_RANGE_KEY_BYTES)
     )
 

@@ -7,6 +7,7 @@ from functools import cache, partial
 from typing import Any, Protocol, TypeVar
 
 import orjson
+from botocore.credentials import Credentials
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -128,17 +129,23 @@ def get_transport() -> Transport:
         endpoint = session.create_client("dynamodb", region_name=region).meta.endpoint_url
     # Those of `get_credentials` are kept by the session, with a lock that a fork may copy locked.
     credentials = session.get_component("credential_provider").load_credentials()
+    lasting = _to_keys(credentials) if type(credentials) is Credentials else None
 
     def get_keys() -> AwsKeys:
+        if lasting:
+            return lasting
         if credentials is None:
             raise NoCredentialsError
         try:
-            current = credentials.get_frozen_credentials()  # renews those that expire
+            return _to_keys(credentials.get_frozen_credentials())  # renews those that expire
         except (BotoCoreError, ClientError) as error:  # of the service that issues them
             raise CredentialRetrievalError(provider=credentials.method, error_msg=type(error).__name__) from error
-        return AwsKeys(current.access_key, current.secret_key, current.token or "")
 
     return wire.DynamoDBWire(endpoint, region, get_keys, connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT)
+
+
+def _to_keys(credentials: Any) -> AwsKeys:
+    return AwsKeys(credentials.access_key, credentials.secret_key, credentials.token or "")
 
 
 @cache

@@ -43,7 +43,7 @@ def key_ids() -> list[str]:
 
 def current_id() -> str:
     """The id of the data key that encrypts."""
-    return key_ids()[0]
+    return str(next(iter(settings.DATA_KEYS)))
 
 
 @cache
@@ -110,8 +110,9 @@ def original(purpose: str, ciphertext: bytes, context: str) -> bytes:
 
 def sign(purpose: str, message: str) -> str:
     """An HMAC (hex) under the current data key, after its id."""
-    signature = _hmac(purpose, message, current_id())
-    return signature if current_id() == LEGACY_ID else f"{current_id()}:{signature}"
+    key_id = current_id()
+    signature = _hmac(purpose, message, key_id)
+    return signature if key_id == LEGACY_ID else f"{key_id}:{signature}"
 
 
 def is_valid_signature(purpose: str, message: str, signature: str) -> bool:

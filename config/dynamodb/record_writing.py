@@ -56,14 +56,21 @@ def key_names(record_class: type[Model]) -> tuple[str, str | None]:
 
 
 @cache
-def _list_defaults(record_class: type[Model]) -> list[tuple[str, Any]]:
+def _list_defaults(record_class: type[Model]) -> tuple[dict[str, Any], list[tuple[str, Callable[[], Any]]]]:
+    """Constant defaults by name, and those that are made for each record."""
     attributes = record_class.get_attributes().items()
-    return [(name, attribute.default) for name, attribute in attributes if attribute.default is not None]
+    defaults = {name: attribute.default for name, attribute in attributes if attribute.default is not None}
+    makers = [(name, default) for name, default in defaults.items() if callable(default)]
+    return {name: default for name, default in defaults.items() if not callable(default)}, makers
 
 
 def default_values(record_class: type[Model]) -> dict[str, Any]:
     """What a new record has where it is not told otherwise."""
-    return {name: default() if callable(default) else default for name, default in _list_defaults(record_class)}
+    constants, makers = _list_defaults(record_class)
+    values = constants.copy()
+    for name, make in makers:
+        values[name] = make()
+    return values
 
 
 def to_item(record: Model) -> Item:
@@ -100,9 +107,10 @@ def put_arguments(record: Model, condition: Condition | None) -> dict[str, Any]:
     return _with_expressions({"TableName": record.Meta.table_name, "Item": to_item(record)}, condition)
 
 
-def key_arguments(record: Model, condition: Condition | None) -> dict[str, Any]:
-    """Of a DeleteItem, or a Delete or ConditionCheck of a transaction."""
-    return _with_expressions(_target(record), condition)
+def key_arguments(record_class: type[Model], key_values: Sequence[Any], condition: Condition | None) -> dict[str, Any]:
+    """Of a DeleteItem, or a Delete or ConditionCheck of a transaction, by the key of the item."""
+    target = {"TableName": record_class.Meta.table_name, "Key": to_key(record_class, key_values)}
+    return _with_expressions(target, condition)
 
 
 def update_arguments(record: Model, changes: Sequence[Action], condition: Condition | None) -> dict[str, Any]:

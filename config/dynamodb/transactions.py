@@ -52,12 +52,12 @@ class Transaction:
 
     def remove(self, record: dynamodb.Record, only_if: Condition | None = None) -> int:
         """Remove a record."""
-        arguments = record_writing.key_arguments(record, only_if)
+        arguments = record_writing.key_arguments(type(record), record.key_values(), only_if)
         return self._add("Delete", arguments, only_if)
 
-    def check_condition(self, record: dynamodb.Record, condition: Condition) -> int:
+    def check_condition(self, key: dynamodb.RecordKey, condition: Condition) -> int:
         """Make the transaction depend on a condition of a record that it does not change."""
-        arguments = record_writing.key_arguments(record, condition)
+        arguments = record_writing.key_arguments(key.record_class, (key.hash, key.range), condition)
         return self._add("ConditionCheck", arguments, condition)
 
     def _add(self, kind: str, arguments: dict[str, Any], condition: Condition | None) -> int:

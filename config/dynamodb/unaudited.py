@@ -62,7 +62,7 @@ def replace_derived_values(record: dynamodb.Record, values: Mapping[str, Any], o
 def remove(record: dynamodb.Record, only_if: Condition) -> bool:
     """Remove a record under a condition; returns whether the condition held."""
     _require_unaudited_table(record)
-    arguments = record_writing.key_arguments(record, only_if)
+    arguments = record_writing.key_arguments(type(record), record.key_values(), only_if)
     return _call_conditionally("DeleteItem", arguments) is not None
 
 

@@ -5,9 +5,9 @@ unfinished record with the outbox message that finishes it; the end of the flow 
 raise the error that belongs to the condition that failed.
 """
 
+import secrets
 import threading
 import time
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import datetime
@@ -95,7 +95,7 @@ def _commit(pending_write: Write, prefetched: dynamodb.BatchResult | None) -> No
             prefetched = None
             transaction, next_batch = _build_transaction(pending_write, batch)
             try:
-                transaction.commit(uuid.uuid4().hex)
+                transaction.commit(secrets.token_hex(16))
                 pending_write.prefetched = next_batch
                 break
             except transactions.TransactionCancelled as cancelled:
@@ -190,7 +190,7 @@ def _raise_condition_error(pending_write: Write, reasons: Sequence[CancellationR
         raise idempotency.resolve_duplicate(idempotency_key, record, pending_write.at)
     for action_index, error in pending_write.condition_errors.items():
         if action_index in failed:
-            raise error
+            raise error or errors.Conflict("The record was changed by another request; read it again.")
     for reason in reasons:
         if reason and reason.code not in ("ConditionalCheckFailed", "TransactionConflict"):
             raise errors.Unavailable("The database is overloaded; retry.", retry_after=2)

@@ -121,7 +121,7 @@ def repair_derived_records(
     """
     transaction = transactions.Transaction()
     for source, condition in sources:
-        transaction.check_condition(source, condition)
+        transaction.check_condition(source.record_key, condition)
     for record in missing:
         transaction.put(record)
     for record in obsolete:

@@ -31,7 +31,8 @@ class Write:
     at: datetime
     transaction: transactions.Transaction = field(default_factory=transactions.Transaction)
     events: list[audit.AuditEvent] = field(default_factory=list)
-    condition_errors: dict[int, Exception] = field(default_factory=dict)
+    condition_errors: dict[int, Exception | None] = field(default_factory=dict)
+    """By the index of the action; None: `errors.Conflict`."""
     messages: list[tuple[str, dict[str, Any], str | None, datetime]] = field(default_factory=list)
     idempotency_action: tuple[int, idempotency.IdempotencyKey] | None = None
     prefetched: dynamodb.BatchResult | None = None
@@ -160,9 +161,9 @@ class Write:
         """Store the digest of a record in the first audit entry, as its proof."""
         self.events[0] = replace(self.events[0], attests=digest)
 
-    def require(self, record: dynamodb.Record, only_if: Condition, *, error: errors.DomainError | None = None) -> None:
+    def require(self, key: dynamodb.RecordKey, only_if: Condition, *, error: errors.DomainError | None = None) -> None:
         """Write only if a condition holds of a record that this write does not change."""
-        self._set_condition_error(self.transaction.check_condition(record, only_if), only_if, error)
+        self._set_condition_error(self.transaction.check_condition(key, only_if), only_if, error)
 
     def _write_derived(self, before: dynamodb.Record | None, after: dynamodb.Record | None) -> None:
         """Write what is derived from a record, where it differs; every write of a record does."""
@@ -179,9 +180,7 @@ class Write:
         self, action_index: int, condition: Condition | None, error: errors.DomainError | None
     ) -> None:
         if condition is not None:
-            self.condition_errors[action_index] = error or errors.Conflict(
-                "The record was changed by another request; read it again."
-            )
+            self.condition_errors[action_index] = error
 
     @property
     def streams(self) -> list[str]:

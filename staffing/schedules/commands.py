@@ -8,6 +8,7 @@ edit is one transaction and one audit entry, also if it splits a series.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from accounts import locations, users
@@ -109,9 +110,14 @@ def fetch_records(
 def list_keys(user_ids: Iterable[str], author_stream: str) -> list[dynamodb.RecordKey]:
     """Of what a change of these people's schedules reads before rows of availability."""
     valid_ids = [user_id for user_id in dict.fromkeys(user_ids) if dynamodb.is_id("usr", user_id)]
-    user_keys = [users.user_key(user_id) for user_id in valid_ids]
-    streams = journal.stream_keys(dict.fromkeys([author_stream, *valid_ids]))
-    return [*user_keys, *availability.version_record_keys(valid_ids), *streams]
+    return list(_list_keys(tuple(valid_ids), author_stream))
+
+
+@lru_cache(maxsize=1024)  # a request asks several times
+def _list_keys(user_ids: tuple[str, ...], author_stream: str) -> tuple[dynamodb.RecordKey, ...]:
+    user_keys = [users.user_key(user_id) for user_id in user_ids]
+    streams = journal.stream_keys(dict.fromkeys([author_stream, *user_ids]))
+    return (*user_keys, *availability.version_record_keys(user_ids), *streams)
 
 
 def build_schedule(draft: ScheduleDraft, records: dynamodb.BatchResult, actor: Actor, at: datetime) -> Schedule:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 
 import orjson
 
@@ -246,12 +246,18 @@ def _get_audit_action(before: Schedule | None, after: list[Schedule]) -> str:
 
 def _enqueue_rota_messages(write: write_set.Write, user_id: str) -> None:
     """Notify a person once of all that the author changes in the same batch."""
-    seconds = int(write.at.timestamp())
-    since = datetime.fromtimestamp(seconds - seconds % BATCH_PERIOD.seconds, UTC)
+    since, name = _batch_at(int(write.at.timestamp()) // BATCH_PERIOD.seconds)
     write.enqueue(
         "staffing.follow",
-        id=f"rota-{user_id}-{write.author.id}-{since:%Y%m%d%H%M}",
+        id=f"rota-{user_id}-{write.author.id}-{name}",
         due=since + BATCH_PERIOD + BATCH_GRACE,
         user_id=user_id,
         since=since.isoformat(),
     )
+
+
+@lru_cache(maxsize=16)  # formatting a time takes as long as all the rest
+def _batch_at(number: int) -> tuple[datetime, str]:
+    """The start of a batch, by its number since the epoch, and its name in ids."""
+    since = datetime.fromtimestamp(number * BATCH_PERIOD.seconds, UTC)
+    return since, f"{since:%Y%m%d%H%M}"

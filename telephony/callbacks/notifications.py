@@ -202,7 +202,7 @@ def _is_covered(last: LastMessage, subject: Subject, after: str | None) -> bool:
 
 def _enqueue_after_pause(write: Write, last: LastMessage, arguments: Mapping[str, Any]) -> None:
     """One message for all that comes in the pause. Raises `StaleRecord` if one was just sent."""
-    write.require(last, LastMessage.told_at == last.told_at, error=StaleRecord())
+    write.require(last.record_key, LastMessage.told_at == last.told_at, error=StaleRecord())
     message_id, due = f"{last.key}-{last.told_at:%Y%m%d%H%M%S%f}", last.told_at + PAUSE
     if arguments["topic"]:  # each decides whether it still matters, and the first that does is sent
         message_id += f"-{arguments['callback_id']}{arguments['call_id']}"

@@ -136,7 +136,9 @@ def reserve_number(number: str, *, actor: Actor, at: datetime) -> Orphan:
     changes = [audit.FieldChange("number", None, normalized_number)]
     party = _party(normalized_number, actor.customer_id)
     with journal.write(actor, "number.reserved", party, at, changes=changes) as write:
-        write.require(PhoneNumber(normalized_number), PhoneNumber.number.does_not_exist(), error=taken)
+        write.require(
+            dynamodb.RecordKey(PhoneNumber, normalized_number), PhoneNumber.number.does_not_exist(), error=taken
+        )
         write.update(
             orphan,
             [

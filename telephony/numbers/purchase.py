@@ -93,7 +93,9 @@ def purchase_number(
         with journal.write_intent(actor, at, prefetched=records) as write:
             write.begin_request(idempotency_key, number)
             is_unreserved = Orphan.reserved_for.does_not_exist()
-            write.require(Orphan(number), is_unreserved, error=reservation.number_unavailable_error())
+            write.require(
+                dynamodb.RecordKey(Orphan, number), is_unreserved, error=reservation.number_unavailable_error()
+            )
             reserve_number(write, pending_number, quota, idempotency_key)
     except idempotency.DuplicateRequest as duplicate:
         pending_number = get_requested_number(duplicate, actor)

@@ -89,7 +89,7 @@ def _claim_for_release(orphan: Orphan, actor: audit.Author, at: datetime) -> Non
     owned = errors.Conflict("This number is no longer unassigned.")
     is_unchanged = (Orphan.sid == orphan.sid) & Orphan.reserved_for.does_not_exist()
     with journal.write_intent(actor, at) as write:
-        write.require(PhoneNumber(orphan.number), PhoneNumber.number.does_not_exist(), error=owned)
+        write.require(dynamodb.RecordKey(PhoneNumber, orphan.number), PhoneNumber.number.does_not_exist(), error=owned)
         write.update(orphan, [Orphan.releasing_sid.set(orphan.sid)], only_if=is_unchanged, error=owned)
         RELEASE.enqueue_finisher(write, orphan.sid, number=orphan.number, sid=orphan.sid)
 

@@ -61,7 +61,8 @@ def test_writes_are_those_of_pynamodb(record_class: type[Record], data: st.DataO
     ]
 
     for condition, expected in ((None, None), (is_unchanged, expected_condition)):
-        put, removal = record_writing.put_arguments(before, condition), record_writing.key_arguments(before, condition)
+        put = record_writing.put_arguments(before, condition)
+        removal = record_writing.key_arguments(type(before), before.key_values(), condition)
         assert put["Item"] == old_item
         assert put == before.get_save_kwargs_from_instance(condition=expected)
         assert removal == before.get_delete_kwargs_from_instance(condition=expected)
