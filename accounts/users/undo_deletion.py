@@ -97,7 +97,7 @@ def _save(
     with journal.write(actor, "user.restored", after, at, changes=changes) as write:
         daily_limits.count(write, limits)
         if not side_effects.is_full_owner(after):  # whom the customer's record counts
-            write.require(Customer(after.customer_id), Customer.id.exists())
+            write.require(dynamodb.RecordKey(Customer, after.customer_id), Customer.id.exists())
         write.remove_unchanged(deleted)
         write.put(after, only_if=User.id.does_not_exist(), error=journal.StaleRecord())
         address_claims.claim_email(write, after.email_key, after.id)
