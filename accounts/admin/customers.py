@@ -56,6 +56,12 @@ class CustomerAdmin(RecordAdmin):
     list_display = ("name", "state", "created_at", "id")
     list_filter = ("status",)
     search_help_text = "A name, or an id"
+    link_rights = {
+        "Import people": operators.WRITE,
+        "Import a rota": operators.WRITE,
+        "Number limit": operators.LEAD,
+        "Reserve a number": operators.LEAD,
+    }
     fieldsets = (
         (None, {"fields": ("name", "version")}),
         ("Defaults for e-mails", {"fields": ("settings__language", "settings__timeZone")}),

@@ -41,6 +41,7 @@ class LocationAdmin(RecordAdmin):
     ordering = ("name_key",)
     list_display = ("name", "time_zone", "address", "people")
     search_help_text = "The beginning of a name, or an id"
+    link_rights = {"Buy a number": operators.WRITE}
     fieldsets = ((None, {"fields": ("name", "timeZone", "address", "version")}),)
     buttons = (
         Button(
@@ -70,7 +71,6 @@ class LocationAdmin(RecordAdmin):
             ("Customer", admin_change_url("accounts", "customer", obj.record.customer_id)),
             ("Rota", reverse("admin:rota", args=(obj.pk,))),
             ("Schedules", admin_list_url("staffing", "schedule", location_id__exact=obj.pk)),
-            ("IVR configuration", admin_change_url("telephony", "line", obj.pk)),
             ("Calls", admin_list_url("telephony", "call", location_id__exact=obj.pk)),
             ("Buy a number", reverse("admin:buy_number", args=(obj.pk,))),
         ]

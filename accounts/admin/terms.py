@@ -8,7 +8,9 @@ from django.utils.html import format_html_join
 
 from accounts.admin.operator_commands import actor_for
 from accounts.admin.projected import TermsAcceptance
+from accounts.models import User
 from accounts.terms import acceptance
+from config import dynamodb
 from config.backoffice import operators
 from config.backoffice.links import link_to
 from config.backoffice.record_admin import RecordAdmin
@@ -21,7 +23,7 @@ class TermsAdmin(RecordAdmin):
     section, icon, customer_field = "Records", "gavel", None
     choose_customer_hint = "Open a person and follow “Terms acceptances”."
     ordering = ("version",)
-    list_display = ("version", "accepted_at", "user_id")
+    list_display = ("version", "accepted_at", "person")
     fields = ("version", "accepted_at", "person", "texts", "locale", "accepted_by", "attested_by")
 
     def owner_of(self, obj: Any) -> str | None:
@@ -29,7 +31,9 @@ class TermsAdmin(RecordAdmin):
 
     def person(self, obj: Any) -> str:
         """The person; the account may be deleted."""
-        return link_to("accounts", "user", obj.record.user_id)
+        user_id = str(obj.record.user_id)
+        user = dynamodb.get_record(User, user_id)
+        return link_to("accounts", "user", user_id, str(user.name)) if user else "a deleted account"
 
     def texts(self, obj: Any) -> str:
         """Each text with its version and SHA-256."""

@@ -41,9 +41,8 @@ def volume_panels(customer_id: str | None) -> list[Panel]:
 
 def _to_item(count: daily_limits.DailyCount, customer: Customer | None) -> PanelItem:
     limit, *_, day = str(count.key).split(" ")
-    detail = (
-        f"{date.fromisoformat(day):%-d %B}: {int(count.used):,} of {settings.DAILY_LIMITS[limit]:,} {LABELS[limit]}"
-    )
+    used = f"{int(count.used):,} of {settings.DAILY_LIMITS[limit]:,} {LABELS[limit]}"
+    detail = f"{date.fromisoformat(day):%a %-d %b %Y}: {used}"
     detail += f", {int(count.refused):,} more refused" if count.refused else ""
     if customer is None:
         return PanelItem("A deleted customer", detail=detail)

@@ -23,7 +23,7 @@ from accounts.privacy import prepared_exports
 from accounts.serializers.preferences import ChannelChange
 from accounts.serializers.users import NewUser, UserChange, UserView
 from accounts.users import create, delete, directory, email_address, update
-from config import dynamodb
+from config import dynamodb, errors
 from config.backoffice import operators
 from config.backoffice.forms import form_fields
 from config.backoffice.forms.actions import Button
@@ -33,6 +33,10 @@ from config.backoffice.record_header import RecordHeader
 from config.backoffice.records import query_plan
 
 MAX_LOCATIONS = 200
+STORED_AS_PENDING = (
+    "The person is stored as pending: Dutyline creates their account and sends the invitation in the background, as "
+    "soon as it answers. Do not add them again; you find them among the people of the customer."
+)
 _CHANNEL_NAMES = {"email": "e-mail", "push": "push notification"}
 _NOTIFICATION_LABELS = {
     f"settings__notifications__{channel}__{event}": f"{form_fields.label_for(event)} ({_CHANNEL_NAMES[channel]})"
@@ -87,6 +91,14 @@ class PersonForm(OperatorForm):
             new_user = create.NewUserData(customer_id=self.customer_id, **self.body)
             return create.create_user(new_user, actor=actor, at=now)
         return update.update_user(self.instance.pk, self.body, actor=actor, at=now, precondition=self.precondition)
+
+    def unavailable_text(self, error: errors.Unavailable) -> str:
+        """Whether a new person is stored already, and completed later."""
+        email = str(self.cleaned_data.get("email") or "")
+        stored = users.find_users_by_email([email]).values() if not self.is_change and email else ()
+        if any(user.customer_id == self.customer_id and user.status == "pending" for user in stored):
+            return f"{error.detail} {STORED_AS_PENDING}"
+        return super().unavailable_text(error)
 
 
 def _set_status(pk: str, *, status: str, **context: Any) -> None:

@@ -18,7 +18,7 @@ from social_django.utils import load_backend, load_strategy
 
 from accounts.auth.operators import Auth0, NotAnOperator
 from config import errors
-from config.backoffice import middleware
+from config.backoffice import middleware, unsent_forms
 
 app_name = "social"
 logger = logging.getLogger("dutyline.signin")
@@ -29,7 +29,7 @@ _REAUTHENTICATION_ERRORS = {"login_required", "interaction_required", "consent_r
 @require_POST
 def begin_sign_in(request: HttpRequest) -> HttpResponse:
     """Redirect to Auth0 to sign in."""
-    logout(request)
+    unsent_forms.end_session(request)
     return _redirect_to_auth0(request)
 
 
@@ -39,7 +39,7 @@ def renew_sign_in(request: HttpRequest) -> HttpResponse:
     """Have Auth0 confirm the operator and their roles without a prompt."""
     if not request.user.is_authenticated:
         return HttpResponseRedirect(_login_url(request.GET.get("next", "")))
-    logout(request)
+    unsent_forms.end_session(request)
     return _redirect_to_auth0(request, prompt="none")
 
 
@@ -61,7 +61,7 @@ def complete_sign_in(request: HttpRequest, backend: str) -> HttpResponse:
         raise Http404
     target = str(request.session.get("next", ""))
     if request.GET.get("error") in _REAUTHENTICATION_ERRORS:
-        logout(request)
+        unsent_forms.end_session(request)
         return HttpResponseRedirect(_login_url(target))
     try:
         response: HttpResponse = views.complete(request, Auth0.name)

@@ -7,14 +7,15 @@ from urllib.parse import urlencode
 
 import orjson
 from django.conf import settings
-from django.contrib.auth import logout
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from config import errors
 from config.api import throttling
+from config.backoffice import operators, unsent_forms
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -32,6 +33,11 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "base-uri 'none'",
     ]
 )
+UNAVAILABLE_ADVICE = (
+    "If the change was stored before this failed, Dutyline finishes it in the background: look at the record "
+    "in a minute, before you repeat it."
+)
+"""What operators read where a vendor did not answer."""
 SESSION_RENEWED_AT = "renewed_at"
 """The session key of the time, in epoch seconds, at which Auth0 last confirmed the roles."""
 SESSION_BACKEND = "_auth_user_backend"
@@ -55,6 +61,10 @@ class BackOfficeMiddleware:
             response = notice_page(request, problem["title"], problem["detail"], status=problem["status"])
             if retry_after:
                 response["Retry-After"] = retry_after
+        if response.status_code == 405 and not response.content:
+            allowed = response.headers["Allow"]
+            response = notice_page(request, "Not possible", "This address cannot be opened so.", status=405)
+            response["Allow"] = allowed
         response["Content-Security-Policy"] = self._policy
         response["Referrer-Policy"] = "same-origin"  # CSRF checks need it
         response["X-Frame-Options"] = "DENY"
@@ -66,6 +76,9 @@ class BackOfficeMiddleware:
         is_back_office = request.path.startswith(settings.ADMIN_PATH)
         if is_back_office and isinstance(error, PermissionDenied):
             return notice_page(request, "Not allowed", "Your group does not have the permission for this.", status=403)
+        if is_back_office and isinstance(error, Http404):
+            detail = "There is nothing at this address. The record may have been removed."
+            return notice_page(request, "Not found", detail, status=404)
         if is_back_office and isinstance(error, errors.DomainError):
             return error_page(request, error)
         return None
@@ -82,29 +95,55 @@ class BackOfficeMiddleware:
 
 
 def csrf_failure_page(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """The page for a form without a valid CSRF token."""
+    """The page for a form without a valid CSRF token; what an operator typed is offered again."""
+    if getattr(request, "user", None) and operators.rights_of(request.user) and unsent_forms.keep(request):
+        return redirect(request.get_full_path())
     detail = "The form has expired. Open the page again."
     return notice_page(request, "Form rejected", detail, status=403)
 
 
 def error_page(request: HttpRequest, error: errors.DomainError) -> HttpResponse:
     """A domain error as a page."""
-    response = notice_page(request, error.title, error.detail, status=error.status)
+    advice = ""
+    if isinstance(error, errors.Unavailable):
+        advice = UNAVAILABLE_ADVICE if request.method == "POST" else "Nothing was changed. Load the page again soon."
+    elif request.method == "POST" and error.status < 500:
+        advice = "Nothing was saved."
+    response = notice_page(request, error.title, error.detail, status=error.status, advice=advice)
     if isinstance(error, errors.TooManyRequests | errors.Unavailable):
         response["Retry-After"] = str(error.retry_after)
     return response
 
 
-def notice_page(request: HttpRequest, title: str, detail: str, *, status: int) -> HttpResponse:
-    """A page with a title and a sentence."""
+def notice_page(request: HttpRequest, title: str, detail: str, *, status: int, advice: str = "") -> HttpResponse:
+    """A page with a title, a sentence and ``advice``; with the menu for a signed-in operator."""
     context = {
         "title": title,
         "detail": detail,
+        "advice": advice,
         "request_id": request.META.get("dutyline.request_id", ""),
         "site_title": settings.UNFOLD["SITE_TITLE"],
         "styles": settings.UNFOLD["STYLES"],
     }
+    if status == 500 or _is_script_request(request) or not _is_known_operator(request):
+        return render(request, "backoffice/notice_alone.html", context, status=status)
+    context |= {**admin.site.each_context(request), "back_url": _page_before(request)}
     return render(request, "backoffice/notice.html", context, status=status)
+
+
+def _is_known_operator(request: HttpRequest) -> bool:
+    """Whether this request has already loaded an operator: an error page asks no database."""
+    user = getattr(request, "_cached_user", None)
+    return user is not None and operators.READ in operators.rights_of(user)
+
+
+def _page_before(request: HttpRequest) -> str:
+    """The path of the page that led here; empty if there is none, or it was this one."""
+    origin = f"{request.scheme}://{request.get_host()}"
+    referrer = request.headers.get("Referer", "")[:2000]
+    path = referrer.removeprefix(origin)
+    is_page = referrer.startswith(origin + settings.ADMIN_PATH) and "/sign-in/" not in path and "/login/" not in path
+    return path if is_page and (path != request.get_full_path() or request.method == "POST") else ""
 
 
 class OperatorSessionMiddleware:
@@ -124,11 +163,15 @@ class OperatorSessionMiddleware:
         if request.path.startswith(settings.ADMIN_PATH) and self._is_auth0_session(request):
             age = time.time() - float(request.session.get(SESSION_RENEWED_AT, 0))
             if age > settings.SESSION_IDLE_SECONDS:
-                logout(request)
-                return redirect(_url_with_next("admin:login", request))
-            if age > settings.SESSION_RENEWAL_SECONDS and _is_page_request(request):
+                unsent_forms.end_session(request)
+                if request.method != "POST":  # the site keeps what a POST has typed
+                    return redirect(_url_with_next("admin:login", request))
+            elif age > settings.SESSION_RENEWAL_SECONDS and _is_page_request(request):
                 return redirect(_url_with_next("social:renew", request))
-        return self._get_response(request)
+        response = self._get_response(request)
+        if request.path.startswith(settings.ADMIN_PATH) and _is_known_operator(request):
+            unsent_forms.name_owner(request, response)
+        return response
 
     def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
         """Have the role confirmed before the page of an action, and before an action runs late."""
@@ -141,6 +184,7 @@ class OperatorSessionMiddleware:
         age = time.time() - float(request.session.get(SESSION_RENEWED_AT, 0))
         is_post = request.method == "POST"
         if age > (settings.SESSION_RENEWAL_SECONDS if is_post else settings.ACTION_RENEWAL_SECONDS):
+            unsent_forms.keep(request)
             return redirect(f"{reverse('social:renew')}?{urlencode({'next': request.get_full_path()})}")
         return None
 
@@ -151,8 +195,11 @@ class OperatorSessionMiddleware:
 
 
 def _is_page_request(request: HttpRequest) -> bool:
-    is_script_request = "autocomplete" in request.path or request.headers.get("HX-Request")
-    return request.method == "GET" and not is_script_request
+    return request.method == "GET" and not _is_script_request(request)
+
+
+def _is_script_request(request: HttpRequest) -> bool:
+    return "autocomplete" in request.path or bool(request.headers.get("HX-Request"))
 
 
 def _url_with_next(name: str, request: HttpRequest) -> str:

@@ -4,7 +4,7 @@ A model's admin declares what to show. Nothing is written here, and Django's own
 the domain functions write and audit.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -93,6 +93,9 @@ class RecordAdmin(RecordNavigation):
     def page_context(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
         """What a record's page shows beside its fields."""
         return {"links": self.related_links(obj)}
+
+    def _permitted_links(self, request: HttpRequest, links: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        return [link for link in links if operators.has_right(request, self.link_rights.get(link[0], operators.READ))]
 
     def list_links(self, request: HttpRequest) -> list[tuple[str, str]]:
         """Lists to choose from where the filters are too wide: names and URLs."""
@@ -238,6 +241,7 @@ class RecordAdmin(RecordNavigation):
             "buttons": self._available_buttons(request, obj),
             **self.page_context(request, obj),
         }
+        context["links"] = self._permitted_links(request, context.get("links", ()))
         response = super().changeform_view(request, object_id, form_url, context)
         if response.status_code == 200:  # a form with errors shows the record, too
             self.after_view(request, obj)

@@ -1,5 +1,6 @@
 """Where pages of records lead: to the lists of their customer, never to those of another."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
@@ -16,6 +17,8 @@ class RecordNavigation(ButtonAdmin):
 
     customer_field: ClassVar[str | None] = "customer_id"
     """The attribute with the customer's id."""
+    link_rights: ClassVar[Mapping[str, str]] = {}
+    """The rights that the pages of related links require, by the names of the links."""
 
     def owner_of(self, obj: Any) -> str | None:
         """The id of a record's customer, or of a person or location of the customer."""

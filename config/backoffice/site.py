@@ -1,12 +1,13 @@
 """The admin site: access, sign-in and sign-out, the menu, the start page and the search box."""
 
+from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth import logout
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -18,6 +19,15 @@ from config.backoffice import clock, operators
 from config.backoffice.links import build_panels
 from config.backoffice.page_customer import get_page_customer
 from config.backoffice.record_admin import RecordAdmin
+from config.backoffice.unsent_forms import keep, take
+
+UNSENT_FORM = "Your session had ended, so nothing was saved. The form has what you typed: check it, then save."
+
+
+def is_record_form(request: HttpRequest) -> bool:
+    """Whether a page is the form of a record, which shows again what was typed."""
+    name = str(request.resolver_match.url_name) if request.resolver_match else ""
+    return name.endswith(("_change", "_add"))
 
 
 class BackOfficeSite(UnfoldAdminSite):
@@ -31,6 +41,34 @@ class BackOfficeSite(UnfoldAdminSite):
 
     def has_permission(self, request: HttpRequest) -> bool:
         return operators.READ in operators.rights_of(request.user)
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """The view for operators; what anybody else has typed waits for their sign-in."""
+        operator_view = super().admin_view(view, cacheable)
+
+        @wraps(operator_view)
+        def keep_typed(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if not self.has_permission(request):
+                keep(request)
+            elif request.method == "GET" and (fields := take(request)):
+                if not is_record_form(request):
+                    return self.unsent_form_page(request, fields)
+                request.unsent_form = fields  # type: ignore[attr-defined]
+                messages.warning(request, UNSENT_FORM)
+            return operator_view(request, *args, **kwargs)
+
+        return keep_typed
+
+    def unsent_form_page(self, request: HttpRequest, fields: QueryDict) -> HttpResponse:
+        """What was typed before the session ended, to be sent again or not."""
+        pairs = [(name, value) for name, values in fields.lists() for value in values]
+        context = {
+            **self.each_context(request),
+            "title": "Your session had ended",
+            "fields": pairs,
+            "shown_fields": [(name, value) for name, value in pairs if value],
+        }
+        return TemplateResponse(request, "backoffice/unsent.html", context)
 
     def get_urls(self) -> list[URLPattern]:
         removed_names = {"view_on_site"}

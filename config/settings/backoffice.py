@@ -15,6 +15,7 @@ LOGIN_REDIRECT_URL = "admin:index"
 _COOKIE_PREFIX = "" if LOCAL else "__Host-"
 SESSION_COOKIE_NAME = f"{_COOKIE_PREFIX}dutyline-operator"
 CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}dutyline-form"
+OPERATOR_COOKIE_NAME = f"{_COOKIE_PREFIX}dutyline-operator-id"  # signed: `config.backoffice.unsent_forms`
 SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = ADMIN_PATH if LOCAL else "/"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not LOCAL
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True

@@ -19,7 +19,7 @@ class PatternForm(OperatorForm):
         "Recurs", to_choices(*PERIOD_NAMES), required=False, help_text="Leave empty for a single shift."
     )
     interval = form_fields.number_field(
-        "Interval", help_text="2 means every other day, week, month or year.", min_value=1
+        "Interval", help_text="Of days, weeks, months or years: 2 is every other.", min_value=1
     )
     byDay = form_fields.multiple_choice_field("Weekdays", list(DAY_NAMES.items()))
     until = form_fields.LocalDateTimeField("Until", required=False, help_text="No shift starts after this time.")

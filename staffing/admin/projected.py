@@ -3,6 +3,7 @@
 from django.db import models
 
 from accounts.admin.projected import Location, User
+from config.backoffice import clock
 from config.backoffice.records.models import Projection
 from staffing import models as records
 
@@ -17,7 +18,8 @@ class Schedule(Projection, record=records.Schedule):
 
     def __str__(self) -> str:
         kind = "series" if self.record.is_series else "shift"
-        return f"{kind} from {self.record.start[:16].replace('T', ' ')} ({self.record.zone})"
+        start, _ = self.record.zoned_times
+        return f"{kind} from {clock.format_day_time(start)} ({self.record.zone})"
 
 
 class Template(Projection, record=records.Template):

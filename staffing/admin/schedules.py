@@ -1,6 +1,7 @@
 """Schedules: a list, forms, and calendars of a location or a person."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -12,7 +13,7 @@ from unfold.decorators import display
 
 from accounts import users
 from accounts.admin.operator_commands import actor_for, group_by_customer, load_location_names
-from config.backoffice import operators
+from config.backoffice import clock, operators
 from config.backoffice.forms import form_fields
 from config.backoffice.forms.actions import Button
 from config.backoffice.forms.record_form import FieldValues
@@ -46,7 +47,7 @@ class ScheduleForm(PatternForm):
         "startTime": "In the time zone of the location.",
         "breakMinutes": "In minutes.",
         "color": "Such as #1f7a8c.",
-        "allowOverlap": "Save even if the person already has a shift at that time.",
+        "allowOverlap": "Saves even if the person has another shift at that time.",
     }
     scope = form_fields.choice_field("Applies to", _SCOPE_CHOICES, initial="all")
     recurrenceId = form_fields.LocalDateTimeField(
@@ -119,7 +120,7 @@ class ScheduleAdmin(RecordAdmin):
     fieldsets = (
         (None, {"fields": ("version", "locationId", "staffId", "startTime", "endTime")}),
         ("Details", {"fields": ("position", "breakMinutes", "color", "notes")}),
-        ("Recurs", {"fields": ("frequency", "interval", "byDay", "until", "count")}),
+        ("Recurrence", {"fields": ("frequency", "interval", "byDay", "until", "count")}),
         ("This change", {"fields": ("scope", "recurrenceId", "allowOverlap")}),
     )
     add_fieldsets = (*fieldsets[:3], (None, {"fields": ("allowOverlap",)}))
@@ -162,8 +163,9 @@ class ScheduleAdmin(RecordAdmin):
 
     @display(description="When")
     def time_range(self, obj: Any) -> str:
-        start = obj.record.start[:16].replace("T", " ")
-        return f"{start} to {obj.record.end[11:16]} {obj.record.zone}"
+        start, end = obj.record.zoned_times
+        last = f"{end:%H:%M}" if end - start < timedelta(days=1) else clock.format_day_time(end)
+        return f"{clock.format_day_time(start)}–{last} {start:%Z}"
 
     @display(description="Person")
     def person_link(self, obj: Any) -> str:

@@ -48,7 +48,7 @@ class TemplateAdmin(RecordAdmin):
     fieldsets = (
         (None, {"fields": ("version", "name", "locationId", "startTime", "endTime")}),
         ("Details", {"fields": ("position", "breakMinutes", "color", "notes")}),
-        ("Recurs", {"fields": ("frequency", "interval", "byDay")}),
+        ("Recurrence", {"fields": ("frequency", "interval", "byDay")}),
     )
     buttons = (
         Button(

@@ -2,9 +2,10 @@
 
 from calendar import month_abbr
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any
 
-DAY_NAMES = {"mo": "Mo", "tu": "Tu", "we": "We", "th": "Th", "fr": "Fr", "sa": "Sa", "su": "Su"}
+DAY_NAMES = {"mo": "Mon", "tu": "Tue", "we": "Wed", "th": "Thu", "fr": "Fri", "sa": "Sat", "su": "Sun"}
 PERIOD_NAMES = {"daily": "days", "weekly": "weeks", "monthly": "months", "yearly": "years"}
 
 
@@ -14,7 +15,10 @@ def describe_pattern(pattern: Mapping[str, Any] | None) -> str:
         return "once"
     interval, frequency = pattern.get("interval", 1), pattern["frequency"]
     description = str(frequency) if interval == 1 else f"every {interval} {PERIOD_NAMES[frequency]}"
-    if days := [_describe_day(day) for day in pattern.get("byDay", [])]:
+    days = [_describe_day(day) for day in pattern.get("byDay", [])]
+    if description == "weekly" and set(days) == set(DAY_NAMES.values()):
+        description = "every day"
+    elif days:
         positions = _describe_numbers(pattern.get("bySetPosition", []))
         description += f" on the {positions} of {', '.join(days)}" if positions else f" on {', '.join(days)}"
     if month_days := _describe_numbers(pattern.get("byMonthDay", [])):
@@ -24,7 +28,8 @@ def describe_pattern(pattern: Mapping[str, Any] | None) -> str:
     if "count" in pattern:
         description += f", {pattern['count']} times"
     if "until" in pattern:
-        description += f", until {pattern['until'][:10]}"
+        last = date.fromisoformat(pattern["until"][:10])
+        description += f", until {last.day} {last:%b %Y}"
     return description
 
 

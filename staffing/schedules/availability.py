@@ -45,7 +45,7 @@ class ScheduleConflict(errors.Conflict):
 
     def __init__(self, staff_id: str, schedule_id: str, at: datetime, zone: str) -> None:
         local = at.astimezone(ZoneInfo(zone))
-        detail = f"Overlaps schedule {schedule_id} from {local:%H:%M on %A}, {local.day} {local:%B %Y} ({zone})."
+        detail = f"Overlaps another shift of this person from {local:%a} {local.day} {local:%b %Y, %H:%M} ({zone})."
         super().__init__(detail)
         extra = {"scheduleId": schedule_id, "staffId": staff_id, "at": local.isoformat()}
         self.field_errors.append(errors.FieldError("/startTime", self.code, detail, extra))

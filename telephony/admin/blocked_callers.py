@@ -7,27 +7,35 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.decorators import display
 
-from accounts import customers
+from accounts import customers, locations
 from accounts.admin.operator_commands import OperatorForm, actor_for, load_location_names
 from config.backoffice import operators
+from config.backoffice.forms import form_fields
 from config.backoffice.forms.actions import Button
-from config.backoffice.links import admin_change_url, admin_list_url, link_to
+from config.backoffice.links import admin_change_url, admin_list_url
 from config.backoffice.record_admin import RecordAdmin
+from config.backoffice.record_header import Badge, Fact, Moment, RecordHeader
 from telephony import blocked_callers
+from telephony.admin import readable
 from telephony.admin.projected import BlockedCaller
 from telephony.models import BlockedCaller as BlockedCallerRecord
 from telephony.serializers.blocked_callers import BlockedCallerView, NewBlockedCaller
+
+MAX_LOCATIONS = 200
 
 
 class BlockedCallerForm(OperatorForm):
     """A caller to block."""
 
     view_serializer, create_body, change_body = BlockedCallerView, NewBlockedCaller, NewBlockedCaller
-    labels = {"locationId": "Location id"}
-    help_texts = {
-        "number": "With + and country code, or an address such as sip:ann@example.com.",
-        "locationId": "Empty: at all locations.",
-    }
+    labels = {"locationId": "Where"}
+    help_texts = {"number": "With + and country code, or an address such as sip:ann@example.com."}
+
+    def prepare_fields(self) -> None:
+        reachable = locations.list_accessible_locations(self.actor, limit=MAX_LOCATIONS, cursor=None).records
+        choices = [(str(location.id), str(location.name)) for location in reachable]
+        self.fields["locationId"] = form_fields.choice_field("Where", [("", "At all locations"), *choices])
+        self.fields["locationId"].required = False
 
     def save_record(self) -> BlockedCallerRecord:
         values = dict(self.body)
@@ -58,6 +66,20 @@ class BlockedCallerAdmin(RecordAdmin):
     add_fieldsets = ((None, {"fields": ("number", "locationId", "reason")}),)
     buttons = (Button("unblock", "Unblock", "Calls of this caller are taken again.", _unblock),)
 
+    def header(self, request: HttpRequest, obj: Any) -> RecordHeader:
+        record = obj.record
+        self.load_related([obj])
+        return RecordHeader(
+            name=str(record.number),
+            badge=Badge("blocked", "danger"),
+            facts=[
+                Fact("Where", self.place(obj)),
+                Fact("Blocked by", self.blocker(obj)),
+                Fact("Blocked", Moment(record.created_at)),
+            ],
+            primary="unblock",
+        )
+
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
@@ -74,8 +96,8 @@ class BlockedCallerAdmin(RecordAdmin):
 
     @display(description="Blocked by")
     def blocker(self, obj: Any) -> str:
-        author = str(obj.record.blocked_by)
-        return link_to("accounts", "user", author) if author.startswith("usr_") else author
+        author, customer_id = str(obj.record.blocked_by), str(obj.record.customer_id)
+        return readable.load_context(customer_id, [author], []).person(author)
 
     def related_links(self, obj: Any) -> list[tuple[str, str]]:
         record = obj.record

@@ -188,9 +188,17 @@ class NumberAdmin(RecordAdmin):
             purchase.purchase_number(number, location_id, number_type=number_type, actor=actor, at=operators.now())
         except errors.DomainError as error:
             messages.error(request, error.detail)
-            return None
+            return self._to_unfinished_purchase(request, number, location_id)
         messages.success(request, f"{number} was bought and takes calls.")
         return HttpResponseRedirect(admin_change_url("telephony", "phonenumber", number))
+
+    def _to_unfinished_purchase(self, request: HttpRequest, number: str, location_id: str) -> HttpResponse | None:
+        """The page of a number whose purchase is stored, and is finished in the background."""
+        stored = PhoneNumber.get(number)
+        if stored is None or stored.record.location_id != location_id or stored.record.status != "buying":
+            return None
+        messages.warning(request, f"The purchase of {number} is stored, and is finished in the background.")
+        return HttpResponseRedirect(self.url_for_pk(number))
 
     def limit_view(self, request: HttpRequest, customer_id: str) -> HttpResponse:
         """Change how many numbers a customer may have."""

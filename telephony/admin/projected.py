@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 from django.db import models
 
 from accounts.admin.projected import to_choices
+from config.backoffice import clock
 from config.backoffice.records.models import Projection
 from telephony import models as records
 from telephony.calls.state.call_record import CallRecord
@@ -26,7 +27,7 @@ class Line(Projection, record=records.Line):
         verbose_name = "IVR configuration"
 
     def __str__(self) -> str:
-        return str(self.record.number or self.record.location_id)
+        return f"IVR configuration of {self.record.number}" if self.record.number else "IVR configuration"
 
 
 class Call(Projection, record=records.Call):
@@ -37,7 +38,7 @@ class Call(Projection, record=records.Call):
     def __str__(self) -> str:
         line = CallRecord(self.record).line
         local = self.record.started_at.astimezone(ZoneInfo(line.time_zone))
-        return f"call to {line.location_name or self.record.number}, {local:%a} {local.day} {local:%b, %H:%M %Z}"
+        return f"call to {line.location_name or self.record.number}, {clock.format_day_time(local)} {local:%Z}"
 
 
 class Callback(Projection, record=records.Callback):

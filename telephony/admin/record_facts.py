@@ -41,9 +41,12 @@ def _describe_ringing(state: phone_verification.PhoneVerificationState, *, is_on
 def location_facts(obj: Any) -> Sequence[Fact]:
     """The number of a location, or the way to one."""
     line = dynamodb.get_record(Line, str(obj.pk))
-    if line is not None and line.number:
-        return [Fact("Number", link_to("telephony", "phonenumber", str(line.number)))]
-    return [Fact("Number", "none: nobody can call", is_problem=True)]
+    if line is None or not line.number:
+        return [Fact("Number", "none: nobody can call", is_problem=True)]
+    return [
+        Fact("Number", link_to("telephony", "phonenumber", str(line.number))),
+        Fact("IVR configuration", link_to("telephony", "line", str(obj.pk), "how it answers calls")),
+    ]
 
 
 def customer_facts(obj: Any) -> Sequence[Fact]:

@@ -9,13 +9,16 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from unfold.decorators import display
 
 from accounts.admin.operator_commands import actor_for, operator_actor
+from accounts.admin.page_customer import load_page_customer
 from accounts.admin.projected import Location
 from config import audit, dynamodb, errors
 from config.backoffice import operators
 from config.backoffice.forms import form_fields
 from config.backoffice.forms.actions import Button
+from config.backoffice.links import link_to
 from config.backoffice.record_admin import RecordAdmin
 from telephony.admin.projected import Orphan
 from telephony.numbers import adoption, unassigned
@@ -53,8 +56,15 @@ class OrphanAdmin(RecordAdmin):
     """Numbers at Twilio that are nobody's, and those reserved for a customer."""
 
     section, icon, customer_field = "Platform", "help", None
-    list_display = ("number", "sid", "tag", "reserved_for", "found_at")
-    fields = ("number", "sid", "tag", "reserved_for", "found_at")
+    list_display = ("number", "sid", "tag", "customer", "found_at")
+    fields = ("number", "sid", "tag", "customer", "found_at")
+
+    @display(description="Reserved for")
+    def customer(self, obj: Any) -> str:
+        if not obj.record.reserved_for:
+            return "—"
+        customer = load_page_customer(str(obj.record.reserved_for))
+        return link_to("accounts", "customer", str(obj.record.reserved_for), customer.name if customer else None)
 
     def owner_of(self, obj: Any) -> str | None:
         return obj.record.reserved_for

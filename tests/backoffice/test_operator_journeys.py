@@ -147,7 +147,7 @@ def test_series_is_created_and_shown_in_rota_and_api(
     page.locator("#id_startTime").fill("2033-01-03T09:00")
     page.locator("#id_endTime").fill("2033-01-03T17:00")
     page.locator("#id_frequency").select_option("weekly")
-    for day in ("Mo", "We"):
+    for day in ("Mon", "Wed"):
         page.get_by_label(day, exact=True).check()
     page.locator("#id_count").fill("4")
     page.get_by_role("button", name="Save and continue editing").click()
@@ -174,7 +174,7 @@ def test_series_is_created_and_shown_in_rota_and_api(
     page.locator("#id_startTime").fill("2033-01-05T16:00")
     page.locator("#id_endTime").fill("2033-01-05T20:00")
     page.get_by_role("button", name="Save", exact=True).click()
-    page.get_by_text("Overlaps schedule").wait_for()
+    page.get_by_text("Overlaps another shift").wait_for()
     page.get_by_label("Allow overlap").check(force=True)
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_text("was added successfully").wait_for()

@@ -348,7 +348,7 @@ def test_pages_cannot_be_framed_or_run_foreign_scripts(operator_sessions: dict[s
     cookies = {
         cookie.name: cookie for cookie in operator_sessions["lead"].client.cookies.jar if cookie.domain == "127.0.0.1"
     }
-    for name in ("dutyline-operator", "dutyline-form"):
+    for name in ("dutyline-operator", "dutyline-form", "dutyline-operator-id"):
         assert cookies[name].path == "/admin/"
         assert cookies[name].has_nonstandard_attr("HttpOnly")
         assert cookies[name].get_nonstandard_attr("SameSite") == "Lax"

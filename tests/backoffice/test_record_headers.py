@@ -64,7 +64,12 @@ def test_headers_of_all_kinds_name_people_places_and_local_times(
             "Numbers",
             "active",
         ),
-        ("accounts", "location", test_users.boston.id): ("Time there now", "America/New_York", number),
+        ("accounts", "location", test_users.boston.id): (
+            "Time there now",
+            "America/New_York",
+            number,
+            "IVR configuration",
+        ),
         ("accounts", "location", test_users.denver.id): ("none: nobody can call",),
         ("telephony", "phonenumber", number): ("takes calls", "Location Boston", "Bought"),
         ("telephony", "line", test_users.boston.id): ("IVR configuration of Boston", number, "takes calls"),

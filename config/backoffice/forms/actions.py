@@ -18,6 +18,7 @@ from unfold.admin import ModelAdmin
 from config import errors
 from config.backoffice import operators
 from config.backoffice.forms.record_form import ConfirmNameForm
+from config.backoffice.middleware import UNAVAILABLE_ADVICE
 from config.backoffice.page_customer import set_page_customer
 
 CONFIRMED = "bulk_confirmed"
@@ -132,9 +133,11 @@ class ButtonAdmin(ModelAdmin):
         try:
             result = button.run(request, obj, form_data)
         except errors.DomainError as error:
-            if error.status >= 500:
+            if error.status >= 500 and not isinstance(error, errors.Unavailable):
                 raise
             messages.error(request, error.detail)
+            if isinstance(error, errors.Unavailable):
+                messages.warning(request, UNAVAILABLE_ADVICE)
             return None
         if isinstance(result, HttpResponseBase):
             return result

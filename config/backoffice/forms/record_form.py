@@ -4,6 +4,7 @@ A field has the name of the body's member; two underscores lead into a nested me
 (``settings__language``). An error is shown at the field that its pointer names.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -16,6 +17,7 @@ from config import dynamodb, errors, journal
 from config.api import problem_details
 from config.api.fields import StrictSerializer
 from config.backoffice.forms import form_fields
+from config.backoffice.middleware import UNAVAILABLE_ADVICE
 
 STALE_MESSAGE = (
     "Somebody else changed this record while you were editing it. Nothing was saved yet: compare your "
@@ -75,10 +77,18 @@ class RecordForm(forms.ModelForm):
             if foreign_key.remote_field and name in self.fields:
                 self.fields[name] = form_fields.related_record_field(self.fields[name], foreign_key, self.customer_id)
         self.prepare_fields()
+        self._restore_unsent(getattr(self.request, "unsent_form", None))
 
     def _load_initial(self) -> None:
         record = self.instance.record
         self.initial = {**self.initial, **self.stored_values(record), "version": int(record.version)}
+
+    def _restore_unsent(self, unsent: QueryDict | None) -> None:
+        """Show what was typed before the session ended, with its version: it may be outdated."""
+        if unsent is not None and not self.is_bound:
+            files: Any = {}
+            typed = {name: f.widget.value_from_datadict(unsent, files, name) for name, f in self.fields.items()}
+            self.initial = {**self.initial, **typed}
 
     @property
     def is_change(self) -> bool:
@@ -139,9 +149,12 @@ class RecordForm(forms.ModelForm):
         try:
             record = self.save_record()
         except errors.DomainError as error:
-            if error.status >= 500:
+            if isinstance(error, errors.Unavailable):
+                self.add_error(None, self.unavailable_text(error))
+            elif error.status >= 500:
                 raise
-            self._add_domain_error(error)
+            else:
+                self._add_domain_error(error)
         else:
             self.instance.__dict__.update(self.instance.from_record(record).__dict__)
 
@@ -175,9 +188,22 @@ class RecordForm(forms.ModelForm):
             name = "__".join(parts[:length])
             name = self.aliases.get(name, name)
             if name in self.fields:
-                self.add_error(name, self.error_text(field_error.detail, "/".join(parts[length:])))
+                self.add_error(name, self.error_text(self._with_labels(field_error.detail), "/".join(parts[length:])))
                 return
-        self.add_error(None, field_error.detail)
+        self.add_error(None, self._with_labels(field_error.detail))
+
+    def _with_labels(self, detail: str) -> str:
+        """A sentence of the API, in which fields have the names that the form shows."""
+
+        def to_label(match: re.Match[str]) -> str:
+            field = self.fields.get(self.aliases.get(match[1], match[1]))
+            return f"“{field.label}”" if field else match[0]
+
+        return re.sub(r"`(\w{1,40})`", to_label, detail)
+
+    def unavailable_text(self, error: errors.Unavailable) -> str:
+        """What the form says where a vendor does not answer."""
+        return f"{error.detail} {UNAVAILABLE_ADVICE}"
 
     def error_text(self, detail: str, path: str) -> str:
         """An error as its field shows it; ``path`` leads to the place within the field's value."""

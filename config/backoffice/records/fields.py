@@ -9,6 +9,18 @@ from pynamodb import attributes
 from config import dynamodb
 
 MAX_KEY_LENGTH = 256
+_LABELS = {
+    "accepted_at": "accepted",
+    "created_at": "created",
+    "due_at": "due",
+    "email": "e-mail",
+    "first_due_at": "first due",
+    "found_at": "found",
+    "release_at": "released on",
+    "sid": "Twilio SID",
+    "updated_at": "last changed",
+}
+"""Of attributes whose names are not what operators call them."""
 
 
 class CompositeKey(models.CharField):
@@ -26,6 +38,8 @@ class CompositeKey(models.CharField):
 def field_for(attribute: attributes.Attribute[Any]) -> models.Field | None:
     """The field for an attribute; None for encrypted ones, which are never shown."""
     options: dict[str, Any] = {"null": attribute.null, "blank": True}
+    if label := _LABELS.get(str(attribute.attr_name)):
+        options["verbose_name"] = label
     if isinstance(attribute, attributes.BinaryAttribute):
         return None
     if isinstance(attribute, dynamodb.Timestamp):

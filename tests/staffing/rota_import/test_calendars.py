@@ -159,11 +159,11 @@ def test_the_latest_version_of_an_event_counts(users: UserFixtures) -> None:
 def test_preview_is_on_the_clock_of_the_location_and_in_words(users: UserFixtures) -> None:
     event = "UID:utc\nDTSTART:20280703T130000Z\nDTEND:20280703T210000Z\nRRULE:{}\nSUMMARY:" + str(users.sam.user.name)
     for rule, words in (
-        ("FREQ=WEEKLY;BYDAY=MO;UNTIL=20280801T000000Z", "weekly on Mo, until 2028-08-01"),
-        ("FREQ=MONTHLY;BYDAY=1MO;COUNT=3", "monthly on the 1st Mo, 3 times"),
+        ("FREQ=WEEKLY;BYDAY=MO;UNTIL=20280801T000000Z", "weekly on Mon, until 1 Aug 2028"),
+        ("FREQ=MONTHLY;BYDAY=1MO;COUNT=3", "monthly on the 1st Mon, 3 times"),
         ("FREQ=MONTHLY;BYMONTHDAY=3,-1", "monthly on the last, 3rd of the month"),
-        ("FREQ=MONTHLY;BYDAY=MO,TU;BYSETPOS=1", "monthly on the 1st of Mo, Tu"),
-        ("FREQ=YEARLY;BYMONTH=7;BYDAY=1MO", "yearly on the 1st Mo in Jul"),
+        ("FREQ=MONTHLY;BYDAY=MO,TU;BYSETPOS=1", "monthly on the 1st of Mon, Tue"),
+        ("FREQ=YEARLY;BYMONTH=7;BYDAY=1MO", "yearly on the 1st Mon in Jul"),
     ):
         (planned,) = plan(calendar(event.format(rule)), users)
         assert planned.entry.title.partition(", Boston, ")[2] == f"Mon 3 Jul 2028 09:00 to 17:00, {words}"

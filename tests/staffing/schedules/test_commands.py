@@ -264,8 +264,8 @@ def test_conflict_names_the_other_schedule_and_the_first_moment(test_users: User
     assert fault["staffId"] == sue.id
     # 03:00 in Denver is 05:00 in New York; both intervals first coincide on 4 February
     assert fault["at"] == "2031-02-04T05:00:00-05:00"
-    local_time = "05:00 on Tuesday, 4 February 2031 (America/New_York)"
-    assert error["detail"] == fault["detail"] == f"Overlaps schedule {series['id']} from {local_time}."
+    local_time = "Tue 4 Feb 2031, 05:00 (America/New_York)"
+    assert error["detail"] == fault["detail"] == f"Overlaps another shift of this person from {local_time}."
     overlapping = create_schedule(test_users.ann, {**request_body, "allowOverlap": True})
     entry = test_users.ann.get(f"/user/{sue.id}/audit-logs").json()["items"][0]
     assert entry["subject"]["id"] == overlapping["id"]
