@@ -12,6 +12,7 @@ from accounts import locations, users
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal
 from telephony import dialing_rules, ivr
+from telephony.ivr import open_periods
 from telephony.models import Line, PhoneNumber
 
 if TYPE_CHECKING:
@@ -101,6 +102,19 @@ def get_holiday_settings(location_id: str) -> Mapping[str, Any]:
     line = dynamodb.get_record(Line, location_id)
     hours = (line.configuration or {}).get("hours", {}) if line else {}
     return dict(hours.get("holidays", {}))
+
+
+def load_open_periods(
+    location_id: str, since: datetime, until: datetime, *, time_zone: str
+) -> list[tuple[datetime, datetime]] | None:
+    """When the number of a location is open by the hours of its configuration, in order.
+
+    None: it has no number, or the rota opens it. ``time_zone`` is the location's. One round trip.
+    """
+    line = dynamodb.get_record(Line, location_id)
+    if line is None or not line.number or not line.configuration:
+        return None
+    return open_periods.list_open_periods(line.configuration, since, until, time_zone=time_zone)
 
 
 def _require_configured_line(records: dynamodb.BatchResult, location_id: str) -> Line:

@@ -72,5 +72,6 @@ class LocationAdmin(RecordAdmin):
             ("Rota", reverse("admin:rota", args=(obj.pk,))),
             ("Schedules", admin_list_url("staffing", "schedule", location_id__exact=obj.pk)),
             ("Calls", admin_list_url("telephony", "call", location_id__exact=obj.pk)),
+            ("Calls by hour", reverse("admin:location_demand", args=(obj.pk,))),
             ("Buy a number", reverse("admin:buy_number", args=(obj.pk,))),
         ]

@@ -25,7 +25,9 @@ SESSION_ENGINE = "config.backoffice.sessions"
 SESSION_COOKIE_AGE = 8 * 3600
 SESSION_RENEWAL_SECONDS = 600  # until Auth0 confirms the operator's roles again
 ACTION_RENEWAL_SECONDS = 60  # the same, before the page of an action
-ACTION_PAGES = ("_do", "buy_number", "numbers_most", "numbers_reserve")  # ends of their URL names
+ACTION_PAGES = (  # ends of their URL names
+    *("_do", "rota_move", "rota_of_move", "buy_number", "numbers_most", "numbers_reserve"),
+)
 SESSION_IDLE_SECONDS = 3600  # until a session that was not renewed ends
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_safe
 from unfold.decorators import display
@@ -20,9 +20,11 @@ from config.backoffice.forms.record_form import FieldValues
 from config.backoffice.links import admin_change_url, admin_list_url, link_to
 from config.backoffice.record_admin import RecordAdmin
 from config.backoffice.record_header import Badge, Fact, Moment, RecordHeader
-from staffing.admin import day_note_page, rota
+from staffing.admin import day_note_page, occurrences
 from staffing.admin.patterns import PatternForm
 from staffing.admin.projected import Schedule
+from staffing.admin.rota import move_page
+from staffing.admin.rota import pages as rota_pages
 from staffing.admin.rota_import_page import RotaImportPage
 from staffing.models import Schedule as ScheduleRecord
 from staffing.recurrence.describe import describe_pattern
@@ -54,6 +56,15 @@ class ScheduleForm(PatternForm):
         "Original start of the shift", required=False, help_text="Leave empty to change the whole series."
     )
     scope_params: Mapping[str, Any] = {}
+
+    def _load_initial(self) -> None:
+        """The values of the series; of one of its shifts if the page was opened from the rota."""
+        super()._load_initial()
+        start = occurrences.parse_start(self.request.GET, self.instance.record)
+        if start:
+            shift_values = occurrences.to_field_values(self.instance.record, start)
+            scope_values = {"scope": "occurrence", "recurrenceId": start.isoformat()}
+            self.initial = {**self.initial, **scope_values, **shift_values}
 
     def to_body(self, field_values: FieldValues) -> FieldValues:
         body = super().to_body(field_values)
@@ -185,18 +196,27 @@ class ScheduleAdmin(RecordAdmin):
             ("Customer", admin_change_url("accounts", "customer", record.customer_id)),
             ("Location", admin_change_url("accounts", "location", record.location_id)),
             ("Person", admin_change_url("accounts", "user", record.staff_id)),
-            ("Rota", reverse("admin:rota", args=(record.location_id,))),
+            ("Rota", f"{reverse('admin:rota', args=(record.location_id,))}?day={record.start[:10]}"),
             ("Audit", admin_list_url("config", "auditentry", stream__exact=record.staff_id)),
         ]
 
+    def response_post_save_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        """Back to the rota, if the page was opened from there."""
+        back_url = occurrences.parse_back_url(request.GET)
+        return HttpResponseRedirect(back_url) if back_url else super().response_post_save_change(request, obj)
+
     def get_urls(self) -> list[URLPattern]:
-        location_view = self.admin_site.admin_view(require_safe(rota.location_rota))
+        location_view = self.admin_site.admin_view(require_safe(rota_pages.location_rota))
         import_view = self.admin_site.admin_view(RotaImportPage().view)
-        person_view = self.admin_site.admin_view(require_safe(rota.person_rota))
+        person_view = self.admin_site.admin_view(require_safe(rota_pages.person_rota))
+        move_location_view = self.admin_site.admin_view(move_page.move_of_location)
+        move_person_view = self.admin_site.admin_view(move_page.move_of_person)
         return [
             path("rota/<str:location_id>/", location_view, name="rota"),
             path("day-note/<str:location_id>/", self.admin_site.admin_view(day_note_page.day_note), name="day_note"),
             path("import/<str:customer_id>/", import_view, name="rota_import"),
             path("rota-of/<str:user_id>/", person_view, name="rota_of"),
+            path("rota/<str:location_id>/move/", move_location_view, name="rota_move"),
+            path("rota-of/<str:user_id>/move/", move_person_view, name="rota_of_move"),
             *super().get_urls(),
         ]

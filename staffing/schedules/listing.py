@@ -164,7 +164,9 @@ def list_shifts(
     if cursor:
         since = max(since, datetime.fromisoformat(last_key[0]))
     shifts = _iter_shifts(replace(schedule_filter, since=since), limit)
-    visible = (shift for shift in shifts if shift.sort_key > last_key and _can_see_shift(actor, shift))
+    visible = (
+        shift for shift in shifts if (cursor is None or shift.sort_key > last_key) and _can_see_shift(actor, shift)
+    )
     results = list(islice(visible, limit + 1))
     if len(results) <= limit:
         return pagination.CursorPage(results, None)

@@ -25,7 +25,7 @@ from config.backoffice.links import admin_change_url, admin_list_url, link_to
 from config.backoffice.page_customer import get_page_customer
 from config.backoffice.record_admin import RecordAdmin
 from config.backoffice.record_header import Badge, Fact, Moment, RecordHeader, Tone
-from telephony.admin import readable
+from telephony.admin import demand_page, readable
 from telephony.admin.call_buttons import CALL_BUTTONS
 from telephony.admin.projected import Call
 from telephony.calls import recordings
@@ -231,7 +231,12 @@ class CallAdmin(RecordAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_safe(self.recording_view))
-        return [path("<str:call_id>/sound/<slug:kind>/", view, name="call_sound"), *super().get_urls()]
+        demand_view = self.admin_site.admin_view(require_safe(demand_page.location_demand))
+        return [
+            path("<str:call_id>/sound/<slug:kind>/", view, name="call_sound"),
+            path("by-hour/<str:location_id>/", demand_view, name="location_demand"),
+            *super().get_urls(),
+        ]
 
     def recording_view(self, request: HttpRequest, call_id: str, kind: str) -> HttpResponseBase:
         """A recording as WAV; audited."""

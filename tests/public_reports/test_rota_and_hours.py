@@ -1,13 +1,20 @@
 """Reports about shifts, the rota and opening hours."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from staffing.admin import rota
+from staffing.admin.rota.entries import RotaEntry
+from staffing.admin.rota.grid import build_days
+from staffing.admin.rota.period import WEEK, RotaPeriod
+from staffing.admin.rota.rendering import GridStyle, render_rows
+from staffing.admin.rota.rows import RotaRow
+from staffing.recurrence.expand import Series
+from staffing.schedules import save
 from staffing.schedules.expansion import Shift
 from telephony import ivr
 from tests.public_reports.test_holidays import preview
@@ -158,11 +165,16 @@ def test_chatwoot_6733_a_night_belongs_to_the_day_on_which_it_begins() -> None:
 # --- the rota in the back office ------------------------------------------------------------------
 def list_slots(start: str, end: str, first_day: str) -> list[str]:
     """Where a shift is shown in the week from a day on: the weekday, and what is written there."""
-    since, until = (datetime.fromisoformat(at).replace(tzinfo=ZoneInfo("America/New_York")) for at in (start, end))
-    entry = rota.RotaEntry(cast(Shift, None), "Sam", since, until, "Boston")
-    monday = date.fromisoformat(first_day)
-    slots = rota.iter_slots(entry, monday, monday + timedelta(days=6))
-    return [f"{day:%a}: {slot.times}" for day, slot in slots]
+    zone, at = "America/New_York", datetime(2027, 1, 1, tzinfo=UTC)
+    series = Series(datetime.fromisoformat(start), datetime.fromisoformat(end), zone)
+    schedule = save.build_schedule(series, "usr_1", at=at, customer_id="cus_1", location_id="loc_1", details={})
+    entry = RotaEntry(Shift(schedule, series.first_occurrence), "Sam", "Sam", "Boston", zone, is_staffed=True)
+    days = build_days(RotaPeriod.of(date.fromisoformat(first_day), WEEK).list_dates(), zone)
+    style = GridStyle({zone: days}, at, is_month=False, day_count=7, back_url="/", names_location=False)
+    html = render_rows([RotaRow("Sam", "", "", zone, 0, [entry])], style)
+    cells = [re.sub(r"<[^>]+>", " ", cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", html)]
+    texts = [" ".join(cell.split()).removeprefix("Sam ").removesuffix(" Sam") for cell in cells]
+    return [f"{day.date:%a}: {text}" for day, text in zip(days, texts, strict=True) if text]
 
 
 def test_frappe_hrms_1124_and_1282_a_night_is_shown_where_it_starts() -> None:

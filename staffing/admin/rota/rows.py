@@ -1,0 +1,103 @@
+"""The rows of the grid: people of a location, or locations of a person."""
+
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from django.urls import reverse
+
+from staffing.admin.rota.entries import RotaEntry
+
+if TYPE_CHECKING:
+    from accounts.models import Location, User
+
+HUES = 24
+"""Colors of rows: as many as can be told apart."""
+
+
+@dataclass(frozen=True)
+class RotaRow:
+    """A person or a location, and their shifts by start."""
+
+    name: str
+    detail: str
+    """What tells the same names apart, and what is special."""
+    url: str
+    zone: str
+    """Whose clock the row shows."""
+    hue: int
+    """The color, in degrees; the same on every page."""
+    entries: Sequence[RotaEntry]
+
+    @property
+    def hours(self) -> str:
+        """How long its shifts last together, such as "38 h"."""
+        seconds = sum(((end - start).total_seconds() for start, end in (entry.span for entry in self.entries)), 0.0)
+        return f"{round(seconds / 3600, 1):g} h"
+
+
+def person_rows(entries: Iterable[RotaEntry], users_by_id: "Mapping[str, User]", zone: str) -> list[RotaRow]:
+    """A row for each person with a shift, by name."""
+    entries_by_id = _group(entries, lambda entry: entry.shift.staff_id)
+    url_pattern = reverse("admin:rota_of", args=("ID",))
+    names = {id: entries[0].person_name for id, entries in entries_by_id.items()}
+    counts = Counter(name.casefold() for name in names.values())
+    return [
+        RotaRow(
+            names[id],
+            _describe_person(users_by_id.get(id), is_ambiguous=counts[names[id].casefold()] > 1),
+            url_pattern.replace("ID", quote(id)) if id in users_by_id else "",
+            zone,
+            hue_of(id),
+            entries_by_id[id],
+        )
+        for id in sorted(entries_by_id, key=lambda id: (names[id].casefold(), id))
+    ]
+
+
+def _describe_person(user: "User | None", *, is_ambiguous: bool) -> str:
+    if user is None:
+        return ""
+    facts = [str(user.email)] if is_ambiguous else []
+    return ", ".join([*facts, *([str(user.status)] if user.status in ("blocked", "pending") else [])])
+
+
+def location_rows(entries: Iterable[RotaEntry], own_locations: "Sequence[Location]", zone: str) -> list[RotaRow]:
+    """A row for each location of a person, by name: those with a shift, and ``own_locations``.
+
+    ``zone`` is of a person without any.
+    """
+    entries_by_id = _group(entries, lambda entry: entry.location_id)
+    places = {str(location.id): (str(location.name), str(location.time_zone)) for location in own_locations}
+    places |= {id: (entries[0].location_name, entries[0].zone) for id, entries in entries_by_id.items()}
+    if not places:
+        return [RotaRow("No location", "", "", zone, 0, [])]
+    return [
+        RotaRow(name, row_zone, reverse("admin:rota", args=(id,)), row_zone, hue_of(id), entries_by_id.get(id, []))
+        for id, (name, row_zone) in sorted(places.items(), key=lambda item: (item[1][0].casefold(), item[0]))
+    ]
+
+
+def hue_of(id: str) -> int:
+    """The color of a person or location, from the id: the same on every page."""
+    return zlib.crc32(id.encode()) % HUES * (360 // HUES)
+
+
+def _group(entries: Iterable[RotaEntry], key: Callable[[RotaEntry], str]) -> dict[str, list[RotaEntry]]:
+    groups: dict[str, list[RotaEntry]] = {}
+    for entry in entries:
+        groups.setdefault(key(entry), []).append(entry)
+    return groups
+
+
+WEEK_LABEL_HOURS_PER_CHARACTER = 1.45
+"""How much of the axis a character of a label takes, where a day is 100 px wide."""
+
+
+def label_width(label: str, *, is_month: bool) -> timedelta:
+    """How much of the axis a label takes; in a month bars have none."""
+    return timedelta(0) if is_month else timedelta(hours=2 + WEEK_LABEL_HOURS_PER_CHARACTER * len(label))

@@ -1,0 +1,78 @@
+"""The week of a location as a heat map: calls against people on duty, by hour."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from accounts.admin import projected
+from config import errors
+from config.backoffice import clock, operators
+from config.backoffice.links import admin_change_url, admin_list_url
+from config.backoffice.page_customer import set_page_customer
+from telephony.calls import demand
+from telephony.calls.demand import Demand, DemandHour
+
+WEEKDAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+LEVELS = 5
+"""Shades of the map."""
+
+
+def location_demand(request: HttpRequest, location_id: str) -> HttpResponse:
+    """The heat map of a location, in its time zone."""
+    location = projected.Location.get(location_id)
+    if location is None:
+        raise errors.NotFound("Location not found.")
+    record = location.record
+    set_page_customer(request, str(record.customer_id))
+    clock.set_zone(str(record.time_zone))
+    loaded = demand.load_demand(record, at=operators.now())
+    context = {
+        **admin.site.each_context(request),
+        "title": f"Calls and people on duty at {record.name}",
+        "links": [
+            ("Location", admin_change_url("accounts", "location", record.id)),
+            ("Rota", reverse("admin:rota", args=(record.id,))),
+            ("Calls", admin_list_url("telephony", "call", location_id__exact=record.id)),
+        ],
+        "zone": record.time_zone,
+        "demand": loaded,
+        "last_day": loaded.until - timedelta(microseconds=1),
+        "max_calls": demand.MAX_CALLS,
+        "hours": range(demand.HOURS_PER_DAY),
+        "rows": [(name, _cells_of(loaded, weekday)) for weekday, name in enumerate(WEEKDAY_NAMES)],
+        "alone": _list_alone(loaded),
+        "weeks": demand.WEEKS,
+    }
+    return TemplateResponse(request, "backoffice/demand.html", context)
+
+
+def _cells_of(loaded: Demand, weekday: int) -> list[dict[str, Any]]:
+    hours = loaded.hours[weekday * demand.HOURS_PER_DAY : (weekday + 1) * demand.HOURS_PER_DAY]
+    return [
+        {
+            "hour": hour,
+            "level": -(-LEVELS * hour.calls // loaded.busiest) if loaded.busiest else 0,
+            "is_alone": _is_alone(hour),
+            "on_duty": f"{hour.on_duty:g}",
+        }
+        for hour in hours
+    ]
+
+
+def _is_alone(hour: DemandHour) -> bool:
+    """Whether callers found less than one person on duty."""
+    return hour.calls > 0 and hour.on_duty < 1
+
+
+def _list_alone(loaded: Demand) -> list[str]:
+    """The hours with calls in which often nobody is on duty, with the most missed calls first."""
+    hours = sorted(filter(_is_alone, loaded.hours), key=lambda hour: (-hour.missed, -hour.calls))
+    return [
+        f"{WEEKDAY_NAMES[hour.weekday]} {hour.hour:02}:00–{(hour.hour + 1) % 24:02}:00: {hour.calls} "
+        f"call{'' if hour.calls == 1 else 's'}, {hour.missed} not answered, {hour.on_duty:g} on duty"
+        for hour in hours[:5]
+    ]
