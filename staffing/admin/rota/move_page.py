@@ -140,13 +140,12 @@ def _parse_days(values: Mapping[str, str], today: date) -> tuple[date, date]:
 
 
 def _find_people(text: str, actor: Actor) -> "Sequence[User]":
-    """The people of the customer whom a text names: an id, or parts of name or e-mail address."""
+    """The people of the customer whom a text names: an id, an e-mail address, or parts of a name."""
     if dynamodb.is_id("usr", text):
         return list(users.load_users([text], actor.customer_id).values())
     customer = customers.get_customer(actor.customer_id)
-    page = directory.search(
-        directory.Criteria(text=text), actor=actor, customer=customer, limit=MAX_CHOICES + 1, cursor=None
-    )
+    criteria = directory.Criteria(text=text, names_only="@" not in text)
+    page = directory.search(criteria, actor=actor, customer=customer, limit=MAX_CHOICES + 1, cursor=None)
     same_names = [user for user in page.records if user.name.casefold() == text.casefold()]
     return same_names if len(same_names) == 1 else list(page.records)
 
