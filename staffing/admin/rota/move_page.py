@@ -140,7 +140,7 @@ def _parse_days(values: Mapping[str, str], today: date) -> tuple[date, date]:
 
 
 def _find_people(text: str, actor: Actor) -> "Sequence[User]":
-    """The people of the customer whom a text names: an id, an e-mail address, or parts of a name."""
+    """The people of the customer whom a text names: an id, an e-mail address, parts of a name."""
     if dynamodb.is_id("usr", text):
         return list(users.load_users([text], actor.customer_id).values())
     customer = customers.get_customer(actor.customer_id)
