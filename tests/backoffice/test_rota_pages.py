@@ -141,3 +141,47 @@ def test_two_hundred_shifts_cost_little_more_than_none(
     assert capacity <= 60
     assert to_location <= 1.5
     assert to_empty <= 2.5
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "text"),
+    [
+        ("from=x", 400, "must be dates"),
+        ("from=2033-01-03&until=2033-01-02", 400, "must not be before the first"),
+        ("from=2033-01-03&until=2033-06-02", 400, "nor 62 days after it"),
+        ("from=0001-01-01&until=9999-12-31", 400, "must be dates"),
+        ("to={foreign}", 200, "Nobody of this customer has"),
+        ("to=usr_01", 200, "Nobody of this customer has"),
+        ("to=%00%27%3Cb%3E", 200, "Nobody of this customer has"),
+        ("to={mia}&from=2033-03-07&until=2033-03-07", 200, "No shifts start on these days"),
+    ],
+)
+def test_moves_refuse_what_is_not_theirs(
+    query: str, status: int, text: str, test_users: UserFixtures, operator_sessions: dict[str, OperatorSession]
+) -> None:
+    values = {"foreign": test_users.cleo.id, "mia": test_users.mia.id}
+    for path in (f"{ROTA}/{test_users.boston.id}", f"/admin/staffing/schedule/rota-of/{test_users.sam.id}"):
+        response = operator_sessions["support"].get(f"{path}/move/?{query.format(**values)}")
+        assert response.status_code == status
+        assert text in response.text
+
+
+def test_only_chosen_shifts_of_the_location_move(
+    test_users: UserFixtures, operator_sessions: dict[str, OperatorSession]
+) -> None:
+    location, person = test_users.create_location(), test_users.create_user()
+    start = datetime(2033, 4, 4, 9)  # noqa: DTZ001
+    shifts = [
+        create_shift(test_users.ann.actor, location, person.id, start=day, end=day + timedelta(hours=4))
+        for day in (start, start + timedelta(days=1))
+    ]
+    elsewhere = test_users.create_shift()
+    form = {"from": "2033-04-04", "until": "2033-04-10", "to": test_users.mia.id}
+    session, path = operator_sessions["support"], f"{ROTA}/{location.id}/move/"
+    assert "Choose at least one shift." in session.post(path, **form).text
+    chosen = [f"{shifts[0].id}~2033-04-04T09:00:00", f"{elsewhere.id}~{elsewhere.start}", "x" * 9_000]
+    page = session.post(path, shift=chosen, **form)
+    assert "1 of 3 shifts moved" in page.text
+    assert "2 of the chosen shifts changed in the meantime" in page.text
+    holders = [test_users.ann.get(f"/staffSchedule/{shift.id}").json()["staffId"] for shift in (*shifts, elsewhere)]
+    assert holders == [test_users.mia.id, person.id, test_users.sam.id]
