@@ -9,6 +9,7 @@ from accounts.models import DIRECTORY_VERSION, Customer, User, make_name_key
 from accounts.permissions import Actor
 from accounts.users import create
 from config import dynamodb, errors, journal, names
+from config.dynamodb import pagination
 
 AUDITED_FIELDS = ("name", "settings")
 
@@ -47,6 +48,12 @@ def load_names(customer_ids: Collection[str]) -> dict[str, str]:
     records = dynamodb.batch_get(map(customer_key, customer_ids))
     loaded = (records.get(Customer, id) for id in customer_ids)
     return {str(customer.id): str(customer.name) for customer in loaded if customer}
+
+
+def list_page(*, limit: int, cursor: pagination.Cursor | None) -> pagination.CursorPage[Customer]:
+    """A page of all customers by name: for work in the background."""
+    values = {":all": {"S": "all"}}
+    return pagination.query_page(Customer, "byName", "#listed = :all", values, limit=limit, cursor=cursor)
 
 
 def customer_key(customer_id: str) -> dynamodb.RecordKey:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import legal_documents
+from accounts.views import email_events, legal_documents
 from accounts.views.colleagues import Colleagues
 from accounts.views.customers_and_locations import CurrentCustomer, LocationDetail, Locations
 from accounts.views.own_account import CurrentUser, PersonalData, PushTokens, Terms
@@ -26,6 +26,7 @@ urlpatterns = [
     path("customer", CurrentCustomer.as_view({"get": "retrieve", "patch": "update"})),
     path("location", Locations.as_view({"get": "list_page", "post": "create"})),
     path("location/<str:id>", LocationDetail.as_view({"get": "retrieve", "patch": "update", "delete": "delete"})),
+    path("email/events", email_events.receive),
     path("legal", legal_documents.index),
     path("legal/<str:document>", legal_documents.current_document),
     path("legal/<str:document>/<str:version>", legal_documents.document_version),

@@ -52,6 +52,7 @@ app.conf.update(
         # At a time of the day: an interval would begin anew whenever a container loses beat's file.
         "daily": {"task": "house.daily", "schedule": crontab(hour=4, minute=17), "options": {"expires": 3_600}},
         "report": {"task": "outbox.report", "schedule": 60.0, "options": {"expires": 60}},
+        "board": {"task": "board.begin", "schedule": 60.0 * settings.BOARD_MINUTES, "options": {"expires": 60}},
     },
 )
 

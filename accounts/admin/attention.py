@@ -1,21 +1,16 @@
-"""Panels about customers and their people."""
+"""Panels about the people of a customer."""
 
 from accounts import models as records
-from accounts.admin.projected import Customer, User
+from accounts import problems
+from accounts.admin.projected import User
+from config.backoffice import operators
 from config.backoffice.links import Panel, PanelItem, admin_change_url, admin_list_url
 
 PANEL_SIZE = 10
 
 
-def account_panels(customer_id: str | None) -> list[Panel]:
-    """Open invitations of a customer; across customers, those suspended."""
-    if customer_id is None:
-        page = Customer.objects.filter(listed="all", status="suspended").page(PANEL_SIZE)
-        items = [
-            PanelItem(customer.name, admin_change_url("accounts", "customer", customer.id)) for customer in page.records
-        ]
-        has_more = page.next_cursor is not None
-        return [Panel("Suspended customers", items, "No customer is suspended.", has_more=has_more)]
+def account_panels(customer_id: str) -> list[Panel]:
+    """Open invitations of a customer."""
     page = User.objects.filter(customer_id=customer_id, status="invited").page(PANEL_SIZE)
     items = [
         PanelItem(user.name, admin_change_url("accounts", "user", user.id), _invitation_state(user))
@@ -30,7 +25,8 @@ def _invitation_state(user: records.User) -> str:
     if user.address_freed_at:
         return "expired, and somebody else was invited at the address"
     sent_at = user.invitation_sent_at
-    return f"sent {sent_at:%-d %B %Y}" if sent_at else "not sent yet"
+    sent = f"sent {sent_at:%-d %B %Y}" if sent_at else "not sent yet"
+    return f"{sent}, expired" if problems.invitation_problem(user, operators.now()) == "expired" else sent
 
 
 def owner_panels(customer_id: str) -> list[Panel]:

@@ -137,7 +137,7 @@ class CustomerAdmin(RecordAdmin):
         ]
 
     def page_context(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
-        paths = (*settings.CUSTOMER_PAGE_PANELS, *settings.ATTENTION_PANELS)
+        paths = (*settings.CUSTOMER_PAGE_PANELS, *settings.CUSTOMER_ATTENTION_PANELS)
         links = self.related_links(obj)
         if operators.has_right(request, operators.LEAD):
             links.append(("Export everything", reverse("admin:customer_export", args=(obj.pk,))))

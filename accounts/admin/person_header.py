@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from django.utils.html import format_html_join
 
 from accounts import locations
+from accounts.admin.mail_delivery import email_facts
 from accounts.models import ALL_LOCATIONS, User
 from accounts.notifications import devices
 from config.backoffice import operators
@@ -22,7 +23,7 @@ MAX_LOCATIONS = 10
 
 
 def person_header(user: User) -> RecordHeader:
-    """The header; reads the names of the person's locations."""
+    """The header; reads the person's locations and last e-mail."""
     status = str(user.status)
     return RecordHeader(
         name=str(user.name),
@@ -31,6 +32,7 @@ def person_header(user: User) -> RecordHeader:
             Fact("Role", str(user.role).capitalize()),
             Fact("Locations", _location_links(user)),
             *_invitation_facts(user),
+            *email_facts(user),
             Fact("E-mail", user.email),
             Fact("Devices with the app", len(devices.list_devices(str(user.id)))),
             Fact("Added", Moment(user.created_at)),

@@ -1,4 +1,4 @@
-"""The panel of customers who send unusually much mail, or place many calls with codes."""
+"""The panel of a customer who sends unusually much mail, or places many calls with codes."""
 
 from datetime import date
 
@@ -28,14 +28,13 @@ LABELS = {
 """What operators read, by the names of ``settings.DAILY_LIMITS``."""
 
 
-def volume_panels(customer_id: str | None) -> list[Panel]:
-    """Customers who used half of a daily limit, and limits that were reached, since yesterday."""
-    counts = daily_limits.list_flagged(operators.now())
-    counts = [count for count in counts if customer_id in (None, count.customer_id)]
+def volume_panels(customer_id: str) -> list[Panel]:
+    """Of which daily limits a customer used half, or reached them, since yesterday."""
+    counts = [count for count in daily_limits.list_flagged(operators.now()) if count.customer_id == customer_id]
     shown = counts[:PANEL_SIZE]
     customers = dynamodb.batch_get({dynamodb.RecordKey(Customer, str(count.customer_id)) for count in shown})
     items = [_to_item(count, customers.get(Customer, str(count.customer_id))) for count in shown]
-    empty_text = "No customer used half of a daily limit."
+    empty_text = "Half of no daily limit is used."
     return [Panel("Unusual volumes", items, empty_text, has_more=len(counts) > PANEL_SIZE)]
 
 

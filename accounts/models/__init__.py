@@ -4,6 +4,7 @@ from accounts.models.customers import CUSTOMER_STATUSES, Customer, Location
 from accounts.models.deleted_users import DeletedUser
 from accounts.models.denied_attempts import AttemptCounter
 from accounts.models.devices import PushToken, PushTokenOwner
+from accounts.models.emails import EMAIL_STATES, FAILED_EMAIL_STATES, SentEmail
 from accounts.models.exports import CustomerExport, PreparedExport
 from accounts.models.terms import TermsAcceptance
 from accounts.models.users import (
@@ -22,6 +23,8 @@ __all__ = [
     "CUSTOMER_STATUSES",
     "DIRECTORY_STATUSES",
     "DIRECTORY_VERSION",
+    "EMAIL_STATES",
+    "FAILED_EMAIL_STATES",
     "USER_STATUSES",
     "AttemptCounter",
     "Customer",
@@ -33,6 +36,7 @@ __all__ = [
     "PreparedExport",
     "PushToken",
     "PushTokenOwner",
+    "SentEmail",
     "TermsAcceptance",
     "User",
     "make_name_key",

@@ -60,4 +60,8 @@ CUSTOMER_EXPORTS = PersonalData(
     Erasure.EXPIRES,
     withheld_because="a copy of exported values",
 )
+EMAILS = PersonalData(
+    "e-mails", "know whether e-mail reaches the person", "30 days after the e-mail was sent", Erasure.REMOVED
+)
+EMAIL_KEYS = replace(EMAILS, category="technical", withheld_because="find the e-mail that a report is about")
 EMAIL_SENDERS = ("Auth0", "the mail service")

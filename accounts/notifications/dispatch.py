@@ -46,7 +46,7 @@ def send_notification_email(
         "locations": ", ".join(sorted(location_names)),
         "location_count": len(location_names),
     }
-    mailer.send_email(event, recipient, message_id=job.id, values=template_values | dict(values or {}))
+    mailer.send_email(event, recipient, message_id=job.id, at=job.at, values=template_values | dict(values or {}))
     job.save_progress(SENT)
 
 
@@ -81,5 +81,5 @@ def send_email_changed_warning(user_id: str, sealed: str, *, job: outbox.TaskCon
     except InvalidTag:
         return  # encrypted under a key that was replaced
     values = {"by": job.author.name}
-    mailer.send_email("address_changed", recipient, message_id=job.id, values=values, to=former_email)
+    mailer.send_email("address_changed", recipient, message_id=job.id, at=job.at, values=values, to=former_email)
     job.save_progress(SENT)

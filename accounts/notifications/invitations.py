@@ -139,7 +139,7 @@ def send_password_link(kind: str, recipient: recipients.Recipient, job: outbox.T
     inviter = job.author.name if job.author.type == "user" else ""
     phone_end = str(present.phone or "")[-2:]
     values = {"inviter": inviter, "until": job.at + create.INVITATION_TTL, "phone_end": phone_end}
-    mailer.send_email(kind, replace(recipient, user=present), message_id=job.id, values=values, link=link)
+    mailer.send_email(kind, replace(recipient, user=present), message_id=job.id, at=job.at, values=values, link=link)
     return True
 
 

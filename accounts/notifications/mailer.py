@@ -21,6 +21,7 @@ from django.utils import translation
 from django.utils.formats import date_format
 
 from accounts import preferences
+from accounts.notifications import delivery
 from accounts.notifications.recipients import Recipient
 from config import errors, failures, names, observation
 
@@ -40,6 +41,7 @@ def send_email(
     recipient: Recipient,
     *,
     message_id: str,
+    at: datetime,
     values: Mapping[str, Any],
     to: str | None = None,
     link: str = "",
@@ -47,8 +49,9 @@ def send_email(
     """Send an e-mail to a recipient, or to another address ``to`` about them.
 
     Times among ``values`` are formatted in the recipient's time zone. ``message_id`` is that of the
-    outbox message, so that a repetition after a crash has the same Message-ID. Raises
-    `errors.Unavailable` or `MailRefused`.
+    outbox message, so that a repetition after a crash has the same Message-ID; by it reports of the
+    mail service find the e-mail (`accounts.notifications.delivery`). Raises `errors.Unavailable` or
+    `MailRefused`.
     """
     user, customer, language = recipient.user, recipient.customer, recipient.language
     zone = preferences.time_zone_of(user.settings, customer.settings)
@@ -66,16 +69,25 @@ def send_email(
         headers={"Message-ID": f"<{message_id}@{domain}>", "Auto-Submitted": "auto-generated"},
     )
     mail.attach_alternative(_render_html(subject, paragraphs, language, link), "text/html")
+    sent_email = delivery.begin(message_id, user, kind, to or user.email, at=at)
     try:
         with observation.observe("dependency", "mail server"):
             mail.send()
     except smtplib.SMTPRecipientsRefused as error:
+        delivery.record_outcome(sent_email, "refused", _refusal_of(error))
         raise MailRefused("The mail server rejects this address.") from error
     except (OSError, smtplib.SMTPException) as error:
         code = failure_code(error)
         logger.warning("the mail server failed", extra={"why": code})
         failures.note("mail server", code)
         raise errors.Unavailable("The mail server does not answer.", cause=f"mail server: {code}") from error
+    delivery.record_outcome(sent_email, "accepted")
+
+
+def _refusal_of(error: smtplib.SMTPRecipientsRefused) -> str:
+    """What the server said about the only recipient."""
+    status, text = next(iter(error.recipients.values()), (0, b""))
+    return f"{status} {text.decode(errors='replace') if isinstance(text, bytes) else text}"
 
 
 def failure_code(error: Exception) -> str:

@@ -12,10 +12,11 @@ from accounts.models import (
     PreparedExport,
     PushToken,
     PushTokenOwner,
+    SentEmail,
     TermsAcceptance,
     User,
 )
-from accounts.notifications import devices
+from accounts.notifications import delivery, devices
 from accounts.privacy import prepared_exports
 from accounts.terms import acceptance
 from accounts.users import email_address
@@ -94,9 +95,19 @@ DEVICES = ExportChapter(
     read=lambda user: devices.list_devices(user.id),
     columns={"Token": ("token",), "Registered": ("registeredAt",)},
 )
+EMAILS = ExportChapter(
+    "emails",
+    "E-mails to you",
+    "The e-mails that were sent to you in the last 30 days, and what the mail servers said about them.",
+    SentEmail,
+    ("e-mails",),
+    read=lambda user: delivery.iter_emails(user.id),
+    columns={"Sent": ("sentAt",), "About": ("kind",), "State": ("state",), "Reason": ("reason",)},
+    is_newest_first=True,
+)
 
 MAP = AppDataMap(
-    chapters=[PROFILE, RIGHTS, LOCATIONS, TERMS, DEVICES],
+    chapters=[PROFILE, RIGHTS, LOCATIONS, TERMS, DEVICES, EMAILS],
     records_to_erase={
         User: lambda user: [user],
         DeletedUser: lambda user: [DeletedUser(user.id)],
@@ -108,7 +119,7 @@ MAP = AppDataMap(
         BatchErasure(lambda user: devices.list_devices(user.id), devices.delete_all_devices),
     ),
     deletion_steps=[DeletionStep(lambda user: devices.list_devices(user.id), devices.delete_all_devices)],
-    erase_afterwards={PreparedExport: prepared_exports.forget_exports_of},
+    erase_afterwards={PreparedExport: prepared_exports.forget_exports_of, SentEmail: delivery.forget_emails_of},
     recipients={
         "Auth0": "signs you in and stores your password, which Dutyline never sees",
         "the mail service": "delivers e-mail to you",

@@ -7,15 +7,14 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.decorators import display
 
-from config import dynamodb, outbox
+from config import outbox
 from config.admin import dead_letters
 from config.backoffice import operators
 from config.backoffice.forms.actions import Button
-from config.backoffice.links import Panel, PanelItem, admin_change_url, admin_list_url, link_to, to_json
+from config.backoffice.links import Panel, PanelItem, admin_list_url, link_to, to_json
 from config.backoffice.record_admin import RecordAdmin
 from config.backoffice.records.models import Projection
 
-PANEL_SIZE = 10
 LATE_AFTER_SECONDS = 120
 """Seconds after which a due message is late."""
 
@@ -115,27 +114,8 @@ class OutboxAdmin(RecordAdmin):
 
 
 def outbox_panels(_: str | None) -> list[Panel]:
-    """The first dead letters, and a late message."""
-    index_entries = dynamodb.query_records(
-        outbox.OutboxMessage,
-        "#shard = :dead",
-        {":dead": {"S": outbox.DEAD_LETTER_SHARD}},
-        IndexName="byDue",
-        Limit=PANEL_SIZE + 1,
-    )
-    ids = [entry.id for entry in index_entries[:PANEL_SIZE]]
-    batch = dynamodb.batch_get(dynamodb.RecordKey(outbox.OutboxMessage, id) for id in ids)
-    dead_items = [
-        PanelItem(message.task, admin_change_url("config", "outboxentry", message.id), message.error or "")
-        for id in ids
-        if (message := batch.get(outbox.OutboxMessage, id))
-    ]
-    url = admin_list_url("config", "outboxentry")
+    """A late message; dead letters are on the board."""
     seconds = outbox.read_outbox_status(operators.now()).oldest_due_seconds
     delay = f"The oldest due message has waited for {seconds:.0f} seconds."
     late_items = [PanelItem(delay)] if seconds > LATE_AFTER_SECONDS else []
-    has_more = len(index_entries) > PANEL_SIZE
-    return [
-        Panel("Failed tasks", dead_items, "No failed tasks.", url, has_more=has_more),
-        Panel("Late outbox messages", late_items, delay, url),
-    ]
+    return [Panel("Late outbox messages", late_items, delay, admin_list_url("config", "outboxentry"))]

@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.http import HttpRequest
 from ulid import base32
 
 from config import audit
 
 READ, WRITE, LEAD = "console:read", "console:write", "console:lead"
+
+MAX_OPERATORS = 1_000
 
 GROUPS: Mapping[str, frozenset[str]] = {
     "read-only": frozenset({READ}),
@@ -57,6 +60,12 @@ def operator_id(operator: Any) -> str:
     """The id of an operator in the audit: derived from their Auth0 id, so it outlives their row."""
     digest = hashlib.sha256(operator.get_username().encode()).digest()[:16]
     return f"opr_{base32.encode(digest)}"
+
+
+def names_by_id() -> dict[str, str]:
+    """The names of all operators by their id in the audit."""
+    people = get_user_model().objects.filter(is_staff=True)[:MAX_OPERATORS]
+    return {operator_id(operator): operator_name(operator) for operator in people}
 
 
 def now() -> datetime:

@@ -15,7 +15,7 @@ from django.utils.text import capfirst
 from django.views.decorators.http import require_POST
 from unfold.sites import UnfoldAdminSite
 
-from config.backoffice import clock, operators
+from config.backoffice import board, clock, operators
 from config.backoffice.links import build_panels
 from config.backoffice.page_customer import get_page_customer
 from config.backoffice.record_admin import RecordAdmin
@@ -78,6 +78,7 @@ class BackOfficeSite(UnfoldAdminSite):
         return [
             path("find/", self.admin_view(self.find_view), name="find"),
             path("clock/", self.admin_view(require_POST(self.clock_view)), name="clock"),
+            path("board/", self.admin_view(require_POST(board.change_view)), name="board"),
             *urls,
         ]
 
@@ -100,8 +101,12 @@ class BackOfficeSite(UnfoldAdminSite):
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """The start page: what needs attention, across customers."""
-        paths = [*settings.START_PAGE_PANELS, *settings.ATTENTION_PANELS]
-        context = {**self.each_context(request), "title": self.index_title, "panels": build_panels(paths, None)}
+        context = {
+            **self.each_context(request),
+            "title": self.index_title,
+            "panels": build_panels(settings.START_PAGE_PANELS, None),
+            "board": board.build_context(request),
+        }
         request.current_app = self.name
         return TemplateResponse(request, self.index_template, context)
 

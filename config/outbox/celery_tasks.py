@@ -61,3 +61,9 @@ def log_outbox_status(**_: Any) -> None:
     status = outbox.read_outbox_status(outbox.utc_now())
     fields = {"oldest_due_seconds": status.oldest_due_seconds, "deferred": status.deferred.total(), "dead": status.dead}
     logger.info("outbox status", extra=fields)
+
+
+@shared_task(name="board.begin")
+def begin_board_pass(**_: Any) -> None:
+    """Begin to check all customers for what needs attention, by ``settings.BOARD_BEGIN``."""
+    import_string(settings.BOARD_BEGIN)(outbox.utc_now())

@@ -8,6 +8,7 @@ from config import (
     zone_rules,  # noqa: F401 - defines a record of the data map
 )
 from config.audit import AuditEntry, reader
+from config.board import models  # noqa: F401 - defines records of the data map
 from config.dynamodb import (
     encryption,
     key_checks,  # noqa: F401 - defines a record of the data map

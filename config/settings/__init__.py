@@ -38,6 +38,9 @@ UNAUDITED_TABLES = (
     "ended-shifts",
     "customer-exports",
     "prepared-exports",
+    "sent-emails",
+    "board",
+    "board-passes",
 )
 OUTBOX_NOTIFIER = "config.celery.notify_worker"
 OUTBOX_TASK_MODULES = [
@@ -56,6 +59,7 @@ OUTBOX_TASK_MODULES = [
     "accounts.users.erase",
     "accounts.users.undo_deletion",
     "accounts.users.update",
+    "config.board.passes",
     "staffing.notifications.reminders",
     "staffing.notifications.rota_changes",
     "staffing.schedules.cleanup",

@@ -1,5 +1,6 @@
 """The back office: operators, their sessions, and its pages."""
 
+from config import env
 from config.settings.base import LOCAL
 from config.settings.vendors import AUTH0
 
@@ -58,7 +59,7 @@ UNFOLD = {
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
-    "STYLES": ["/static/backoffice/style.css"],
+    "STYLES": ["/static/backoffice/style.css", "/static/backoffice/board.css"],
     "SCRIPTS": ["/static/backoffice/pages.js"],
     "SIDEBAR": {"navigation": "config.backoffice.site.menu_sections"},
     "COLORS": {
@@ -96,12 +97,33 @@ CUSTOMER_PAGE_PANELS = [
     "config.admin.audit.recent_change_panels",
 ]
 START_PAGE_PANELS = ["config.admin.outbox.outbox_panels", "config.admin.zone_rules.zone_rules_panels"]
-"""About no customer."""
-ATTENTION_PANELS = [
+"""About no customer; below the board."""
+BOARD_MINUTES = env.integer("BOARD_MINUTES", 1 if LOCAL else 15, minimum=1, maximum=1_440)
+"""Minutes between two passes that check all customers for what needs attention."""
+BOARD_BEGIN = "config.board.passes.begin_pass"
+BOARD_CUSTOMERS, BOARD_CUSTOMER = "accounts.customers.list_page", "accounts.customers.get_customer"
+BOARD_SOURCES = ["accounts.problems.SOURCES", "telephony.problems.SOURCES"]
+"""What is looked for at each customer."""
+BOARD_PLATFORM_SOURCES = [
+    "config.board.platform.SOURCES",
+    "accounts.problems.PLATFORM_SOURCES",
+    "telephony.problems.PLATFORM_SOURCES",
+]
+"""What is looked for once, for all customers."""
+BOARD_CUSTOMER_NAMES = "accounts.admin.board.CUSTOMER_NAMES"
+BOARD_KINDS = ["telephony.admin.board.KINDS", "accounts.admin.board.KINDS"]
+"""What operators read of the items, in the order of the page."""
+TASK_SENTENCES = [
+    "accounts.admin.tasks.TASK_SENTENCES",
+    "staffing.admin.tasks.TASK_SENTENCES",
+    "telephony.admin.tasks.TASK_SENTENCES",
+]
+"""What operators read of tasks that failed."""
+CUSTOMER_ATTENTION_PANELS = [
     "accounts.admin.unusual_volumes.volume_panels",
     "accounts.admin.attention.account_panels",
     "staffing.admin.attention.rota_panels",
     "telephony.admin.attention.callback_panels",
     "telephony.admin.attention.telephony_panels",
 ]
-"""About a customer, or across customers."""
+"""About a customer."""

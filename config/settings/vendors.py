@@ -61,9 +61,16 @@ TELEPHONY = {
 }
 CALL_COUNTRIES = frozenset(env.text_list("CALL_COUNTRIES", "US,CA,GB,IE,DE,AT,CH,FR,NL,ES"))
 
+EMAIL_EVENTS_SECRETS = env.text_list(
+    "EMAIL_EVENTS_SECRETS", "local-email-events-secret-0123456789abcdef" if LOCAL else ""
+)
+"""Each of them signs reports of the mail service; without any, none is accepted."""
+
 if not AUTH0["issuer"].endswith("/"):
     raise env.Misconfigured("AUTH0_ISSUER must end with a slash, as in Auth0's tokens.")
 if not re.fullmatch(r"AC[0-9a-f]{32}", TWILIO["account_sid"]):
     raise env.Misconfigured("TWILIO_ACCOUNT_SID must be AC and 32 hexadecimal digits.")
 if not re.fullmatch(r"\+[1-9][0-9]{6,14}", TWILIO["caller_id"]):
     raise env.Misconfigured("TWILIO_CALLER_ID must be a number like +14155550123.")
+if any(len(secret) < 32 for secret in EMAIL_EVENTS_SECRETS) or len(EMAIL_EVENTS_SECRETS) > 3:
+    raise env.Misconfigured("EMAIL_EVENTS_SECRETS must be at most 3 secrets of at least 32 characters.")

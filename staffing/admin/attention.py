@@ -30,10 +30,8 @@ UNDECIDED = "Many schedules: see the rota"
 """Of a location that has more schedules than are looked at, none of which decides it."""
 
 
-def rota_panels(customer_id: str | None) -> list[Panel]:
+def rota_panels(customer_id: str) -> list[Panel]:
     """Locations of a customer with nobody, or maybe nobody, on duty today, in their time zones."""
-    if customer_id is None:
-        return []
     actor, now = permissions.system_actor(customer_id), operators.now()
     page = locations.list_accessible_locations(actor, limit=MAX_LOCATIONS, cursor=None)
     title = "Nobody on duty today"

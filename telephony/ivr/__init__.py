@@ -21,4 +21,4 @@ from telephony.ivr.configuration import (
     shows_caller,
     validate_configuration,
 )
-from telephony.ivr.opening_hours import Entrance, find_entrance, find_holiday, list_boundaries
+from telephony.ivr.opening_hours import Entrance, find_entrance, find_holiday, list_boundaries, list_open_periods

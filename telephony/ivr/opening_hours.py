@@ -154,6 +154,33 @@ def list_boundaries(
     return sorted(instant for instant in instants if since <= instant <= until)
 
 
+def list_open_periods(
+    configuration: Mapping[str, Any], since: datetime, until: datetime, *, time_zone: str
+) -> list[tuple[datetime, datetime]]:
+    """The times of a window in which a line is open by its hours, whoever is on duty.
+
+    Not on holidays. Of a line that opens by the rota: none.
+    """
+    zone = str(configuration.get("timeZone") or time_zone)
+    mode, weekly = configuration["hours"]["mode"], configuration["hours"].get("weekly", {})
+    periods = []
+    first_day, last_day = (wall_clock.to_wall_time(at, zone).date() for at in (since, until))
+    for number in range(-1, (last_day - first_day).days + 1):  # a period may last into the next day
+        day = first_day + timedelta(days=number)
+        midnight = datetime.combine(day, time())
+        hours = {"always": [("00:00", "24:00")], "weekly": weekly.get(WEEKDAYS[day.weekday()], ())}.get(mode, ())
+        for start, end in () if find_holiday(configuration, day) else hours:
+            first_minute, last_minute = _to_minutes(start), _to_minutes(end)
+            last_minute += MINUTES_PER_DAY if last_minute <= first_minute else 0
+            opening, closing = (
+                wall_clock.to_instant(midnight + timedelta(minutes=count), zone)
+                for count in (first_minute, last_minute)
+            )
+            if max(opening, since) < min(closing, until):
+                periods.append((max(opening, since), min(closing, until)))
+    return periods
+
+
 def find_holiday(configuration: Mapping[str, Any], day: date) -> str | None:
     """The name of the holiday that a day is, or the date if it has none; None: it is no holiday."""
     holidays = configuration["hours"].get("holidays", {})

@@ -7,6 +7,7 @@ import pytest
 from config import dynamodb
 from config.audit import reader
 from config.backoffice.links import admin_change_url
+from config.board import passes
 from telephony.models import Call, Callback
 from tests.support.callbacks import put_callback, put_record
 from tests.support.calls import LineFixture, create_line
@@ -90,8 +91,9 @@ def test_attention_shows_who_waits_longer_than_an_hour(
 
     page = operator.get(f"/admin/accounts/customer/{test_users.customer.id}/").text
     panel = page.partition("Waiting longer than 1 h")[2].partition("</section>")[0]
-    start_page = operator.get("/admin/").text
-    start_panel = start_page.partition("Waiting longer than 1 h")[2].partition("</section>")[0]
+    passes.check_customer(str(test_users.customer.id), now())
+    start_page = operator.get("/admin/", params={"kind": "callback-late"}).text
+    start_panel = start_page.partition('class="bo-group"')[2].partition("</section>")[0]
 
     assert admin_change_url("telephony", "callback", str(long_ago.id)) in panel
     assert "Waiting Street, 1 day" in panel

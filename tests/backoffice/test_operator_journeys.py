@@ -297,7 +297,7 @@ def test_dead_letter_is_retried(test_users: UserFixtures, backoffice_url: str, o
     )
     page = open_tab("oscar")
     page.goto(f"{backoffice_url}/admin/")
-    page.get_by_role("link", name="Failed tasks").click()
+    page.get_by_role("link", name="Failed work").click()
     page.goto(f"{backoffice_url}/admin/config/outboxentry/{message_id.replace('_', '_5F')}/change/")
     page.get_by_role("link", name="Retry").click()
     page.get_by_role("button", name="Retry").click()

@@ -2,7 +2,7 @@
 
 ``python -m tests.emulators.mail --smtp 8007 --page 8006 --folder .local/mail``. Each message is one
 ``.eml`` file. ``GET /messages`` (or ``?to=address``) lists them as JSON, newest first; ``GET /``
-shows them.
+shows them. Addresses such as ``no-such-mailbox-1@example.com`` are refused.
 """
 
 import argparse
@@ -30,6 +30,7 @@ from tests.emulators.server import (
     json_response,
 )
 
+UNKNOWN_MAILBOX = "no-such-mailbox"
 _MESSAGE_NAME = re.compile(r"[0-9]{1,20}")
 
 
@@ -41,6 +42,15 @@ class MailFolder:
         self._cache: dict[str, tuple[str, EmailMessage]] = {}
         """Recipient and message, by name; cached, as each access to a header parses it again."""
         path.mkdir(parents=True, exist_ok=True)
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """Refuse addresses whose name begins with `UNKNOWN_MAILBOX`; called by aiosmtpd."""
+        if address.startswith(UNKNOWN_MAILBOX):
+            return "550 5.1.1 <script>The account does not exist</script>"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Store a message; called by aiosmtpd."""

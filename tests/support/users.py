@@ -103,11 +103,9 @@ class UserFixtures:
     def create_user(self, **fields: Any) -> User:
         """A new invited user: staff of Boston by default."""
         body = self.user_body()
-        new_user_fields = {"locations": [self.boston.id], "name": body["name"], **fields}
+        defaults = {"locations": [self.boston.id], "name": body["name"], "email": body["email"]}
         return create.create_user(
-            create.NewUserData(customer_id=self.customer.id, email=body["email"], **new_user_fields),
-            actor=self.ann.actor,
-            at=now(),
+            create.NewUserData(customer_id=self.customer.id, **(defaults | fields)), actor=self.ann.actor, at=now()
         )
 
     def create_location(self) -> Location:

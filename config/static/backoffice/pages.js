@@ -1,6 +1,13 @@
 // Icons are words in an icon font: hide them from screen readers, and label buttons that have no other text.
 const NAMES = { support_agent: "Back office", search: "Search", filter_list: "Filters" };
 document.addEventListener("DOMContentLoaded", () => {
+  // Times that concern no location: by the clock of whoever reads them.
+  const zone = new Intl.DateTimeFormat("en-US", { hourCycle: "h23", weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
+  for (const time of document.querySelectorAll("time[data-local]")) {
+    const parts = Object.fromEntries(zone.formatToParts(new Date(time.dateTime)).map((part) => [part.type, part.value]));
+    time.title = time.textContent;
+    time.textContent = `${parts.weekday} ${parts.day} ${parts.month} ${parts.year}, ${parts.hour}:${parts.minute} ${parts.timeZoneName}`;
+  }
   for (const icon of document.querySelectorAll(".material-symbols-outlined")) {
     icon.setAttribute("aria-hidden", "true");
     const holder = icon.closest("a, button");

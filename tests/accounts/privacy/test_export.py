@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from accounts import locations, permissions, users
+from accounts.notifications import delivery
 from accounts.privacy import export, export_document, pdf_process, pdf_worker
 from config import dynamodb, errors, journal
 from config.dynamodb import encryption
@@ -115,6 +116,7 @@ def read_embedded_json(pdf_path: Path) -> dict[str, Any]:
 def create_data_for_all_chapters(person: SignedInUser) -> None:
     """Create data for every chapter of the export."""
     assert person.post("/user/accept-terms", {}).is_success
+    delivery.begin(f"export-{person.id}", person.user, "invitation", person.user.email, at=now())
     push_token_body = {"token": f"ExponentPushToken[export-{person.id}]"}
     assert person.post("/user/push-token", push_token_body).is_success
     assert person.post("/user/calendar-feed", {}).is_success
@@ -143,7 +145,7 @@ def test_embedded_file_equals_the_json(signed_in_user: SignedInUser, tmp_path: P
     assert read_embedded_json(pdf_path) == exported
     assert run_tool("pdfdetach", "-list", str(pdf_path)).startswith("1 embedded files")
     assert set(exported["data"]) == {
-        *("profile", "rights", "locations", "terms", "devices", "history"),
+        *("profile", "rights", "locations", "terms", "devices", "emails", "history"),
         *("shifts", "calendarFeed", "phone", "phoneBreak", "calls", "callBacks"),
     }
     assert all(exported["data"].values()), "no chapter is empty"

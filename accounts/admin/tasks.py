@@ -1,0 +1,26 @@
+"""What operators read of tasks that failed, by the name of the task."""
+
+TASK_SENTENCES = {
+    "accounts.carry_address": "A changed e-mail address could not be made known to Auth0",
+    "accounts.carry_to_auth0": "A change of a person could not be made known to Auth0",
+    "accounts.close_attempts": "Attempts to exceed permissions could not be audited",
+    "accounts.collect_receipts": "It could not be asked whether push notifications arrived",
+    "accounts.erase_user": "A deleted person could not be erased",
+    "accounts.finish_address": "A change of an e-mail address could not be completed",
+    "accounts.finish_creation": "A person could not be created at Auth0",
+    "accounts.finish_deletion": "A person could not be deleted at Auth0",
+    "accounts.finish_freeing": "An e-mail address could not be freed for somebody else",
+    "accounts.forget_export": "A prepared export could not be deleted",
+    "accounts.forget_customer_export": "An export of everything of a customer could not be deleted",
+    "accounts.hand_over": "The link to set a password could not be sent",
+    "accounts.prepare_customer_export": "An export of everything of a customer could not be prepared",
+    "accounts.print_export": "An export of personal data could not be printed",
+    "accounts.restore_rota": "The rota of a restored person could not be restored",
+    "accounts.send_invitation": "The invitation could not be sent",
+    "accounts.send_notice": "An e-mail about a change could not be sent",
+    "accounts.send_push": "A push notification could not be sent",
+    "accounts.tell_of_terms": "An e-mail about new terms could not be sent",
+    "accounts.warn_former_address": "The warning to the former e-mail address could not be sent",
+    "board.check": "The customer could not be checked for this page",
+    "board.pass": "Customers could not be checked for this page",
+}

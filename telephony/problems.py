@@ -1,0 +1,182 @@
+"""What needs the attention of operators at the numbers, calls and rotas of a customer.
+
+A check of a customer takes about eight round trips, whatever the customer has.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime, time, timedelta
+from functools import partial
+from typing import Any
+
+from accounts import locations, permissions
+from config import dynamodb
+from config.board.sources import Findings, Problem, Source
+from staffing.recurrence import wall_clock
+from staffing.schedules import coverage, first_shifts
+from staffing.schedules.coverage import Period
+from telephony import ivr, lines
+from telephony.lines import ResolvedLine
+from telephony.models import Call, Callback, PhoneNumber, queue_key
+from telephony.numbers import unassigned
+from telephony.numbers.acquisition import TWILIO_LIST_LAG
+
+MISSED_CALLS, CALLBACK_LATE, STUCK_PURCHASE = "calls-missed", "callback-late", "purchase-stuck"
+NUMBER_WITHOUT_ROTA, ROTA_HOLE, UNASSIGNED_NUMBER = "number-without-rota", "rota-hole", "number-unassigned"
+MAX_NUMBERS, MAX_LOCATIONS, MAX_CALLS, MAX_CALLBACKS = 50, 50, 1_000, 50
+"""Of a customer, that are looked at."""
+CALLS_SINCE, LONG_WAIT, LOOK_AHEAD_DAYS = timedelta(days=1), timedelta(hours=1), 7
+MAX_SHOWN_GAPS = 4
+"""Gaps of a location that an item names; it counts the others."""
+
+
+def find_number_problems(customer: Any, at: datetime) -> Findings:
+    """Numbers without a rota, hanging purchases, and times in which nobody is on duty.
+
+    Within opening hours where a line has any; else days on which nobody is on duty at any time, at
+    locations that have a rota.
+    """
+    if customer.status != "active":
+        return Findings()
+    customer_id = str(customer.id)
+    actor = permissions.system_actor(customer_id)
+    numbers, page = dynamodb.gather(
+        partial(list_numbers, customer_id),
+        partial(locations.list_accessible_locations, actor, limit=MAX_LOCATIONS, cursor=None),
+    )
+    zones = {str(location.id): str(location.time_zone) for location in page.records}
+    active = {str(number.location_id): number for number in numbers if number.status == "active"}
+    lines_by_id = {line.location_id: line for line in lines.load_lines(active, customer_id)} if active else {}
+    since = at.replace(minute=0, second=0, microsecond=0)
+    until = since + timedelta(days=LOOK_AHEAD_DAYS + 1)
+    covered = coverage.list_covered(dict.fromkeys([*zones, *active]), since, until, customer_id=customer_id)
+    with_rota = {id for id in covered if covered[id]}
+    others = [id for id in active if id not in with_rota]
+    with_rota |= first_shifts.find_locations_with_future_shifts(others, at) if others else set()
+    without_rota = [
+        number for id, number in active.items() if id not in with_rota and rings_people(lines_by_id.get(id))
+    ]
+    problems = [
+        *(_stuck(number) for number in numbers if is_stuck(number, at)),
+        *(Problem(NUMBER_WITHOUT_ROTA, str(number.number), _facts(number)) for number in without_rota),
+    ]
+    for id in zones:
+        line = lines_by_id.get(id)
+        if id in with_rota and (line is None or rings_people(line)):
+            gaps = _list_gaps(line, zones[id], covered[id], since)
+            problems += [_rota_hole(id, gaps)] if gaps else []
+    checked = {STUCK_PURCHASE: len(numbers), NUMBER_WITHOUT_ROTA: len(active), ROTA_HOLE: len(with_rota & set(zones))}
+    return Findings(problems, checked)
+
+
+def list_numbers(customer_id: str) -> list[PhoneNumber]:
+    """The first numbers of a customer."""
+    condition, values = "#customer_id = :of", {":of": {"S": customer_id}}
+    return dynamodb.query_records(PhoneNumber, condition, values, IndexName="byCustomer", Limit=MAX_NUMBERS)
+
+
+def is_stuck(number: PhoneNumber, at: datetime) -> bool:
+    """Whether the purchase of a number hangs."""
+    return number.status == "buying" and at - number.created_at > TWILIO_LIST_LAG
+
+
+def rings_people(line: ResolvedLine | None) -> bool:
+    """Whether calls ring people on duty, as far as its configuration says; others need no rota."""
+    if line is None:
+        return True
+    targets = ivr.list_answering_targets(line.configuration)
+    return ivr.follows_rota(line.configuration) or any("onDuty" in target for target in targets)
+
+
+def _list_gaps(line: ResolvedLine | None, zone: str, covered: Sequence[Period], since: datetime) -> list[Period]:
+    """When nobody is on duty who should be, in the next seven days by the location's clock."""
+    today = wall_clock.to_wall_time(since, zone).date()
+    days = [today + timedelta(days=number) for number in range(LOOK_AHEAD_DAYS + 1)]
+    midnights = [wall_clock.to_instant(datetime.combine(day, time()), zone) for day in days]
+    if line and not ivr.follows_rota(line.configuration):
+        periods = ivr.list_open_periods(line.configuration, since, midnights[-1], time_zone=zone)
+        return coverage.subtract(periods, covered)
+    whole_days = [
+        (start, end)
+        for day, start, end in zip(days, midnights, midnights[1:], strict=False)
+        if line is None or not ivr.find_holiday(line.configuration, day)
+    ]
+    return coverage.list_empty(whole_days, covered)
+
+
+def _rota_hole(location_id: str, gaps: Sequence[Period]) -> Problem:
+    shown = [[_instant(start), _instant(end)] for start, end in gaps[:MAX_SHOWN_GAPS]]
+    return Problem(ROTA_HOLE, location_id, {"location": location_id, "gaps": shown, "count": len(gaps)})
+
+
+def _stuck(number: PhoneNumber) -> Problem:
+    facts = {**_facts(number), "since": _instant(number.created_at)}
+    return Problem(STUCK_PURCHASE, str(number.number), facts, since=number.created_at)
+
+
+def _facts(number: PhoneNumber) -> dict[str, Any]:
+    return {"number": str(number.number), "location": str(number.location_id)}
+
+
+def find_call_problems(customer: Any, at: datetime) -> Findings:
+    """Calls of the last day that nobody answered, and callers who wait too long, by location."""
+    if customer.status != "active":
+        return Findings()
+    calls, waiting = dynamodb.gather(
+        partial(_list_calls, str(customer.id), at), partial(list_waiting, str(customer.id), at, MAX_CALLBACKS)
+    )
+    problems = [*_missed_calls(calls)]
+    if waiting:
+        since = str(waiting[0].queue).partition("#")[2]
+        facts = {"count": len(waiting), "since": since}
+        problems.append(Problem(CALLBACK_LATE, "callers", facts, since=datetime.fromisoformat(since)))
+    return Findings(problems, {MISSED_CALLS: len(calls), CALLBACK_LATE: 1})
+
+
+def _list_calls(customer_id: str, at: datetime) -> list[Call]:
+    """The newest calls of the last day."""
+    values = {":of": {"S": customer_id}, ":since": {"S": dynamodb.format_timestamp(at - CALLS_SINCE)}}
+    options = {"IndexName": "byCustomer", "ScanIndexForward": False, "Limit": MAX_CALLS}
+    return dynamodb.query_records(Call, "#customer_id = :of AND #started_at >= :since", values, **options)
+
+
+def _missed_calls(calls: Iterable[Call]) -> Iterable[Problem]:
+    missed, messages = Counter[str](), Counter[str]()
+    first_at, last_at = dict[str, datetime](), dict[str, datetime]()
+    for call in calls:
+        if call.direction == "in" and call.outcome in ("missed", "voicemail"):
+            id = str(call.location_id)
+            (messages if call.outcome == "voicemail" else missed)[id] += 1
+            first_at[id] = min(first_at.get(id, call.started_at), call.started_at)
+            last_at[id] = max(last_at.get(id, call.started_at), call.started_at)
+    for id, at in last_at.items():
+        facts = {"location": id, "missed": missed[id], "messages": messages[id], "last": _instant(at)}
+        yield Problem(MISSED_CALLS, id, facts, since=first_at[id])
+
+
+def list_waiting(customer_id: str, at: datetime, limit: int) -> list[Callback]:
+    """The keys of open call-backs that were due more than an hour ago, the longest first."""
+    values = {":of": {"S": customer_id}, ":low": {"S": "1#"}, ":high": {"S": queue_key("open", at - LONG_WAIT)}}
+    condition = "#customer_id = :of AND #queue BETWEEN :low AND :high"
+    return dynamodb.query_records(Callback, condition, values, IndexName="byCustomer", Limit=limit)
+
+
+def find_unassigned_numbers(at: datetime) -> Findings:
+    """Numbers at Twilio that belong to nobody, as the last comparison found them."""
+    orphans = [orphan for orphan in unassigned.list_numbers() if not orphan.reserved_for]
+    problems = [
+        Problem(UNASSIGNED_NUMBER, str(orphan.number), {"number": str(orphan.number)}, since=orphan.found_at)
+        for orphan in orphans
+    ]
+    return Findings(problems, {UNASSIGNED_NUMBER: 1})
+
+
+def _instant(at: datetime) -> str:
+    return dynamodb.format_timestamp(at)
+
+
+SOURCES = (
+    Source("numbers", (STUCK_PURCHASE, NUMBER_WITHOUT_ROTA, ROTA_HOLE), find_number_problems),
+    Source("calls", (MISSED_CALLS, CALLBACK_LATE), find_call_problems),
+)
+PLATFORM_SOURCES = (Source("unassigned numbers", (UNASSIGNED_NUMBER,), find_unassigned_numbers),)

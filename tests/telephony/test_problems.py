@@ -1,0 +1,133 @@
+"""What the board finds at numbers, calls and rotas."""
+
+from datetime import datetime, timedelta
+
+from accounts import customers, locations, permissions
+from accounts.models import Location
+from config import dynamodb
+from config.board.models import BoardItem
+from staffing.schedules import coverage
+from telephony.models import Call, PhoneNumber
+from tests.support.board import check, problems_of
+from tests.support.bulk import delete_records, put_records
+from tests.support.users import UserFixtures, create_shift, now, store_missed_call
+
+MONDAY = datetime.fromisoformat("2033-01-03T00:00:00-05:00")
+
+
+def facts_of(test_users: UserFixtures, key: str) -> dict[str, object] | None:
+    item: BoardItem | None = problems_of(test_users.customer).get(key)
+    return dict(item.facts) if item else None
+
+
+def hole_at(test_users: UserFixtures, location: Location, at: datetime) -> dict[str, object] | None:
+    check(test_users.customer, at)
+    return facts_of(test_users, f"rota-hole#{location.id}")
+
+
+def plan_days(test_users: UserFixtures, location: Location, staff_id: str, *days: int) -> None:
+    """A shift of a person, nine to five, on these days of the week that begins on `MONDAY`."""
+    for day in days:
+        midnight = (MONDAY + timedelta(days=day)).replace(tzinfo=None)
+        hours = {"start": midnight + timedelta(hours=9), "end": midnight + timedelta(hours=17)}
+        create_shift(test_users.ann.actor, location, staff_id, **hours)
+
+
+def test_periods_are_subtracted() -> None:
+    hours = [MONDAY + timedelta(hours=count) for count in range(12)]
+
+    gaps = coverage.subtract(
+        [(hours[0], hours[4]), (hours[6], hours[8]), (hours[9], hours[11])],
+        coverage.merge([(hours[1], hours[2]), (hours[2], hours[3]), (hours[5], hours[7]), (hours[9], hours[11])]),
+    )
+
+    assert gaps == [(hours[0], hours[1]), (hours[3], hours[4]), (hours[7], hours[8])]
+    assert coverage.subtract([(hours[0], hours[1])], []) == [(hours[0], hours[1])]
+    assert coverage.list_empty([(hours[0], hours[2]), (hours[2], hours[4])], [(hours[1], hours[2])]) == [
+        (hours[2], hours[4])
+    ]
+
+
+def test_days_without_anybody_are_holes(test_users: UserFixtures) -> None:
+    location = test_users.create_location()
+    assert hole_at(test_users, location, MONDAY) is None, "a location without a rota is in order"
+    plan_days(test_users, location, test_users.sam.id, *range(6))
+
+    facts = hole_at(test_users, location, MONDAY + timedelta(hours=10))
+
+    assert facts == {
+        "location": location.id,
+        "gaps": [["2033-01-09T05:00:00.000000Z", "2033-01-10T05:00:00.000000Z"]],
+        "count": 1,
+    }
+    plan_days(test_users, location, test_users.sam.id, 6)
+    assert hole_at(test_users, location, MONDAY + timedelta(hours=10)) is None
+
+
+def test_holes_are_inside_opening_hours(test_users: UserFixtures) -> None:
+    location = test_users.create_location()
+    test_users.purchase_number(location)
+    path = f"/ivrConfiguration/{location.id}"
+    configuration = test_users.ann.get(path).json()["configuration"]
+    weekly = {day: [["09:00", "18:00"]] for day in ("mo", "tu", "we")}
+    hours = {"mode": "weekly", "weekly": weekly, "holidays": {"dates": ["2033-01-05"]}}
+    response = test_users.ann.put(path, {"configuration": {**configuration, "hours": hours}})
+    assert response.status_code == 200, response.text
+    plan_days(test_users, location, test_users.mia.id, 0, 1)
+
+    facts = hole_at(test_users, location, MONDAY + timedelta(hours=12, minutes=20))
+
+    assert facts is not None
+    assert facts["gaps"] == [
+        ["2033-01-03T22:00:00.000000Z", "2033-01-03T23:00:00.000000Z"],
+        ["2033-01-04T22:00:00.000000Z", "2033-01-04T23:00:00.000000Z"],
+    ], "not on the holiday, nor on days that are closed"
+
+
+def test_numbers_without_a_rota_and_hanging_purchases(test_users: UserFixtures) -> None:
+    held = test_users.purchase_number()
+    key = f"number-without-rota#{held.number.number}"
+    assert "number-without-rota" in check(test_users.customer)
+    assert facts_of(test_users, key) == {"number": held.number.number, "location": held.number.location_id}
+
+    location = locations.get_location(str(held.number.location_id), actor=test_users.ann.actor)
+    create_shift(test_users.ann.actor, location, test_users.sam.id)
+    check(test_users.customer)
+
+    assert facts_of(test_users, key) is None
+    stored = dynamodb.get_record(PhoneNumber, held.number.number)
+    assert stored is not None
+    long_ago = now() - timedelta(minutes=30)
+    put_records([PhoneNumber.from_item(stored.with_changes(status="buying", created_at=long_ago).serialize())])
+    assert "purchase-stuck" in check(test_users.customer)
+    put_records([stored])
+    assert "purchase-stuck" not in check(test_users.customer)
+
+
+def test_calls_that_nobody_answered_are_counted_for_each_location(test_users: UserFixtures) -> None:
+    held = test_users.boston_number
+    calls = [store_missed_call(held), store_missed_call(held, outcome="voicemail"), store_missed_call(held)]
+    store_missed_call(held, outcome="closed")
+    store_missed_call(held, started_at=now() - timedelta(hours=25))
+
+    check(test_users.customer)
+
+    facts = facts_of(test_users, f"calls-missed#{test_users.boston.id}")
+    assert facts is not None
+    assert (facts["missed"], facts["messages"]) == (2, 1)
+    check(test_users.other_customer)
+    assert not any(key.startswith("calls-missed") for key in problems_of(test_users.other_customer))
+    delete_records([Call(call.id) for call in calls])
+    assert "calls-missed" not in check(test_users.customer)
+
+
+def test_of_suspended_customers_only_that_is_said(test_users: UserFixtures) -> None:
+    customer, actor = test_users.other_customer, permissions.system_actor(str(test_users.other_customer.id))
+    assert test_users.foreign_number
+    assert "number-without-rota" in check(customer)
+
+    customers.suspend(str(customer.id), actor=actor, at=now())
+
+    assert check(customer) == {"customer-suspended"}
+    customers.resume(str(customer.id), actor=actor, at=now())
+    assert "customer-suspended" not in check(customer)
