@@ -50,9 +50,9 @@ class CustomerAdmin(RecordAdmin):
     """Customers by name."""
 
     section, icon, customer_field = "Customers", "storefront", None
-    id_prefix, subject_type = "cus", "customer"
+    id_prefix, subject_type, search_kind = "cus", "customer", "cus"
     form = CustomerForm
-    ordering = ("name_key",)
+    ordering, sort_column = ("name_key",), "name"
     list_display = ("name", "state", "created_at", "id")
     list_filter = ("status",)
     search_help_text = "A name, or an id"
@@ -123,6 +123,9 @@ class CustomerAdmin(RecordAdmin):
             for route, name, view in views
         ]
         return [*pages, *super().get_urls()]
+
+    def describe_result(self, record: CustomerRecord, names: dynamodb.BatchResult) -> dict[str, Any]:
+        return {"badge": STATUS_BADGES[record.status]}
 
     def related_links(self, obj: Any) -> list[tuple[str, str]]:
         return [

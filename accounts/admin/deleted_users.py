@@ -16,6 +16,7 @@ from accounts.admin.projected import DeletedUser
 from accounts.models import ALL_LOCATIONS, User
 from accounts.privacy import export
 from accounts.users import erase, undo_deletion
+from config import dynamodb
 from config.backoffice import operators
 from config.backoffice.forms.actions import Button
 from config.backoffice.links import admin_change_url, admin_list_url
@@ -80,7 +81,7 @@ class DeletedPersonAdmin(RecordAdmin):
     """Deleted people, the last ones first."""
 
     section, icon, customer_field = "Customers", "person_off", None
-    id_prefix, subject_type = "usr", ""
+    id_prefix, subject_type, search_kind = "usr", "", "del"
     ordering = ("-deleted_at",)
     list_display = ("name", "customer_name", "address", "role", "deleted_on", "erased_on")
     search_help_text = "An id, or a part of a name or an e-mail address"
@@ -112,6 +113,10 @@ class DeletedPersonAdmin(RecordAdmin):
         names = customers.load_names({str(obj.record.customer_id) for obj in objects})
         for obj in objects:
             obj.customer_name = names.get(str(obj.record.customer_id), "")
+
+    def describe_result(self, record: Any, names: dynamodb.BatchResult) -> dict[str, Any]:
+        badge, role = Badge("deleted", "danger"), str(record.role).capitalize()
+        return {"name": record.name, "detail": record.email, "role": role, "badge": badge}
 
     @display(description="Customer")
     def customer_name(self, obj: Any) -> str:

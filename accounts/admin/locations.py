@@ -11,6 +11,7 @@ from accounts.admin.operator_commands import OperatorForm, run_command
 from accounts.admin.projected import Location
 from accounts.models import Location as LocationRecord
 from accounts.serializers.customers_and_locations import LocationChange, LocationView, NewLocation
+from config import dynamodb
 from config.backoffice import operators
 from config.backoffice.forms.actions import Button
 from config.backoffice.links import admin_change_url, admin_list_url
@@ -36,9 +37,9 @@ class LocationAdmin(RecordAdmin):
     """Locations of a customer by name."""
 
     section, icon, is_addable = "Customers", "location_on", True
-    id_prefix, subject_type = "loc", "location"
+    id_prefix, subject_type, search_kind = "loc", "location", "loc"
     form = LocationForm
-    ordering = ("name_key",)
+    ordering, sort_column = ("name_key",), "name"
     list_display = ("name", "time_zone", "address", "people")
     search_help_text = "The beginning of a name, or an id"
     link_rights = {"Buy a number": operators.WRITE}
@@ -65,6 +66,9 @@ class LocationAdmin(RecordAdmin):
                 Fact("Created", Moment(record.created_at)),
             ],
         )
+
+    def describe_result(self, record: LocationRecord, names: dynamodb.BatchResult) -> dict[str, Any]:
+        return {"detail": record.address}
 
     def related_links(self, obj: Any) -> list[tuple[str, str]]:
         return [

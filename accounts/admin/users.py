@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from unfold.decorators import display
@@ -14,7 +15,7 @@ from accounts.admin import deleted_users
 from accounts.admin.operator_commands import OperatorForm, actor_for, run_command
 from accounts.admin.people_import import PeopleImportPage
 from accounts.admin.permission_labels import permission_choices
-from accounts.admin.person_header import person_header
+from accounts.admin.person_header import STATUS_TONES, person_header
 from accounts.admin.projected import LANGUAGE_CHOICES, User, to_choices
 from accounts.models import ALL_LOCATIONS, Customer
 from accounts.models import User as UserRecord
@@ -28,8 +29,9 @@ from config.backoffice import operators
 from config.backoffice.forms import form_fields
 from config.backoffice.forms.actions import Button
 from config.backoffice.links import admin_change_url, admin_list_url
+from config.backoffice.page_customer import get_page_customer
 from config.backoffice.record_admin import RecordAdmin
-from config.backoffice.record_header import RecordHeader
+from config.backoffice.record_header import Badge, RecordHeader
 from config.backoffice.records import query_plan
 
 MAX_LOCATIONS = 200
@@ -122,16 +124,35 @@ def _export(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> HttpRespons
     return response
 
 
+class LocationFilter(admin.SimpleListFilter):
+    """People who work at a location, also because of access to all."""
+
+    title, parameter_name = "location", "location"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        customer = get_page_customer(request)
+        if customer is None:
+            return []
+        actor = permissions.system_actor(customer.id)
+        places = location_queries.list_accessible_locations(actor, limit=MAX_LOCATIONS, cursor=None).records
+        return [(str(place.id), str(place.name)) for place in places]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.value() not in dict(self.lookup_choices):
+            return queryset
+        return queryset.filter(Q(locations__contains=self.value()) | Q(locations__contains=ALL_LOCATIONS))
+
+
 @admin.register(User)
 class PersonAdmin(RecordAdmin):
     """People of a customer by name."""
 
     section, icon, is_addable = "Customers", "group", True
-    id_prefix, subject_type = "usr", "user"
+    id_prefix, subject_type, search_kind = "usr", "user", "usr"
     form = PersonForm
-    ordering = ("name_key",)
+    ordering, sort_column = ("name_key",), "name"
     list_display = ("name", "email", "role_badge", "state", "created_at")
-    list_filter = ("role", "status")
+    list_filter = ("role", "status", LocationFilter)
     search_help_text = "An e-mail address, an id, or parts of a name"
     fieldsets = (
         (None, {"fields": ("version", *_COMMON_FIELDS[:4], "profileName", "phone")}),
@@ -214,6 +235,14 @@ class PersonAdmin(RecordAdmin):
         matches = directory.search(criteria, actor=actor, customer=customer, limit=directory.MAX_RESULTS, cursor=None)
         ids = dict.fromkeys(str(user.id) for user in [*first_page.records, *matches.records])
         return queryset.filter(pk__in=list(ids)) if ids else queryset.none()
+
+    def describe_result(self, record: UserRecord, names: dynamodb.BatchResult) -> dict[str, Any]:
+        return {
+            "name": record.name,
+            "detail": ", ".join(filter(None, [record.email, record.phone])),
+            "role": str(record.role).capitalize(),
+            "badge": Badge(record.status, STATUS_TONES[record.status]),
+        }
 
     def _find_customer(self, queryset: Any) -> Customer | None:
         """The customer whose people a list shows, if it is of one."""

@@ -1,7 +1,10 @@
 """Records of customers and their locations."""
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 from accounts.models.personal_data import BUSINESS, PLACES
-from config import audit, dynamodb
+from config import audit, dynamodb, search_index
 from config.dynamodb.attributes import Json, Number, Text, Timestamp, TimeZoneName
 
 CUSTOMER_STATUSES = {"active": "users have access", "suspended": "users have no access"}
@@ -13,6 +16,7 @@ class Customer(dynamodb.Record):
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("customers")
 
+    SEARCH_KIND: ClassVar = "cus"
     by_name = dynamodb.index("byName", "listed", "name_key")
     id = Text(BUSINESS, hash_key=True)
     name = Text(BUSINESS)
@@ -37,6 +41,10 @@ class Customer(dynamodb.Record):
     def party(self) -> audit.Party:
         return audit.Party("customer", self.id, self.name, self.id, self.id)
 
+    def derived_records(self) -> Sequence[dynamodb.Record]:
+        """What support finds it by."""
+        return [search_index.build_entry(self.SEARCH_KIND, self.id, texts=[self.name])]
+
 
 class Location(dynamodb.Record):
     """A location of a customer."""
@@ -44,6 +52,7 @@ class Location(dynamodb.Record):
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("locations")
 
+    SEARCH_KIND: ClassVar = "loc"
     by_customer = dynamodb.index("byCustomer", "customer_id", "name_key")
     id = Text(PLACES, hash_key=True)
     customer_id = Text(BUSINESS)
@@ -63,3 +72,7 @@ class Location(dynamodb.Record):
     @property
     def party(self) -> audit.Party:
         return audit.Party("location", self.id, self.name, self.customer_id, self.customer_id)
+
+    def derived_records(self) -> Sequence[dynamodb.Record]:
+        """What support finds it by."""
+        return [search_index.build_entry(self.SEARCH_KIND, self.id, texts=[self.name, self.address])]

@@ -1,10 +1,11 @@
 """Records of deleted people, until they are erased."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from accounts.models.personal_data import DELETED, VERSION
 from accounts.models.users import User
-from config import audit, dynamodb
+from config import audit, dynamodb, search_index
 from config.dynamodb.attributes import Boolean, Json, Number, Text, Timestamp
 
 _DERIVED = DELETED.withheld("derived from the deleted account")
@@ -16,6 +17,7 @@ class DeletedUser(dynamodb.Record):
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("deleted-users")
 
+    SEARCH_KIND: ClassVar = "del"
     by_customer = dynamodb.index("byCustomer", "customer_id", "deleted_at")
     by_deletion = dynamodb.index("byDeletion", "listed", "deleted_at")
     id = Text(_DERIVED, hash_key=True)
@@ -35,6 +37,10 @@ class DeletedUser(dynamodb.Record):
     @property
     def party(self) -> audit.Party:
         return audit.Party("user", self.id, self.name, self.id, self.customer_id)
+
+    def derived_records(self) -> Sequence[dynamodb.Record]:
+        """What support finds them by until they are erased."""
+        return [search_index.build_entry(self.SEARCH_KIND, self.id, texts=[self.name, self.email])]
 
     def user(self) -> User:
         """The person as they were, with the status ``deleting``."""

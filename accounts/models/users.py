@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import ClassVar
 
 from accounts.models.personal_data import (
     ACCOUNT,
@@ -17,7 +18,7 @@ from accounts.models.personal_data import (
     SORTING,
     VERSION,
 )
-from config import audit, dynamodb, folding
+from config import audit, dynamodb, folding, search_index
 from config.dynamodb.attributes import Boolean, Json, Number, Text, TextList, Timestamp
 
 ALL_LOCATIONS = "*"
@@ -43,6 +44,7 @@ class User(dynamodb.Record):
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("users")
 
+    SEARCH_KIND: ClassVar = "usr"
     by_customer = dynamodb.index("byCustomer", "customer_id", "name_key")
     id = Text(IDENTITY.sent_to("Auth0"), hash_key=True, label="User id")
     name = Text(IDENTITY.sent_to(*EMAIL_SENDERS))
@@ -114,8 +116,16 @@ class User(dynamodb.Record):
         return bool(self.handed_over_at is None or issued_at > self.handed_over_at)
 
     def derived_records(self) -> Sequence[dynamodb.Record]:
-        """Their entry in the directory, unless they are being created or deleted."""
-        return [self.directory_entry()] if self.status in DIRECTORY_STATUSES else []
+        """What support finds them by, and their entry in the directory.
+
+        No entry in the directory while they are being created or deleted.
+        """
+        return [self.search_entry(), *([self.directory_entry()] if self.status in DIRECTORY_STATUSES else [])]
+
+    def search_entry(self) -> search_index.SearchEntry:
+        """What support finds them by, across customers."""
+        texts = [self.name, self.profile_name, self.email]
+        return search_index.build_entry(self.SEARCH_KIND, self.id, texts=texts, phones=[self.phone])
 
     def directory_entry(self) -> "DirectoryEntry":
         """What they are found by."""

@@ -22,6 +22,7 @@ from accounts.terms import acceptance
 from accounts.users import email_address
 from config import dynamodb
 from config.privacy.data_map import AppDataMap, BatchErasure, DeletionStep, ExportChapter, ExportRow
+from config.search_index import SearchEntry
 
 
 def _email_owners_of(user: User) -> list[EmailOwner]:
@@ -112,6 +113,7 @@ MAP = AppDataMap(
         User: lambda user: [user],
         DeletedUser: lambda user: [DeletedUser(user.id)],
         DirectoryEntry: lambda user: [user.directory_entry()],
+        SearchEntry: lambda user: [user.search_entry()],
         EmailOwner: _email_owners_of,
     },
     erase_in_batches=dict.fromkeys(

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from accounts.privacy import pdf_worker
-from config import bulkhead
+from config import bulkhead, errors
 
 CPU_LIMIT = 40
 """Seconds of CPU time of one document; the longest that is printed takes about 15."""
@@ -31,6 +31,9 @@ MAX_CONCURRENT = 2
 MAX_WAITING = 2
 """Requests that may wait for a slot, each for `WAIT_TIMEOUT` seconds."""
 WAIT_TIMEOUT = 10.0
+
+OPERATOR_SECONDS = 40.0
+"""Seconds that a document of the back office may take."""
 
 _gate = bulkhead.Gate(
     max_concurrent=MAX_CONCURRENT,
@@ -151,6 +154,19 @@ def render_pdf(
     except TimeoutError as error:
         raise _not_rendered("time") from error
     raise _not_rendered("no server")
+
+
+def print_document(html: str, embedded: bytes) -> bytes:
+    """The PDF of a document that an operator waits for, in a slot of the exports.
+
+    Raises `errors.Unavailable` if it takes too long or no slot is free.
+    """
+    try:
+        with export_slot():
+            return render_pdf(html, embedded, seconds=OPERATOR_SECONDS)
+    except NotRendered as error:
+        detail = "The PDF could not be made in time. Select fewer days, or download the list as CSV."
+        raise errors.Unavailable(detail, retry_after=30) from error
 
 
 def _connect(header: bytes, deadline: float, acceptance_seconds: float) -> socket.socket | None:

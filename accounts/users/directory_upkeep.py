@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TypeVar
 
 from accounts import permissions
-from accounts.models import DIRECTORY_VERSION, Customer, DirectoryEntry, User
+from accounts.models import DIRECTORY_STATUSES, DIRECTORY_VERSION, Customer, DirectoryEntry, User
 from accounts.users import address_claims
 from config import audit, dynamodb, journal
 
@@ -54,7 +54,7 @@ def _write_missing_entries(user_ids: list[str], *, at: datetime) -> int:
     users = [user for id in user_ids if (user := records.get(User, id))]
     if renewed := sum([address_claims.renew_email_key(user, at) for user in users]):
         return renewed + _write_missing_entries(user_ids, at=at)
-    pairs = [(user, entry) for user in users for entry in user.derived_records()]
+    pairs = [(user, user.directory_entry()) for user in users if user.status in DIRECTORY_STATUSES]
     stored = dynamodb.batch_get(entry.record_key for _, entry in pairs)
     outdated_users, missing = [], []
     for user, entry in pairs:

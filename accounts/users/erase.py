@@ -16,6 +16,7 @@ from config import audit, dynamodb, journal, outbox
 from config.dynamodb import encryption
 from config.journal import two_phase, write_set
 from config.privacy import data_map, erasure_log
+from config.search_index import SearchEntry
 
 ERASURE = two_phase.Flow("accounts.erase_user", prefix="erase")
 
@@ -119,7 +120,7 @@ def _erase_outside(user: User, attempt: two_phase.Attempt) -> None:
 
 def _remove_records(write: write_set.Write, user: User) -> None:
     """Remove what the data map says, but for the account and what went with it."""
-    for record in data_map.records_to_erase(user, but=(User, DeletedUser, DirectoryEntry, EmailOwner)):
+    for record in data_map.records_to_erase(user, but=(User, DeletedUser, DirectoryEntry, SearchEntry, EmailOwner)):
         write.remove(record)
 
 

@@ -1,24 +1,41 @@
 """The audit: entries to read and logs to verify."""
 
+import re
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
-from django.utils.html import format_html_join
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
 from unfold.decorators import display
 
 from config import audit, dynamodb, errors
+from config.admin import audit_file, audit_text
+from config.admin.audit_filters import (
+    LOOKS_PARAM,
+    ActionFilter,
+    AuditChangeList,
+    LoggedFilter,
+    LooksFilter,
+    PersonFilter,
+    is_own_look,
+)
 from config.audit import reader, verification
-from config.backoffice import operators
+from config.backoffice import clock, list_file, operators
 from config.backoffice.forms.actions import Button
-from config.backoffice.links import Panel, PanelItem, admin_change_url, admin_list_url, to_json
+from config.backoffice.links import Panel, PanelItem, admin_change_url, admin_list_url
+from config.backoffice.page_customer import set_page_customer
 from config.backoffice.record_admin import RecordAdmin
+from config.backoffice.records.changelist import CursorChangeList
+from config.backoffice.records.list_filters import SINCE_PARAM, UNTIL_PARAM
 from config.backoffice.records.models import Projection
 from config.dynamodb import encryption
 
-PANEL_SIZE = 10
+PANEL_SIZE, MAX_PANEL_READ = 10, 30
+"""Changes that the panel shows, and entries that it reads: looks are left out."""
+_REQUEST_ID = re.compile("[0-9A-HJKMNP-TV-Z]{26}")
 MAX_VERIFIED_ENTRIES = 20_000
 """The most entries of a log that one request verifies."""
 
@@ -71,10 +88,13 @@ class AuditAdmin(RecordAdmin):
 
     section, icon = "Records", "history"
     customer_field = "listed_for"
-    ordering = ("-at", "-seq")
-    list_display = ("logged_at", "action", "actor", "subject", "changed_fields")
-    list_display_links = ("logged_at", "action")
-    fields = ("logged_at", "action", "actor", "subject", "changes", "origin", "log_position")
+    ordering, sort_column = ("-at", "-seq"), "logged_at"
+    list_display = ("logged_at", "actor", "what", "subject", "changes_line")
+    list_display_links = ("logged_at",)
+    list_filter = (LoggedFilter, PersonFilter, ActionFilter, LooksFilter)
+    change_list_template = "backoffice/audit_list.html"
+    choose_customer_hint = "The audit is listed by customer, person or operator: find one above, then choose “Audit”."
+    fields = ("logged_at", "actor", "what", "subject", "changes", "origin", "action", "log_position")
     buttons = (
         Button(
             "verify",
@@ -94,8 +114,69 @@ class AuditAdmin(RecordAdmin):
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         return ("-seq",) if "stream__exact" in request.GET else ("-at",)
 
+    def find_url(self, term: str) -> str | None:
+        """The log of an operator, of a request, or of somebody whose record is gone."""
+        if _REQUEST_ID.fullmatch(term):
+            was_audited = AuditEntry.objects.filter(request_id=term).order_by("-at").page(1).records
+            return admin_list_url("config", "auditentry", request_id__exact=term) if was_audited else None
+        if not any(dynamodb.is_id(prefix, term) for prefix in ("opr", "usr", "cus")):
+            return None
+        has_log = dynamodb.get_record(audit.AuditEntry, term, 0) is not None
+        return admin_list_url("config", "auditentry", stream__exact=term) if has_log else None
+
     def load_related(self, objects: Any) -> None:
         decrypt_entries(objects)
+        readable = [obj for obj in objects if obj.record.body]
+        names = audit_text.load_names((obj.decrypted for obj in readable), self.admin_site._registry.values())  # noqa: SLF001
+        for obj in readable:
+            obj.names = names
+
+    def get_changelist(self, request: HttpRequest, **_: Any) -> type[CursorChangeList]:
+        return AuditChangeList
+
+    def list_links(self, request: HttpRequest) -> list[tuple[str, str]]:
+        own_id = operators.operator_id(request.user)
+        logs = {"What you did": own_id, "What concerns no customer": audit.PLATFORM_STREAM}
+        return [(name, admin_list_url("config", "auditentry", stream__exact=log)) for name, log in logs.items()]
+
+    def count_all(self, request: HttpRequest) -> int | None:
+        """The number of entries of a log, which its head has; with other filters nobody knows."""
+        if set(request.GET) - {"p", "o"} != {"stream__exact"}:
+            return None
+        head = dynamodb.get_record(audit.AuditEntry, request.GET["stream__exact"][:64] or "-", 0)
+        return int(head.last) if head else None
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        set_page_customer(request, self._owner_in_filters(request))  # whose clock says what last month is
+        pdf_url = reverse("admin:config_auditentry_pdf")
+        has_period = {SINCE_PARAM, UNTIL_PARAM} & set(request.GET)
+        context = {
+            "pdf_url": f"{pdf_url}?{request.GET.urlencode()}",
+            "last_month_url": "" if has_period else f"{pdf_url}?{audit_file.last_month_query(request)}",
+        }
+        return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.pdf_view)
+        return [path("pdf/", view, name="config_auditentry_pdf"), *super().get_urls()]
+
+    def pdf_view(self, request: HttpRequest) -> HttpResponse:
+        """What is filtered as a PDF; audited. For those who may change records."""
+        if not operators.has_right(request, operators.WRITE):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseRedirect(f"{self.list_url}?{request.GET.urlencode()}")
+        return audit_file.pdf_response(self.read_list(request), request, self)
+
+    def read_list(self, request: HttpRequest) -> list_file.ListRows:
+        rows = super().read_list(request)
+        if request.GET.get(LOOKS_PARAM):
+            return rows
+        own_id = operators.operator_id(request.user)
+        return list_file.ListRows([obj for obj in rows.objects if not is_own_look(obj, own_id)], rows.is_complete)
+
+    def file_table(self, request: HttpRequest) -> list_file.FileTable:
+        return audit_file.file_table()
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         obj = super().get_object(request, object_id, from_field)
@@ -109,28 +190,41 @@ class AuditAdmin(RecordAdmin):
         streams = [str(stream) for stream in obj.record.body["streams"]]
         return next((stream for stream in streams if dynamodb.is_id("cus", stream)), streams[0])
 
-    @display(description="When")
-    def logged_at(self, obj: Any) -> datetime:
-        return datetime.fromisoformat(obj.record.at)
+    @display(description="When", ordering="at")
+    def logged_at(self, obj: Any) -> str:
+        return clock.time_html(obj.decrypted.at)
 
     @display(description="Who")
     def actor(self, obj: Any) -> str:
-        return _format_party(obj.decrypted.actor)
+        return audit_text.party_name(obj.decrypted.actor)
 
-    @display(description="Subject")
+    @display(description="What")
+    def what(self, obj: Any) -> str:
+        return audit_text.sentence(obj.decrypted)
+
+    @display(description="About")
     def subject(self, obj: Any) -> str:
-        return _format_party(obj.decrypted.subject)
+        name, subject = audit_text.party_name(obj.decrypted.subject), obj.decrypted.subject
+        if name == audit_text.ERASED:
+            return name
+        url = self._subject_url(subject)
+        return format_html('<a href="{}"><bdi>{}</bdi></a>', url, name) if url else name
 
-    @display(description="Fields")
-    def changed_fields(self, obj: Any) -> str:
-        return ", ".join(change["field"] for change in obj.decrypted.changes)
+    @display(description="What changed")
+    def changes_line(self, obj: Any) -> str:
+        return audit_text.changes_text(obj.decrypted, obj.names)
 
-    @display(description="Changes")
+    @display(description="What changed")
     def changes(self, obj: Any) -> str:
         rows = [
-            (change["field"], to_json(change["before"]), to_json(change["after"])) for change in obj.decrypted.changes
+            (label, f"{before} → {after}" if before else after)
+            for label, before, after in audit_text.iter_changes(obj.decrypted, obj.names)
         ]
-        return format_html_join("", "<div><b>{}</b>: {} → {}</div>", rows)
+        return format_html_join("", "<div><b>{}</b>: {}</div>", rows) or "—"
+
+    @display(description="Action")
+    def action(self, obj: Any) -> str:
+        return str(obj.record.action)
 
     @display(description="Origin")
     def origin(self, obj: Any) -> str:
@@ -146,28 +240,28 @@ class AuditAdmin(RecordAdmin):
             (f"Log of {stream}", admin_list_url("config", "auditentry", stream__exact=stream))
             for stream in obj.record.body["streams"]
         ]
-        subject = obj.decrypted.subject
-        for model_admin in self.admin_site._registry.values():  # noqa: SLF001
-            if isinstance(model_admin, RecordAdmin) and model_admin.subject_type == subject["type"]:
-                links.append(("Subject", model_admin.url_for_pk(subject["id"])))
+        if url := self._subject_url(obj.decrypted.subject):
+            links.append(("Subject", url))
         return links
 
-
-def _format_party(party: Mapping[str, str | None]) -> str:
-    name = "(erased)" if party["name"] is None else party["name"] or party["id"]
-    return f"{name} · {party['type']}" if party["type"] != "system" else "Dutyline"
+    def _subject_url(self, subject: Mapping[str, str | None]) -> str | None:
+        for model_admin in self.admin_site._registry.values():  # noqa: SLF001
+            if isinstance(model_admin, RecordAdmin) and model_admin.subject_type == subject["type"]:
+                return model_admin.url_for_pk(str(subject["id"]))
+        return None
 
 
 def recent_change_panels(customer_id: str) -> list[Panel]:
-    """The latest changes in a customer's log."""
-    page = AuditEntry.objects.filter(listed_for=customer_id).order_by("-at").page(PANEL_SIZE)
-    objects = [AuditEntry.from_record(record) for record in page.records]
+    """The latest changes in a customer's log, without looks."""
+    page = AuditEntry.objects.filter(listed_for=customer_id).order_by("-at").page(MAX_PANEL_READ)
+    records = [record for record in page.records if not str(record.action).endswith(".viewed")]
+    objects = [AuditEntry.from_record(record) for record in records[:PANEL_SIZE]]
     decrypt_entries(objects)
     items = [
         PanelItem(
-            f"{obj.record.action}: {_format_party(obj.decrypted.subject)}",
+            f"{audit_text.party_name(obj.decrypted.subject)}: {audit_text.sentence(obj.decrypted)}",
             admin_change_url("config", "auditentry", obj.pk),
-            f"{_format_party(obj.decrypted.actor)}, {obj.record.at[:16].replace('T', ' ')}",
+            f"{audit_text.party_name(obj.decrypted.actor)}, {audit_file.format_time(obj.decrypted.at)}",
         )
         for obj in objects
     ]

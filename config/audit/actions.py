@@ -11,6 +11,7 @@ ACTIONS = {
     "keys.rotated": "Everything was encrypted and signed under another data key.",
     "keys.rotation_begun": "Data is being encrypted and signed under another data key.",
     "errand.revived": "An operator sent a dead letter again.",
+    "list.exported": "An operator downloaded a list as a file: `rows` of it.",
     "zones.updated": "Sort keys and reminders of shifts were derived again after a change of time zone rules.",
 }
 """Of the kernel itself."""

@@ -124,6 +124,7 @@ class AuditEntry(dynamodb.Record):
         table_name = dynamodb.full_table_name("audit")
 
     by_customer = dynamodb.index("byCustomer", "listed_for", "at")
+    by_request = dynamodb.index("byRequest", "request_id", "at", keys_only=True)
     stream = Text(POSITION, hash_key=True)
     seq = Number(POSITION, range_key=True)
     customer_id = Text(POSITION)
@@ -133,6 +134,8 @@ class AuditEntry(dynamodb.Record):
     at = Text(HISTORY, null=True)
     action = Text(HISTORY, null=True)
     """A copy of the body's, so that DynamoDB can filter by it."""
+    request_id = Text(POSITION, null=True)
+    """A copy of the body's in the first stream, so that support finds what a request did."""
     body = Json(CONTENT, null=True)
     prev_hash = Text(POSITION, null=True)
     # of a head
@@ -271,6 +274,7 @@ def build_entries(
                 listed_for=None if index else event.subject.customer_id,
                 at=at,
                 action=event.action,
+                request_id=None if index else event.author.request_id or None,
                 body=entry_body,
                 prev_hash=end_positions[stream].hash,
             )

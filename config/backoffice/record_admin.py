@@ -4,58 +4,45 @@ A model's admin declares what to show. Nothing is written here, and Django's own
 the domain functions write and audit.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import messages
-from django.contrib.admin import ShowFacets
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import flatten_fieldsets, unquote
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
-from django.utils.text import capfirst
 
 from config import dynamodb, errors
 from config.backoffice import operators, record_header
+from config.backoffice.finding import FindableAdmin
 from config.backoffice.forms.actions import CONFIRMED, Button
 from config.backoffice.forms.record_form import RecordForm
 from config.backoffice.forms.shown_values import show_record
 from config.backoffice.links import admin_list_url
-from config.backoffice.page_customer import get_page_customer, set_page_customer
+from config.backoffice.page_customer import set_page_customer
 from config.backoffice.record_header import RecordHeader
+from config.backoffice.record_list import RecordListAdmin
 from config.backoffice.record_navigation import RecordNavigation
-from config.backoffice.records import query_plan
-from config.backoffice.records.changelist import AutocompletePaginator, CursorChangeList
 
 MAX_BULK_RECORDS = 500
 """The most records of one bulk action."""
 
 
-class RecordAdmin(RecordNavigation):
+class RecordAdmin(FindableAdmin, RecordListAdmin, RecordNavigation):
     """Lists, shows and changes the projections of one kind of record."""
 
     section: ClassVar[str]
     """The section of the menu."""
     icon: ClassVar[str] = "database"
-    choose_customer_hint: ClassVar[str] = "Choose a customer first: search for one above, or open its page."
     is_addable: ClassVar[bool] = False
     id_prefix: ClassVar[str] = ""
     """Of records whose primary key is an id of ours."""
     subject_type: ClassVar[str] = ""
     """The type that audit entries about these records name."""
-    search_help_text = ""  # a list without it has no search box
-    show_full_result_count = False
-    show_facets = ShowFacets.NEVER
-    list_per_page = 50
-    list_filter_sheet = False
-    list_filter_submit = False
-    paginator = AutocompletePaginator
-    actions_selection_counter = True
-    change_list_template = "backoffice/list.html"
     change_form_template = "backoffice/form.html"
     form: ClassVar[Any] = forms.ModelForm
 
@@ -83,9 +70,6 @@ class RecordAdmin(RecordNavigation):
     def after_view(self, request: HttpRequest, obj: Any) -> None:
         """Called after a record was shown."""
 
-    def load_related(self, objects: Any) -> None:
-        """Load, in few reads, what the rows of a list show of other records."""
-
     def related_links(self, obj: Any) -> list[tuple[str, str]]:
         """Links from a record's page to others: names and URLs."""
         return []
@@ -97,60 +81,9 @@ class RecordAdmin(RecordNavigation):
     def _permitted_links(self, request: HttpRequest, links: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         return [link for link in links if operators.has_right(request, self.link_rights.get(link[0], operators.READ))]
 
-    def list_links(self, request: HttpRequest) -> list[tuple[str, str]]:
-        """Lists to choose from where the filters are too wide: names and URLs."""
-        return []
-
     def find_pk(self, term: str) -> str | None:
         """The primary key of the one record that a term names."""
         return term if self.id_prefix and dynamodb.is_id(self.id_prefix, term) and self.model.get(term) else None
-
-    def search(self, queryset: Any, term: str) -> Any:
-        """The records of a list that a term names: by id, or by the beginning of the name."""
-        if pk := self.find_pk(term):
-            return queryset.filter(pk=pk)
-        return queryset.filter(name_key__startswith=term.casefold())
-
-    # --- lists ------------------------------------------------------------------------------------
-    def get_queryset(self, request: HttpRequest) -> Any:
-        queryset = self.model.objects.all()
-        return queryset.order_by(*self.get_ordering(request))
-
-    def get_changelist(self, request: HttpRequest, **_: Any) -> type[CursorChangeList]:
-        return CursorChangeList
-
-    def get_search_fields(self, request: HttpRequest) -> Sequence[str]:
-        return ("pk",) if self.search_help_text else ()
-
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        term = search_term[:400].strip()[:200]
-        if "autocomplete" in request.path and self.customer_field:
-            customer_id = request.GET.get("customer", "-")
-            queryset = queryset.filter(**{self.customer_field: customer_id})
-        return (self.search(queryset, term) if term else queryset), False
-
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        """Fields of the record itself, with the comparisons that DynamoDB knows."""
-        name, _, comparison = lookup.partition("__")
-        if lookup in {getattr(list_filter, "parameter_name", "") for list_filter in self.list_filter}:
-            return True
-        fields = {field.attname for field in self.model._meta.concrete_fields}
-        return name in fields and (comparison or "exact") in query_plan.LOOKUPS
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        set_page_customer(request, self._owner_in_filters(request))
-        customer = get_page_customer(request)
-        context = {
-            "title": capfirst(str(self.opts.verbose_name_plural)),
-            "choose_customer_hint": self.choose_customer_hint,
-            "list_links": self.list_links(request),
-            "add_url": self._add_url(customer.id if customer else None),
-            **(extra_context or {}),
-        }
-        try:
-            return super().changelist_view(request, context)
-        except (IncorrectLookupParameters, query_plan.UnsupportedQuery) as error:
-            raise errors.InvalidRequest(f"This list does not support the filter: {error}") from error
 
     def _add_url(self, customer_id: str | None) -> str | None:
         """The URL of the add page; None until a customer is chosen."""
@@ -158,12 +91,6 @@ class RecordAdmin(RecordNavigation):
             return None
         query = f"?{urlencode({'customer_id': customer_id})}" if customer_id else ""
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_add") + query
-
-    def _owner_in_filters(self, request: HttpRequest) -> str | None:
-        """The customer that a list is filtered by, or the person or location."""
-        keys = [source.hash_name for source in query_plan.key_sources(self.model.record_class)]
-        values = (request.GET.get(f"{name}__exact") for name in ("customer_id", *keys))
-        return next((value for value in values if value), None)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """The buttons that apply to selected records."""

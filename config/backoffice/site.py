@@ -15,11 +15,14 @@ from django.utils.text import capfirst
 from django.views.decorators.http import require_POST
 from unfold.sites import UnfoldAdminSite
 
-from config.backoffice import board, clock, operators
+from config import search_index
+from config.api import pagination
+from config.backoffice import board, clock, finding, operators
 from config.backoffice.links import build_panels
 from config.backoffice.page_customer import get_page_customer
 from config.backoffice.record_admin import RecordAdmin
 from config.backoffice.unsent_forms import keep, take
+from config.search_index import upkeep
 
 UNSENT_FORM = "Your session had ended, so nothing was saved. The form has what you typed: check it, then save."
 
@@ -111,13 +114,27 @@ class BackOfficeSite(UnfoldAdminSite):
         return TemplateResponse(request, self.index_template, context)
 
     def find_view(self, request: HttpRequest) -> HttpResponse:
-        """Open the record of an id, e-mail address or number, or else search customers by name."""
-        term = request.GET.get("q", "").strip()[:200]
-        for model_admin in self._registry.values():
-            if term and isinstance(model_admin, RecordAdmin) and (pk := model_admin.find_pk(term)):
-                return HttpResponseRedirect(model_admin.url_for_pk(pk))
-        query = urlencode({"q": term}) if term else ""
-        return HttpResponseRedirect(f"{reverse(settings.CUSTOMER_LIST)}?{query}")
+        """Open what an id, an e-mail address, a number or a link names; else show what is found."""
+        pasted = request.GET.get("q", "").strip()[: finding.MAX_TERM_LENGTH]
+        admins = finding.list_findable(request, self._registry.values())
+        if pasted and (url := finding.find_url(admins, pasted)):
+            return HttpResponseRedirect(url)
+        text, kind = pasted[: finding.MAX_TEXT_LENGTH].replace("\0", ""), request.GET.get("kind", "")[:3]
+        scope = f"admin find {text} {kind}"
+        cursor = pagination.decode_cursor(scope, request.GET.get("p"))
+        page = finding.find_records(admins, text, kind=kind, cursor=cursor)
+        next_cursor = pagination.encode_cursor(scope, page.next_cursor)
+        context = {
+            **self.each_context(request),
+            "title": f"Find: {text}" if text else "Find",
+            "find_text": text,
+            "groups": page.groups,
+            "is_too_short": search_index.parse_term(text).is_empty and not page.groups,
+            "next_url": f"?{urlencode({'q': text, 'kind': kind, 'p': next_cursor})}" if next_cursor else "",
+            "all_url": f"?{urlencode({'q': text})}" if kind or cursor else "",
+            "is_incomplete": not page.groups and not upkeep.is_complete(),
+        }
+        return TemplateResponse(request, "backoffice/find.html", context)
 
     def clock_view(self, request: HttpRequest) -> HttpResponse:
         """Show times in UTC, or local ones again, and return to the page."""

@@ -89,7 +89,9 @@ RECORD_FACTS = {
     "accounts.customer": ["accounts.admin.customers.customer_counts", "telephony.admin.record_facts.customer_facts"],
 }
 """What adds facts to the headers of other apps' records: `config.backoffice.record_header`."""
-CUSTOMER_LIST = "admin:accounts_customer_changelist"  # what the search box falls back to
+CUSTOMER_LIST = "admin:accounts_customer_changelist"
+CUSTOMER_MODEL = "accounts.Customer"
+DOCUMENT_PRINTER = "accounts.privacy.pdf_process.print_document"
 CUSTOMER_PAGE_PANELS = [
     "accounts.admin.attention.owner_panels",
     "staffing.admin.attention.on_duty_panels",

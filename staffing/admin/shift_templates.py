@@ -42,7 +42,7 @@ class TemplateAdmin(RecordAdmin):
     section, icon, is_addable = "Rota", "content_copy", True
     id_prefix, subject_type = "tpl", "template"
     form = TemplateForm
-    ordering = ("name_key",)
+    ordering, sort_column = ("name_key",), "name"
     list_display = ("name", "start", "end", "updated_at")
     search_help_text = "The beginning of a name, or an id"
     fieldsets = (

@@ -60,7 +60,7 @@ class BlockedCallerAdmin(RecordAdmin):
     section, icon, is_addable, id_prefix = "Telephony", "phone_disabled", True, "blk"
     subject_type = "blocked caller"
     form = BlockedCallerForm
-    ordering = ("number",)
+    ordering, sort_column = ("number",), "number"
     list_display = ("number", "place", "reason", "created_at")
     fieldsets = ((None, {"fields": _FIELDS}),)
     add_fieldsets = ((None, {"fields": ("number", "locationId", "reason")}),)

@@ -19,17 +19,19 @@ from unfold.decorators import display
 from accounts import locations
 from accounts.admin.operator_commands import actor_for, operator_actor
 from accounts.admin.projected import Location
+from config import dynamodb
 from config.api import ranges
-from config.backoffice import operators
+from config.backoffice import clock, operators
 from config.backoffice.links import admin_change_url, admin_list_url, link_to
 from config.backoffice.page_customer import get_page_customer
 from config.backoffice.record_admin import RecordAdmin
 from config.backoffice.record_header import Badge, Fact, Moment, RecordHeader, Tone
+from config.backoffice.records.list_filters import PeriodFilter
 from telephony.admin import demand_page, readable
 from telephony.admin.call_buttons import CALL_BUTTONS
 from telephony.admin.projected import Call
 from telephony.calls import recordings
-from telephony.calls.history import call_filter, own_calls, queries
+from telephony.calls.history import call_filter, caller_calls, own_calls, queries
 from telephony.calls.rota import routing
 from telephony.calls.state.call_record import CallRecord
 from telephony.twilio import voice
@@ -58,15 +60,21 @@ def _in_words(name: str, value: object) -> str:
     return routing.REASONS.get(str(value), str(value)) if name == "why" else str(value).replace("_", " ")
 
 
+class StartedFilter(PeriodFilter):
+    """When calls began."""
+
+    attribute = "started_at"
+
+
 @admin.register(Call)
 class CallAdmin(RecordAdmin):
     """Calls to a location, newest first."""
 
     section, icon, customer_field = "Telephony", "phone_callback", None
     choose_customer_hint = "Calls are listed by location. Choose a customer to see its locations here."
-    ordering = ("-started_at",)
+    ordering, sort_column = ("-started_at",), "started_label"
     list_display = ("started_label", "caller_label", "state", "seconds", "recording_kinds")
-    list_filter = ("outcome",)
+    list_filter = ("outcome", StartedFilter)
     search_help_text = "A caller's number, or an id"
     fields = (
         *(
@@ -98,7 +106,7 @@ class CallAdmin(RecordAdmin):
             ],
         )
 
-    @display(description="Began")
+    @display(description="Began", ordering="started_at")
     def started_label(self, obj: Any) -> str:
         return self._context(obj).time(obj.record.started_at, str(obj.record.location_id))
 
@@ -214,6 +222,20 @@ class CallAdmin(RecordAdmin):
 
     def find_pk(self, term: str) -> str | None:
         return term if voice.is_call_sid(term) and self.model.get(term) else None
+
+    def find_others(self, text: str) -> list[Any]:
+        return caller_calls.find_calls_of_caller(text)
+
+    def keys_of_names(self, record: Any) -> list[dynamodb.RecordKey]:
+        return [locations.location_key(record.location_id)]
+
+    def describe_result(self, record: Any, names: dynamodb.BatchResult) -> dict[str, Any]:
+        location = locations.find_location_in(names, record.location_id, record.customer_id)
+        local = record.started_at.astimezone(ZoneInfo(location.time_zone if location else "UTC"))
+        preposition, outcome = "to" if record.direction == "out" else "from", str(record.outcome)
+        name = f"Call {preposition} {record.caller}, {clock.format_day_time(local)} {local:%Z}"
+        badge = Badge(outcome, OUTCOME_TONES[outcome])
+        return {"name": name, "detail": str(location.name) if location else "", "badge": badge}
 
     def after_view(self, request: HttpRequest, obj: Any) -> None:
         """Record the view: the page shows the caller's number."""

@@ -11,6 +11,7 @@ from django.urls import URLPattern, path
 from rest_framework.serializers import ValidationError
 from unfold.decorators import display
 
+from accounts import locations
 from accounts.admin import projected
 from accounts.admin.operator_commands import actor_for, load_location_names, operator_actor, run_command
 from accounts.permissions import Actor
@@ -59,8 +60,8 @@ class ReservationForm(forms.Form):
 class NumberAdmin(RecordAdmin):
     """Phone numbers of a customer."""
 
-    section, icon, subject_type = "Telephony", "call", "phone number"
-    ordering = ("number",)
+    section, icon, subject_type, search_kind = "Telephony", "call", "phone number", "num"
+    ordering, sort_column = ("number",), "number"
     list_display = ("number", "state", "location_link", "created_at")
     list_filter = ("status",)
     search_help_text = "A number, with its country code"
@@ -122,6 +123,14 @@ class NumberAdmin(RecordAdmin):
     def find_pk(self, term: str) -> str | None:
         number = dialing_rules.normalize_number(term) if term.startswith("+") else None
         return number if number and self.model.get(number) else None
+
+    def keys_of_names(self, record: Any) -> list[dynamodb.RecordKey]:
+        return [locations.location_key(record.location_id)]
+
+    def describe_result(self, record: Any, names: dynamodb.BatchResult) -> dict[str, Any]:
+        location, status = locations.find_location_in(names, record.location_id, record.customer_id), str(record.status)
+        badge = Badge(STATUS_NAMES[status], STATUS_TONES[status])
+        return {"detail": str(location.name) if location else "", "badge": badge}
 
     def related_links(self, obj: Any) -> list[tuple[str, str]]:
         record = obj.record

@@ -195,6 +195,7 @@ def _erase(write: Write, calls: list[Call], callbacks: list[Callback], guards: l
     for call in calls:
         changes = [
             Call.caller.set(""),
+            Call.caller_key.remove(),
             Call.recordings.set([]),
             Call.callback_id.remove(),
             Call.erased_at.set(write.at),

@@ -70,6 +70,7 @@ class Call(dynamodb.Record):
     by_location = dynamodb.index("byLocation", "location_id", "started_at")
     by_customer = dynamodb.index("byCustomer", "customer_id", "started_at", values=FILTERED_VALUES)
     """Small, as a call changes often: it has what filters need."""
+    by_caller = dynamodb.index("byCaller", "caller_key", "started_at", keys_only=True)
     id = Text(CALLS, hash_key=True)
     """Twilio's call sid."""
     customer_id = Text(CALL_FLOW)
@@ -77,6 +78,8 @@ class Call(dynamodb.Record):
     number = Text(CALL_FLOW)
     caller = Text(CALLERS)
     """The number or address of the caller; empty if withheld."""
+    caller_key = Text(CALLERS, null=True)
+    """The same, by which support finds the calls of a caller; None if withheld."""
     started_at = Timestamp(CALLS)
     ended_at = Timestamp(CALL_FLOW, null=True)
     seconds = Number(CALL_FLOW, null=True)

@@ -1,8 +1,9 @@
 """Records of phone numbers and lines. Written through `config.journal`."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
-from config import audit, dynamodb
+from config import audit, dynamodb, search_index
 from config.dynamodb.attributes import Binary, Number, Text, Timestamp, ZonedJson
 from telephony.models.personal_data import BUSINESS, PROFILES
 
@@ -24,6 +25,7 @@ class PhoneNumber(dynamodb.Record):
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("phone-numbers")
 
+    SEARCH_KIND: ClassVar = "num"
     by_customer = dynamodb.index("byCustomer", "customer_id", "number")
     number = Text(BUSINESS, hash_key=True)
     """In E.164."""
@@ -46,6 +48,10 @@ class PhoneNumber(dynamodb.Record):
     @property
     def party(self) -> audit.Party:
         return audit.Party("phone number", self.number, self.number, self.customer_id, self.customer_id)
+
+    def derived_records(self) -> Sequence[dynamodb.Record]:
+        """What support finds it by."""
+        return [search_index.build_entry(self.SEARCH_KIND, self.number, phones=[self.number])]
 
 
 class Line(dynamodb.Record):

@@ -486,7 +486,12 @@ def directory_differences(customer_id: str) -> list[str]:
         ExpressionAttributeValues=values,
     )
     users_of_customer = [User.from_item(item) for page in items for item in page]
-    expected = {str(entry.serialize()) for user in users_of_customer for entry in user.derived_records()}
+    expected = {
+        str(entry.serialize())
+        for user in users_of_customer
+        for entry in user.derived_records()
+        if isinstance(entry, DirectoryEntry)
+    }
     return sorted(expected ^ {str(entry.serialize()) for entry in list_directory(customer_id)})
 
 

@@ -1,4 +1,4 @@
-"""Complete the directory of people, which searches use."""
+"""Complete the directory of people and the search index of the back office."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -8,12 +8,13 @@ from django.core.management.base import BaseCommand, CommandParser
 from accounts.models import DIRECTORY_VERSION, Customer
 from accounts.users import directory_upkeep
 from config import dynamodb
+from config.search_index import upkeep
 
 
 class Command(BaseCommand):
     """``manage.py directory``; safe to interrupt and to repeat."""
 
-    help = "Complete the directory of people of every customer that has none of the present version."
+    help = "Complete the directory of people and the search index, where they are not of the present version."
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -26,4 +27,6 @@ class Command(BaseCommand):
                 if options["all"] or customer.directory_version != DIRECTORY_VERSION:
                     repaired += directory_upkeep.complete_directory(customer, at=at)
                     completed += 1
+        if options["all"] or not upkeep.is_complete():
+            repaired += upkeep.complete()
         self.stdout.write(f"directory: {completed} customers checked, {repaired} entries repaired")

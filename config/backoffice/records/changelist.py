@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ORDER_VAR
 from django.core.paginator import Page as DjangoPage
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
@@ -10,25 +12,57 @@ from unfold.views import ChangeList
 
 from config.api import pagination
 from config.backoffice.records import query_plan
+from config.backoffice.records.list_filters import CURSOR_PARAM, BarFilter
 from config.backoffice.records.queryset import RecordQuerySet
 from config.dynamodb.pagination import Cursor, CursorPage
 
-CURSOR_PARAM = "p"
 AUTOCOMPLETE_SIZE = 20
 
 
 class CursorChangeList(ChangeList):
     """Reads pages by an encrypted cursor in ``?p=`` instead of a number."""
 
+    filter_specs: list[Any]
+
     def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> list[str]:
-        """The order of the keys: operators cannot sort by a column."""
-        return list(self.model_admin.get_ordering(request))
+        """The order of the keys, which only the column that shows it reverses."""
+        first, *rest = self.model_admin.get_ordering(request) or ("",)
+        index, name = self._sort_index, first.lstrip("-")
+        direction = {str(index): name, f"-{index}": f"-{name}"}.get(request.GET.get(ORDER_VAR, ""))
+        self._first_order = direction or first if index is not None else first
+        return [name for name in (self._first_order, *rest) if name]
 
     def get_ordering_field_columns(self) -> dict[int, str]:
-        return {}
+        if self._sort_index is None:
+            return {}
+        return {self._sort_index: "desc" if self._first_order.startswith("-") else "asc"}
+
+    @property
+    def _sort_index(self) -> int | None:
+        """The place of the column by which the list can be sorted."""
+        names = list(self.list_display)
+        return names.index(self.model_admin.sort_column) if self.model_admin.sort_column in names else None
+
+    def get_filters(self, request: HttpRequest) -> Any:
+        """As Django has it, with the two values of a range, which Django leaves as one text."""
+        specs, has_specs, params, may_repeat, has_active = super().get_filters(request)
+        for name, values in params.items():
+            if name.endswith("__range"):
+                params[name] = [_split_range(value) for value in values]
+        return specs, has_specs, params, may_repeat, has_active
 
     def get_results(self, request: HttpRequest) -> None:
-        self.needs_key = False
+        self.needs_key, self.folded_count = False, 0
+        key_names = {source.hash_name for source in query_plan.key_sources(self.model.record_class)}
+        self.is_filtered = any(name.partition("__")[0] not in key_names for name in self.filter_params)
+        specs = self.filter_specs
+        self.bar_filters = [spec for spec in specs if isinstance(spec, BarFilter)]
+        self.filter_specs = [spec for spec in specs if not isinstance(spec, BarFilter)]
+        self.has_filters = bool(self.filter_specs)
+        shown = {name for spec in self.bar_filters if not spec.is_hidden for name in spec.parameter_names}
+        others = request.GET.items()
+        self.other_parameters = [(name, value) for name, value in others if name not in {*shown, CURSOR_PARAM}]
+        self.bar_choices = [choice for spec in self.bar_filters for choice in spec.choices(self)]
         try:
             cursor = pagination.decode_cursor(self._cursor_scope, request.GET.get(CURSOR_PARAM))
             page = self.queryset.page(self.list_per_page, cursor)
@@ -37,7 +71,7 @@ class CursorChangeList(ChangeList):
         self.result_list = self.queryset.with_records(page.records)
         self.model_admin.load_related(self.result_list)
         self.scanned_count = page.scanned_count
-        self.plan = "no customer chosen" if self.needs_key else str(self.queryset.plan())
+        self.is_incomplete = page.next_cursor is not None and len(page.records) < self.list_per_page
         self.next_url = self._cursor_url(page.next_cursor)
         self.previous_url = self._cursor_url(page.previous_cursor)
         self.first_url = self.get_query_string(remove=[CURSOR_PARAM]) if CURSOR_PARAM in request.GET else None
@@ -49,7 +83,7 @@ class CursorChangeList(ChangeList):
         self.show_admin_actions = bool(page.records)
         self.can_show_all = False
         self.paginator = Paginator(page.records, self.list_per_page)
-        self.sortable_by = ()
+        self.sortable_by = (self.model_admin.sort_column,)
 
     def _cursor_url(self, cursor: Cursor | None) -> str | None:
         encoded = pagination.encode_cursor(self._cursor_scope, cursor)
@@ -58,7 +92,14 @@ class CursorChangeList(ChangeList):
     @property
     def _cursor_scope(self) -> str:
         filters = sorted((name, *values) for name, values in self.filter_params.items())
-        return f"admin list {self.model._meta.label} {filters}"
+        return f"admin list {self.model._meta.label} {filters} {self._first_order}"
+
+
+def _split_range(value: Any) -> list[str]:
+    ends = str(value).split(",")
+    if len(ends) != 2 or not all(ends):
+        raise IncorrectLookupParameters("a range has two values, separated by a comma")
+    return ends
 
 
 class AutocompletePaginator(Paginator):

@@ -16,6 +16,7 @@ from django.db.models.sql.where import OR, NothingNode, WhereNode
 from pynamodb.expressions.condition import Condition
 
 from config import dynamodb
+from config.backoffice.records import key_bounds
 
 
 class UnsupportedQuery(NotSupportedError):
@@ -42,6 +43,9 @@ LOOKUPS: Mapping[str, tuple[Callable[[Any, Any], Condition], ValueTest]] = {
 """DynamoDB's condition for each lookup, and the same test of a plain value."""
 MAX_RANGES = 10
 """The most hash keys of a query; each is a range."""
+UNFIT_VALUE = "this value does not fit the field"
+UNFIT_VALUE_ERRORS = (TypeError, ValueError, AttributeError, ArithmeticError)
+"""What PynamoDB raises of values that an attribute cannot have."""
 HASH_LOOKUPS = frozenset({"exact", "in"})
 RANGE_LOOKUPS = frozenset({"exact", "gt", "gte", "lt", "lte", "range", "startswith"})
 
@@ -76,6 +80,8 @@ class QueryPlan:
     """Read one after another."""
     range_name: str | None = None
     range_condition: Condition | None = None
+    excluded_range_values: frozenset[Any] = frozenset()
+    """Values of the sort key that the condition includes and the query does not."""
     filter_nodes: tuple[Any, ...] = field(default=(), compare=False)
     """Parts of the tree that the keys do not decide."""
 
@@ -118,7 +124,7 @@ def to_comparison(lookup: Any) -> Comparison:
         return Comparison(lookup, lookup.lhs.targets[0].attname, "in", [value for (value,) in lookup.rhs])
     target = getattr(lookup.lhs, "target", None)
     if target is None or lookup.lookup_name not in LOOKUPS:
-        raise UnsupportedQuery(f"DynamoDB does not support {lookup.lookup_name} here.")
+        raise UnsupportedQuery(f"lists cannot be filtered by {lookup.lookup_name}")
     value = lookup.rhs
     if lookup.lookup_name == "in":
         value = [getattr(item, "pk", item) for item in value]
@@ -147,10 +153,27 @@ def to_condition(node: Any, record_class: type[dynamodb.Record], pk: str) -> Con
     comparison = to_comparison(node)
     attributes = record_class.get_attributes()
     if comparison.name not in attributes:
-        raise UnsupportedQuery(f"{pk} supports exact lookups only.")
+        raise UnsupportedQuery(f"{pk} must be given exactly")
     if comparison.lookup == "exact" and comparison.value is None:
         return attributes[comparison.name].does_not_exist()
-    return LOOKUPS[comparison.lookup][0](attributes[comparison.name], comparison.value)
+    return _build_condition(attributes[comparison.name], comparison)
+
+
+def _build_condition(attribute: Any, *comparisons: Comparison) -> Condition:
+    """DynamoDB's condition of an attribute. Raises `UnsupportedQuery`."""
+    try:
+        if len(comparisons) == 1:
+            return LOOKUPS[comparisons[0].lookup][0](attribute, comparisons[0].value)
+        return _combine(comparisons).to_condition(attribute)
+    except UNFIT_VALUE_ERRORS as error:
+        raise UnsupportedQuery(UNFIT_VALUE) from error
+
+
+def _combine(comparisons: Sequence[Comparison]) -> key_bounds.KeyBounds:
+    try:
+        return key_bounds.combine((comparison.lookup, comparison.value) for comparison in comparisons)
+    except UNFIT_VALUE_ERRORS as error:
+        raise UnsupportedQuery(UNFIT_VALUE) from error
 
 
 def is_match(node: Any, value_of: Callable[[str], Any]) -> bool:
@@ -162,7 +185,19 @@ def is_match(node: Any, value_of: Callable[[str], Any]) -> bool:
         is_satisfied = not node.children or combine(is_match(child, value_of) for child in node.children)
         return bool(is_satisfied != node.negated)
     comparison = to_comparison(node)
-    return LOOKUPS[comparison.lookup][1](value_of(comparison.name), comparison.value)
+    try:
+        return LOOKUPS[comparison.lookup][1](value_of(comparison.name), comparison.value)
+    except TypeError as error:
+        raise UnsupportedQuery(UNFIT_VALUE) from error
+
+
+def names_in(node: Any) -> Iterator[str]:
+    """The attributes that a part of the tree compares."""
+    if isinstance(node, WhereNode):
+        for child in node.children:
+            yield from names_in(child)
+    elif not isinstance(node, NothingNode):
+        yield to_comparison(node).name
 
 
 def plan_query(
@@ -190,7 +225,7 @@ def plan_query(
         return max(selective_plans or range_plans, key=lambda plan: _score(plan, order_name))
     if may_scan:
         return QueryPlan("scan", filter_nodes=tuple(terms))
-    raise KeyRequired("A hash key is required.")
+    raise KeyRequired("choose a customer first")
 
 
 def _score(range_plan: QueryPlan, order: str) -> int:
@@ -204,13 +239,16 @@ def _plan_range(
     on_hash = _find_comparison(comparisons, source.hash_name, HASH_LOOKUPS)
     if on_hash is None or on_hash.value is None:
         return None
-    on_range = _find_comparison(comparisons, source.range_name, RANGE_LOOKUPS)
+    on_range = [item for item in comparisons if item.name == source.range_name and item.lookup in RANGE_LOOKUPS]
+    on_range = [item for item in on_range if item.value is not None]
+    if len(on_hash.values) > MAX_RANGES:
+        raise UnsupportedQuery(f"at most {MAX_RANGES} values at once")
+    bounds = _combine(on_range) if len(on_range) > 1 else key_bounds.KeyBounds()
+    if bounds.is_empty:
+        return QueryPlan("nothing")
     range_condition = None
     if on_range:
-        attribute = record_class.get_attributes()[on_range.name]
-        range_condition = LOOKUPS[on_range.lookup][0](attribute, on_range.value)
-    if len(on_hash.values) > MAX_RANGES:
-        raise UnsupportedQuery(f"At most {MAX_RANGES} values at once.")
+        range_condition = _build_condition(record_class.get_attributes()[on_range[0].name], *on_range)
     return QueryPlan(
         "range",
         index=source.index,
@@ -218,7 +256,8 @@ def _plan_range(
         hash_values=tuple(on_hash.values),
         range_name=source.range_name,
         range_condition=range_condition,
-        filter_nodes=_without(terms, on_hash, on_range),
+        excluded_range_values=bounds.excluded,
+        filter_nodes=_without(terms, on_hash, *on_range),
     )
 
 

@@ -47,6 +47,12 @@ class RecordQuerySet(models.QuerySet):
         clone._result_cache = [self.model.from_record(record) for record in records]
         return clone
 
+    def with_objects(self, objects: list[Any]) -> Self:
+        """The same query, already answered with these projections."""
+        clone = self._chain()
+        clone._result_cache = objects
+        return clone
+
     def iterator(self, chunk_size: int | None = None) -> Iterator[Any]:
         """Every object, page after page."""
         if self.query.is_empty():

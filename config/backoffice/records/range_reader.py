@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from operator import and_
 from typing import Any
 
@@ -41,7 +41,7 @@ class PlanReader:
             return CursorPage([])
         if self.plan.kind == "keys":
             if len(self.plan.keys) > MAX_KEYS:
-                raise query_plan.UnsupportedQuery(f"At most {MAX_KEYS:,} values at once.")
+                raise query_plan.UnsupportedQuery(f"at most {MAX_KEYS:,} values at once")
             return CursorPage(self._read_by_key(self.plan.keys), scanned_count=len(self.plan.keys))
         return self._read_range(size, start, budget)
 
@@ -73,12 +73,12 @@ class PlanReader:
         scanned_count, start = 0, origin
         while True:
             limit = size + 1 - len(rows)
-            if self._filter_condition is not None:
+            if self._is_filtered:
                 limit = min(CHUNK_SIZE, budget - scanned_count)
             range_index = start["range"] if start else 0
             response = self._read_chunk(range_index, start["key"] if start else None, limit, backward=backward)
             scanned_count += int(response["ScannedCount"])
-            rows += [(range_index, item) for item in response["Items"]]
+            rows += [(range_index, item) for item in response["Items"] if self._passes_filters(item)]
             next_start = self._next_cursor(response, range_index, backward=backward)
             if next_start is None or len(rows) > size or scanned_count >= budget:
                 return rows, next_start, scanned_count
@@ -125,7 +125,32 @@ class PlanReader:
     def _hash_values(self) -> Sequence[Any]:
         return self.plan.hash_values or (None,)
 
+    @cached_property
+    def _key_names(self) -> set[str]:
+        """The keys of the range, which DynamoDB does not filter by."""
+        return {name for name in (self.plan.hash_name, self.plan.range_name) if name}
+
+    @cached_property
+    def _nodes_on_keys(self) -> list[Any]:
+        """Filters that are applied here."""
+        return [node for node in self.plan.filter_nodes if self._key_names & set(query_plan.names_in(node))]
+
     @property
+    def _is_filtered(self) -> bool:
+        return self._filter_condition is not None or bool(self._nodes_on_keys)
+
+    def _passes_filters(self, item: dict[str, Any]) -> bool:
+        """Whether an item that DynamoDB found is one of the list."""
+        if not self._nodes_on_keys and not self.plan.excluded_range_values:
+            return True
+        record = self.model.record_class.from_item(item)
+        if getattr(record, self.plan.range_name or "", None) in self.plan.excluded_range_values:
+            return False
+        if not query_plan.projects_all_attributes(self.model.record_class, self.plan.index):
+            return True  # it is read again, and compared then
+        return all(query_plan.is_match(node, lambda name: getattr(record, name)) for node in self._nodes_on_keys)
+
+    @cached_property
     def _filter_condition(self) -> Condition | None:
         """The condition that DynamoDB applies to the items it reads."""
         if not query_plan.projects_all_attributes(self.model.record_class, self.plan.index):
@@ -133,12 +158,16 @@ class PlanReader:
         node_conditions = [
             query_plan.to_condition(term, self.model.record_class, self.model._meta.pk.attname)
             for term in self.plan.filter_nodes
+            if not any(term is node for node in self._nodes_on_keys)
         ]
         conditions = [condition for condition in node_conditions if condition is not None]
         return reduce(and_, conditions) if conditions else None
 
     def _read_chunk(self, range_index: int, start: Cursor | None, limit: int, *, backward: bool) -> dict[str, Any]:
-        arguments = self._request_arguments(range_index, backward=backward)
+        try:
+            arguments = self._request_arguments(range_index, backward=backward)
+        except query_plan.UNFIT_VALUE_ERRORS as error:
+            raise query_plan.UnsupportedQuery(query_plan.UNFIT_VALUE) from error
         if start:
             arguments["ExclusiveStartKey"] = start
         operation = "Scan" if self.plan.kind == "scan" else "Query"
@@ -147,7 +176,7 @@ class PlanReader:
         except dynamodb.CallRejected as error:
             if error.reason != "ValidationException":
                 raise
-            raise query_plan.UnsupportedQuery("DynamoDB cannot compare with that.") from error
+            raise query_plan.UnsupportedQuery(query_plan.UNFIT_VALUE) from error
 
     def _request_arguments(self, range_index: int, *, backward: bool) -> dict[str, Any]:
         names: dict[str, str] = {}

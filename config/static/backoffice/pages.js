@@ -32,3 +32,15 @@ document.addEventListener("DOMContentLoaded", () => {
   const waiting = document.querySelector("[data-reload-seconds]");
   if (waiting) setTimeout(() => location.reload(), 1000 * Number(waiting.dataset.reloadSeconds));
 });
+
+// The key / leads to the search box, unless somebody types.
+document.addEventListener("keydown", (event) => {
+  const box = document.getElementById("bo-find");
+  const isTyping = event.target.closest("input, textarea, select, [contenteditable]");
+  if (event.key === "/" && box && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    event.preventDefault();
+    event.stopPropagation();
+    box.focus();
+    box.select();
+  }
+}, true);

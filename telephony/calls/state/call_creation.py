@@ -37,6 +37,7 @@ def new_call(
             location_id=line.location_id,
             number=line.number,
             caller=caller,
+            caller_key=caller or None,
             started_at=at,
             pinned={
                 "configuration": line.configuration,

@@ -1,0 +1,107 @@
+"""The audit as a readable file: a PDF of the entries that the filters select."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.module_loading import import_string
+
+from config.admin import audit_text
+from config.backoffice import clock, list_file, operators
+from config.backoffice.page_customer import get_page_customer
+from config.backoffice.records.list_filters import SINCE_PARAM, UNTIL_PARAM, last_month, parse_period
+
+MAX_PRINTED = 1_000
+"""Entries of one PDF; the CSV has more."""
+COLUMNS = ("When", "Who", "What", "About", "What changed")
+
+
+def build_row(obj: Any) -> list[str]:
+    """An entry in words; the time by the clock of the page."""
+    entry = obj.decrypted
+    return [
+        format_time(entry.at),
+        audit_text.party_name(entry.actor),
+        audit_text.sentence(entry),
+        audit_text.party_name(entry.subject),
+        audit_text.changes_text(entry, obj.names),
+    ]
+
+
+def file_table() -> list_file.FileTable:
+    """The columns of the CSV: those of the PDF, and what programs need."""
+    columns = (*COLUMNS, "UTC", "Action", "Id")
+    return list_file.FileTable(
+        columns,
+        lambda obj: [*build_row(obj), f"{obj.decrypted.at:%Y-%m-%d %H:%M:%S}", obj.decrypted.action, obj.decrypted.id],
+    )
+
+
+def format_time(at: datetime) -> str:
+    """A time by the clock of the page, with its zone."""
+    local = at.astimezone(timezone.get_current_timezone())
+    return f"{clock.format_day_time(local)} {local:%Z}"
+
+
+def pdf_response(rows: list_file.ListRows, request: HttpRequest, model_admin: Any) -> HttpResponse:
+    """The PDF, with the entries as JSON inside; audited. Raises `errors.Unavailable`."""
+    printed = list_file.ListRows(rows.objects[:MAX_PRINTED], rows.is_complete and len(rows.objects) <= MAX_PRINTED)
+    list_file.audit_download(request, model_admin, printed, "PDF")
+    print_document: Callable[[str, bytes], bytes] = import_string(settings.DOCUMENT_PRINTER)
+    cells = [build_row(obj) for obj in printed.objects]
+    content = print_document(_render(cells, printed, request), _to_json(printed.objects))
+    response = HttpResponse(content, content_type="application/pdf")
+    response["Content-Disposition"] = f'attachment; filename="{list_file.file_name(request, model_admin)}.pdf"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _render(cells: Sequence[Sequence[str]], rows: list_file.ListRows, request: HttpRequest) -> str:
+    customer = get_page_customer(request)
+    period = parse_period(request.GET.get(SINCE_PARAM), request.GET.get(UNTIL_PARAM))
+    about = [
+        f"{len(cells):,} entries, newest first: {period}. Times: {timezone.get_current_timezone_name()}.",
+        f"Created by {operators.operator_name(request.user)} on {format_time(operators.now())}.",
+    ]
+    if text := _describe_filters(request):
+        about.append(text)
+    if not rows.is_complete:
+        about.append(f"Not complete: these are the newest {len(cells):,}. Select fewer days for the others.")
+    title = f"Audit: {customer.name}" if customer else "Audit"
+    heading = title.replace("\\", " ").replace('"', "”").replace("\n", " ")[:100]
+    return render_to_string("export/audit.html", {"title": title, "heading": heading, "about": about, "rows": cells})
+
+
+def _describe_filters(request: HttpRequest) -> str:
+    names = {"person": "person", "what": "action", "stream__exact": "log"}
+    parts = [f"{label} {value[:100]}" for name, label in names.items() if (value := request.GET.get(name, ""))]
+    looks = "" if request.GET.get("looks") else "Your own looks are left out."
+    return " ".join(filter(None, [f"Only {', '.join(parts)}." if parts else "", looks]))
+
+
+def _to_json(objects: Sequence[Any]) -> bytes:
+    entries = [
+        {
+            "id": entry.id,
+            "at": entry.at.isoformat(),
+            "action": entry.action,
+            "by": entry.actor,
+            "about": entry.subject,
+            "changes": entry.changes,
+            "hash": entry.hash,
+        }
+        for entry in (obj.decrypted for obj in objects)
+    ]
+    return orjson.dumps({"entries": entries}, default=str)
+
+
+def last_month_query(request: HttpRequest) -> str:
+    """The query that selects the month before this one in the list of a request."""
+    values = {name: str(value) for name, value in request.GET.items() if name != "p"}
+    return urlencode({**values, **last_month(timezone.localdate()).parameters})

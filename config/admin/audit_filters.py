@@ -1,0 +1,95 @@
+"""Filters of the audit: a period, a person, an action, and one's own looks."""
+
+from datetime import datetime
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q
+from django.http import HttpRequest
+
+from config import audit, dynamodb, search_index
+from config.audit.log import format_instant
+from config.backoffice import operators
+from config.backoffice.page_customer import get_page_customer
+from config.backoffice.records.changelist import CursorChangeList
+from config.backoffice.records.list_filters import BarFilter, PeriodFilter
+
+MAX_PEOPLE = 10
+LOOKS_PARAM = "looks"
+
+
+class LoggedFilter(PeriodFilter):
+    """When entries were written."""
+
+    attribute = "at"
+
+    def to_value(self, at: datetime) -> str:
+        return format_instant(at)
+
+
+class ActionFilter(BarFilter):
+    """What happened."""
+
+    title, parameter_names = "What", ("what",)
+
+    @property
+    def options(self) -> list[tuple[str, str]]:
+        return [(name, text.replace("`", "")) for name, text in audit.known_actions().items()]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(action=self.value) if self.value in audit.known_actions() else queryset
+
+
+class PersonFilter(BarFilter):
+    """Entries by or about a person: an id, or a part of a name or an e-mail address."""
+
+    title, parameter_names = "Person", ("person",)
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if not self.value:
+            return queryset
+        is_id = any(dynamodb.is_id(prefix, self.value) for prefix in ("usr", "opr"))
+        ids = [self.value] if is_id else _find_people(self.value, request)
+        return queryset.filter(reduce(or_, (Q(body__contains=id) for id in ids))) if ids else queryset.none()
+
+
+def _find_people(text: str, request: HttpRequest) -> list[str]:
+    """The ids of the people of the page's customer that a text finds."""
+    customer = get_page_customer(request)
+    matches = search_index.find_matches(search_index.parse_term(text), kind="usr").matches[:100]
+    people = next(item for item in admin.site._registry.values() if getattr(item, "search_kind", "") == "usr")  # noqa: SLF001
+    keys = [people.model.dynamo_key(match.pk) for match in matches]
+    records = dynamodb.batch_get(keys)
+    matching = [record for key in keys if (record := records.get(*key))]
+    return [record.id for record in matching if customer is None or record.customer_id == customer.id][:MAX_PEOPLE]
+
+
+class LooksFilter(BarFilter):
+    """Whether one's own looks are listed."""
+
+    title, parameter_names, is_hidden = "Looks", (LOOKS_PARAM,), True
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset
+
+
+def is_own_look(obj: Any, operator_id: str) -> bool:
+    """Whether an entry says that this operator viewed something."""
+    return str(obj.record.action).endswith(".viewed") and obj.record.body["actor"]["id"] == operator_id
+
+
+class AuditChangeList(CursorChangeList):
+    """Folds away the looks of the operator who reads; a page costs the same."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if request.GET.get(LOOKS_PARAM) or self.needs_key:
+            self.hide_looks_url = self.get_query_string(remove=[LOOKS_PARAM])
+            return
+        own_id, objects = operators.operator_id(request.user), list(self.result_list)
+        shown = [obj for obj in objects if not is_own_look(obj, own_id)]
+        self.folded_count = len(objects) - len(shown)
+        self.result_list = self.queryset.with_objects(shown)
+        self.looks_url = self.get_query_string({LOOKS_PARAM: "1"})

@@ -1,0 +1,130 @@
+"""Audit entries in words: who did what to whom, and what changed, with names instead of ids."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import orjson
+from django.utils import timezone
+
+from config import audit, dynamodb
+from config.audit import reader
+from config.backoffice import clock
+from config.backoffice.record_admin import RecordAdmin
+
+MAX_NAMES = 500
+"""Records whose names one page reads."""
+MAX_LENGTH = 300
+"""Characters of each side of a change."""
+ERASED = "(erased)"
+_ID = re.compile(r"\b([a-z]{3})_[0-9A-HJKMNP-TV-Z]{26}\b")
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
+_EMPTY: tuple[Any, ...] = (None, "", [], {})
+
+
+def load_names(entries: Iterable[reader.DecryptedEntry], admins: Iterable[Any]) -> dict[str, str]:
+    """The names of the records whose ids are in changes, as far as they exist; one round trip."""
+    texts = (orjson.dumps([change["before"], change["after"]]).decode() for item in entries for change in item.changes)
+    ids = dict.fromkeys(match[0] for text in texts for match in _ID.finditer(text))
+    classes = _named_classes(admins)
+    keys = [dynamodb.RecordKey(cls, id) for id in ids for cls in classes.get(id[:3], ())][:MAX_NAMES]
+    records = dynamodb.batch_get(keys)
+    return {key.hash: str(getattr(record, "name", "")) for key in keys if (record := records.get(*key))}
+
+
+def _named_classes(admins: Iterable[Any]) -> dict[str, list[Any]]:
+    """The classes of records with names, by the prefix of their ids."""
+    classes: dict[str, list[Any]] = {}
+    for item in admins:
+        if isinstance(item, RecordAdmin) and "name" in item.model.record_class.get_attributes():
+            classes.setdefault(item.id_prefix, []).append(item.model.record_class)
+    return classes
+
+
+def sentence(entry: reader.DecryptedEntry) -> str:
+    """What happened."""
+    values = {change["field"]: change["after"] for change in entry.changes}
+    text = audit.known_actions().get(entry.action, entry.action)
+    return re.sub(r"`(\w+)`", lambda match: str(values.get(match[1]) or match[1].replace("_", " ")), text)
+
+
+def party_name(party: Mapping[str, str | None]) -> str:
+    """Who acted, or whom it concerns; a name that was erased stays erased."""
+    if party["type"] == "system":
+        return "Dutyline"
+    name = ERASED if party["name"] is None else party["name"]
+    if party["type"] == "operator":
+        return f"{name or party['id']} (Dutyline support)"
+    return name or f"a {party['type']}"
+
+
+def iter_changes(entry: reader.DecryptedEntry, names: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """What changed: the label, before and after; both empty where the values were erased."""
+    for change in entry.changes:
+        label, before, after = label_of(change["field"]), change["before"], change["after"]
+        if entry.subject["name"] is None:
+            yield label, "", ERASED
+        elif isinstance(before, dict) and isinstance(after, dict):
+            for key in {**before, **after}:
+                if before.get(key) != after.get(key):
+                    yield f"{label}, {label_of(key).lower()}", *_sides(before.get(key), after.get(key), names)
+        else:
+            yield label, *_sides(before, after, names)
+
+
+def changes_text(entry: reader.DecryptedEntry, names: Mapping[str, str]) -> str:
+    """What changed, on one line."""
+    parts = (
+        f"{label}: {before} → {after}" if before else f"{label}: {after}"
+        for label, before, after in iter_changes(entry, names)
+    )
+    return "; ".join(parts)
+
+
+def _sides(before: Any, after: Any, names: Mapping[str, str]) -> tuple[str, str]:
+    first = "" if before in _EMPTY else _shorten(to_words(before, names))
+    return first, _shorten(to_words(after, names))
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= MAX_LENGTH else f"{text[: MAX_LENGTH - 1]}…"
+
+
+def to_words(value: Any, names: Mapping[str, str]) -> str:
+    """A value as people read it; times by the clock of the page."""
+    if value in _EMPTY:
+        return "nothing"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(to_words(item, names) for item in value)
+    if isinstance(value, dict):
+        return "; ".join(f"{label_of(name).lower()} {to_words(item, names)}" for name, item in value.items())
+    text = str(value)
+    if text == "*":
+        return "all"
+    if _INSTANT.fullmatch(text):
+        local = datetime.fromisoformat(text).astimezone(timezone.get_current_timezone())
+        return f"{clock.format_day_time(local)} {local:%Z}"
+    return _ID.sub(lambda match: names.get(match[0], match[0]), text)
+
+
+def label_of(field: str) -> str:
+    """The label of a field: that of the data map, or the name in words."""
+    if label := _known_labels().get(field):
+        return label
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", field).replace("_", " ").strip().lower()
+    return words[:1].upper() + words[1:] if words else "Value"
+
+
+@cache
+def _known_labels() -> dict[str, str]:
+    """The labels of attributes that have the same one wherever they are declared."""
+    labels: dict[str, set[str]] = {}
+    for record_class in dynamodb.record_classes():
+        for attribute in record_class.declared_attributes():
+            labels.setdefault(attribute.attr_name, set()).add(attribute.label)
+    unique = {name: next(iter(texts)) for name, texts in labels.items() if len(texts) == 1}
+    return {name: label for name, label in unique.items() if label and "your" not in label}

@@ -1,0 +1,81 @@
+"""Searches and lists cost little among 2,000 people: round trips, units and CPU time."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from config import search_index
+from tests.support.environment import Environment
+from tests.support.operators import OperatorSession, create_many_users, index_users
+from tests.support.proxy import ROUND_TRIP_SECONDS, FaultPlan, count_sequential_trips
+from tests.support.users import UserFixtures
+
+PEOPLE = 2_000
+MAX_TRIPS, MAX_CAPACITY = 6, 110
+MAX_CPU_RATIO = 1.5
+
+
+@pytest.fixture(scope="module")
+def crowded_id(test_users: UserFixtures) -> str:
+    """The id of a customer with 2,000 people, who are in the search index."""
+    index_users(create_many_users(test_users.other_customer.id, PEOPLE, name_prefix="Quentin"))
+    return test_users.other_customer.id
+
+
+def measure_cpu(env: Environment, session: OperatorSession, path: str) -> float:
+    """The least CPU time of the web process for a page, in milliseconds."""
+    figures: list[float] = []
+    for _ in range(5):
+        assert session.get(path).status_code == 200
+        lines = [json.loads(line) for line in env.read_log("web").splitlines() if line.startswith("{")]
+        figures.append([line["cpu_milliseconds"] for line in lines if "cpu_milliseconds" in line][-1])
+    return min(figures)
+
+
+@pytest.mark.parametrize("text", ["quentin", "quentin 01999", "9999@nowhere", "0199"])
+def test_a_search_among_many_people_is_bounded(
+    env: Environment,
+    operator_sessions: dict[str, OperatorSession],
+    crowded_id: str,
+    record_figure: Callable[[str], None],
+    text: str,
+) -> None:
+    session, path = operator_sessions["read-only"], f"/admin/find/?q={text.replace(' ', '+')}"
+    with env.apply_plan(FaultPlan(latency=ROUND_TRIP_SECONDS)) as plan:
+        assert session.get(path).status_code == 200
+    calls = [call for call in plan.calls if call.service == "dynamodb"]
+    trips, capacity = count_sequential_trips(calls), sum(call.capacity for call in calls)
+    record_figure(f"find {text!r} among {PEOPLE} people: {trips} sequential trips, {capacity:.0f} units")
+    assert trips <= MAX_TRIPS
+    assert capacity <= MAX_CAPACITY
+
+
+def test_pages_with_many_people_take_little_more_cpu_time_than_empty_ones(
+    env: Environment,
+    test_users: UserFixtures,
+    operator_sessions: dict[str, OperatorSession],
+    crowded_id: str,
+    record_figure: Callable[[str], None],
+) -> None:
+    session = operator_sessions["read-only"]
+    none = measure_cpu(env, session, "/admin/find/?q=nobody-at-all")
+    some = measure_cpu(env, session, "/admin/find/?q=quentin+019")
+    everybody = measure_cpu(env, session, "/admin/find/?q=quentin")
+    record_figure(f"find: {none:.0f} ms CPU for nothing, {some:.0f} for 100 people, {everybody:.0f} for {PEOPLE:,}")
+    assert some <= MAX_CPU_RATIO * none
+    assert everybody <= 2 * none
+
+
+def test_a_search_goes_on_where_it_ended(crowded_id: str) -> None:
+    """Another kind, a cursor of all partitions, and a foreign cursor's unknown partitions."""
+    term = search_index.parse_term("quentin")
+    first = search_index.find_matches(term, kind="usr")
+    assert len(first.matches) == PEOPLE
+    assert first.next_cursor is None
+    assert search_index.find_matches(term, kind="loc").matches == []
+    entry = search_index.build_entry("usr", first.matches[0].pk)
+    cursor = {str(entry.shard): {"shard": {"S": entry.shard}, "key": {"S": entry.key}}, "99": {}}
+    rest = search_index.find_matches(term, kind="usr", cursor=cursor).matches
+    assert {search_index.build_entry("usr", match.pk).shard for match in rest} == {entry.shard}
+    assert all(f"usr#{match.pk}" > str(entry.key) for match in rest)
