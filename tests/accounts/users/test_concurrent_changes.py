@@ -266,7 +266,15 @@ def test_late_creation_does_not_restore_a_deleted_user(test_users: UserFixtures,
     with pytest.raises(address_claims.UserExists):
         create.finish_creation(stale_user, two_phase.Attempt(test_users.ann.actor, now()))
 
-    assert env.tenant().get_user(auth0.subject_of_user(user.id)) is None
+    assert_account_is_closed(env, user)
+    assert dynamodb.get_record(User, user.id) is None
+
+
+def assert_account_is_closed(env: Environment, user: User) -> None:
+    """The account at Auth0 of a deleted person, until they are erased: blocked, without the address."""
+    account = env.tenant().get_user(auth0.subject_of_user(user.id)) or {}
+    assert account["blocked"] is True
+    assert account["email"] == address_claims.freed_address(user.id)
 
 
 def create_pending_user(test_users: UserFixtures, env: Environment) -> User:
@@ -296,7 +304,7 @@ def test_pending_user_can_be_deleted(test_users: UserFixtures, env: Environment)
     deletion = test_users.ann.delete("/user", {"id": user.id})
 
     assert deletion.json()["status"] == "deleted"
-    assert env.tenant().get_user(auth0.subject_of_user(user.id)) is None
+    assert_account_is_closed(env, user)
     assert dynamodb.get_record(EmailOwner, user.email_key) is None
 
 
