@@ -155,7 +155,7 @@ def test_calls_that_rang_somebody_are_in_their_export(test_users: UserFixtures, 
     assert row.expires_at == call.expires_at, "they expire together"
     assert [call["id"] for call in export_calls(person)] == [call_id]
 
-    assert test_users.ann.delete("/userManagement", {"id": person.id}).status_code == 200
+    assert test_users.ann.delete("/userManagement", {"id": person.id, "erase": "now"}).status_code == 200
     process_outbox(seconds_ahead=two_phase.FINISHER_DELAY.total_seconds())
     assert rows_of(person.id) == []
 

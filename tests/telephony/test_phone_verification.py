@@ -206,7 +206,7 @@ def test_repeated_confirmation_is_a_replay(person: SignedInUser) -> None:
 def test_deleting_user_deletes_the_verification(test_users: UserFixtures, person: SignedInUser) -> None:
     phone_verification.mark_verified(load_user(person), at=now())
     assert dynamodb.get_record(PhoneVerification, person.id)
-    assert test_users.ann.delete("/user", {"id": person.id}).status_code == 200
+    assert test_users.ann.delete("/user", {"id": person.id, "erase": "now"}).status_code == 200
     process_outbox(60)
     assert dynamodb.get_record(PhoneVerification, person.id) is None
 

@@ -160,7 +160,7 @@ def test_an_erased_person_leaves_no_export(test_users: UserFixtures, person: Sig
     store_export(person.id, "ready", requester_id="opr_of_support")
     assert len(files_of(person.id)) == 2
 
-    assert test_users.ann.delete("/userManagement", {"id": person.id}).status_code == 200
+    assert test_users.ann.delete("/userManagement", {"id": person.id, "erase": "now"}).status_code == 200
     process_outbox(seconds_ahead=two_phase.FINISHER_DELAY.total_seconds())
 
     assert files_of(person.id) == []

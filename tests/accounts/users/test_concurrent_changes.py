@@ -271,7 +271,7 @@ def test_late_creation_does_not_restore_a_deleted_user(test_users: UserFixtures,
 
 
 def assert_account_is_closed(env: Environment, user: User) -> None:
-    """The account at Auth0 of a deleted person, until they are erased: blocked, without the address."""
+    """The account at Auth0 of a deleted person: blocked, and without their address."""
     account = env.tenant().get_user(auth0.subject_of_user(user.id)) or {}
     assert account["blocked"] is True
     assert account["email"] == address_claims.freed_address(user.id)

@@ -274,7 +274,7 @@ def test_notes_are_erased_with_the_person_and_encrypted_in_the_audit(test_users:
     assert put_schedule(test_users.ann, past["id"], {"notes": "Zqsue is late"}, **own_query).is_success
     assert "Zqsue" not in str(list(dynamodb.iter_pages("Scan", TableName=AuditEntry.table_name())))
 
-    assert test_users.ann.delete("/userManagement", {"id": sue.id}).status_code == 200
+    assert test_users.ann.delete("/userManagement", {"id": sue.id, "erase": "now"}).status_code == 200
 
     assert "Zqsue" not in str(list(dynamodb.iter_pages("Scan", TableName=Schedule.table_name())))
     assert "Zqsue" not in str(list(dynamodb.iter_pages("Scan", TableName=StaffAvailability.table_name())))
