@@ -18,6 +18,8 @@ ACTIONS = {
     "caller.exported": "What is stored about a caller was exported on request.",
     "conversation.recorded": "A conversation was recorded.",
     "ivr.changed": "The IVR configuration was changed.",
+    "ivr.restored": "An earlier IVR configuration was restored.",
+    "ivr.revisions_removed": "The earlier IVR configurations of a removed location were erased.",
     "number.given_up": "The number is being released; it can still be restored.",
     "number.adopted": "A number of the Twilio account became the number of the location.",
     "number.orphan_released": "A number that belongs to no customer was released.",

@@ -5,12 +5,15 @@ from dataclasses import asdict
 from typing import Any
 
 from config import dynamodb
+from config.dynamodb import pagination
 from config.privacy.customer_data import ExportSource, read_all, read_by_index, row_of
 from config.privacy.data_map import ExportRow
 from telephony.calls.state.call_record import CallRecord
-from telephony.models import BlockedCaller, Call, Callback, Line, NumberProfile, PhoneNumber
+from telephony.models import BlockedCaller, Call, Callback, IvrRevision, Line, NumberProfile, PhoneNumber
 from telephony.numbers import address_registration
 
+LINES_AT_ONCE = 10
+"""Of a page of their revisions."""
 _CALL = row_of(
     *("id", "location_id", "direction", "number", "caller", "started_at", "ended_at", "seconds", "outcome"),
     *("answered_by", "callback_id"),
@@ -45,6 +48,20 @@ def _file_name(call: Call, sid: str) -> str:
     return f"recordings/{call.id}-{sid}.wav"
 
 
+_read_lines = read_by_index(Line, limit=LINES_AT_ONCE)
+
+
+def _read_revisions(customer_id: str, cursor: pagination.Cursor | None) -> pagination.CursorPage[IvrRevision]:
+    """The revisions of a page of lines."""
+    page = _read_lines(customer_id, cursor)
+    lists = [
+        dynamodb.iter_records(IvrRevision, "#location_id = :of", {":of": {"S": line.location_id}})
+        for line in page.records
+    ]
+    revisions = [revision for each in lists for revision in each if revision.customer_id == customer_id]
+    return pagination.CursorPage(revisions, page.next_cursor)
+
+
 SOURCES = (
     ExportSource(
         "phone-numbers",
@@ -54,6 +71,7 @@ SOURCES = (
     ExportSource(
         "ivr-configurations", read_by_index(Line), row_of("location_id", "number", "configuration", "updated_at")
     ),
+    ExportSource("ivr-revisions", _read_revisions, row_of("location_id", "number", "configuration", "saved_at")),
     ExportSource("number-profiles", read_all(_read_profiles), _profile_row),
     ExportSource(
         "blocked-callers", read_by_index(BlockedCaller), row_of("number", "location_id", "reason", "created_at")

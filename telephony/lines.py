@@ -13,6 +13,7 @@ from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal
 from telephony import dialing_rules, ivr
 from telephony.ivr import open_periods
+from telephony.ivr_revisions import add_revision, get_revision
 from telephony.models import Line, PhoneNumber
 
 if TYPE_CHECKING:
@@ -124,21 +125,25 @@ def _require_configured_line(records: dynamodb.BatchResult, location_id: str) ->
     return line
 
 
-def update_configuration(
+@dataclass(frozen=True)
+class CheckedConfiguration:
+    """A configuration that may be saved, with what it was checked against."""
+
+    line: Line
+    """As it is stored."""
+    location: "Location"
+    values: dict[str, Any]
+    records: dynamodb.BatchResult
+
+
+def check_configuration(
     location_id: str,
     ivr_configuration: Any,
     *,
     actor: Actor,
-    at: datetime,
     precondition: journal.Precondition = journal.NO_PRECONDITION,
-) -> Line:
-    """Change how a location answers, from the next call on.
-
-    What it has already that would be refused today, such as a setting without effect, may stay.
-    Raises `ivr.InvalidConfiguration` (also for numbers that may not be called from there),
-    `errors.NotFound` (the location, or a user or another location in the configuration),
-    `errors.Forbidden` and `errors.PreconditionFailed`.
-    """
+) -> CheckedConfiguration:
+    """Check a configuration without saving it. Raises as `update_configuration`."""
     actor.require("ivr:update")
     if not dynamodb.is_id("loc", location_id):
         raise errors.NotFound("Location not found.")
@@ -146,36 +151,70 @@ def update_configuration(
     user_references = ivr.list_user_references(parsed.values)
     number_references = ivr.list_number_references(parsed.values)
     location_references = ivr.list_location_references(parsed.values)
+    records = dynamodb.batch_get(
+        [
+            locations.location_key(location_id),
+            dynamodb.RecordKey(Line, location_id),
+            *(users.user_key(user_id) for _, user_id in user_references),
+            *(locations.location_key(other_id) for _, other_id in location_references),
+            *(dynamodb.RecordKey(PhoneNumber, number) for _, number in number_references),
+            *journal.stream_keys([actor.stream, actor.customer_id]),
+        ]
+    )
+    location = locations.get_location_from(records, location_id, actor)
+    locations.check_access(actor, location_id)
+    line = _require_configured_line(records, location_id)
+    precondition.check(line)
+    parsed.check_additions(line.configuration or {})
+    for pointer, user_id in user_references:
+        users.get_user_from(records, user_id, actor.customer_id, pointer=pointer)
+    known_references = ivr.list_location_references(line.configuration or {})
+    new_references = [item for item in location_references if item not in known_references]
+    _check_neighbours(new_references, location_id, records, actor)
+    country = allowed_country(dialing_rules.country_of_location(location.time_zone, line.number))
+    own_numbers = {number for _, number in number_references if records.get(PhoneNumber, number)}
+    _check_numbers(number_references, country, own_numbers)
+    return CheckedConfiguration(line, location, parsed.values, records)
+
+
+def update_configuration(
+    location_id: str,
+    ivr_configuration: Any,
+    *,
+    actor: Actor,
+    at: datetime,
+    precondition: journal.Precondition = journal.NO_PRECONDITION,
+    action: str = "ivr.changed",
+) -> Line:
+    """Change how a location answers, from the next call on; ``action`` is what the audit says.
+
+    What it has already that would be refused today, such as a setting without effect, may stay.
+    Raises `ivr.InvalidConfiguration` (also for numbers that may not be called from there),
+    `errors.NotFound` (the location, or a user or another location in the configuration),
+    `errors.Forbidden` and `errors.PreconditionFailed`.
+    """
 
     def decide() -> Line:
-        records = dynamodb.batch_get(
-            [
-                locations.location_key(location_id),
-                dynamodb.RecordKey(Line, location_id),
-                *(users.user_key(user_id) for _, user_id in user_references),
-                *(locations.location_key(other_id) for _, other_id in location_references),
-                *(dynamodb.RecordKey(PhoneNumber, number) for _, number in number_references),
-                *journal.stream_keys([actor.stream, actor.customer_id]),
-            ]
-        )
-        location = locations.get_location_from(records, location_id, actor)
-        locations.check_access(actor, location_id)
-        before = _require_configured_line(records, location_id)
-        precondition.check(before)
-        parsed.check_additions(before.configuration or {})
-        for pointer, user_id in user_references:
-            users.get_user_from(records, user_id, actor.customer_id, pointer=pointer)
-        known_references = ivr.list_location_references(before.configuration or {})
-        new_references = [item for item in location_references if item not in known_references]
-        _check_neighbours(new_references, location_id, records, actor)
-        country = allowed_country(dialing_rules.country_of_location(location.time_zone, before.number))
-        own_numbers = {number for _, number in number_references if records.get(PhoneNumber, number)}
-        _check_numbers(number_references, country, own_numbers)
-        if before.configuration == parsed.values:
-            return before
-        return _save_configuration(before, parsed.values, location, actor=actor, at=at, records=records)
+        checked = check_configuration(location_id, ivr_configuration, actor=actor, precondition=precondition)
+        if checked.line.configuration == checked.values:
+            return checked.line
+        return _save_configuration(checked, actor=actor, at=at, action=action)
 
     return journal.retry_on_conflict(decide)
+
+
+def restore_revision(
+    location_id: str, number: int, *, actor: Actor, at: datetime, precondition: journal.Precondition
+) -> Line:
+    """Answer as an earlier revision says; the restored one is the newest revision.
+
+    Raises as `update_configuration`; `errors.NotFound` if the revision is no longer kept.
+    """
+    actor.require("ivr:update")
+    revision = get_revision(location_id, number, actor=actor)
+    return update_configuration(
+        location_id, revision.configuration, actor=actor, at=at, precondition=precondition, action="ivr.restored"
+    )
 
 
 def _check_neighbours(
@@ -193,29 +232,21 @@ def _check_neighbours(
             raise errors.Forbidden("You have no access to this location.", pointer=pointer)
 
 
-def _save_configuration(
-    before: Line,
-    ivr_configuration: dict[str, Any],
-    location: "Location",
-    *,
-    actor: Actor,
-    at: datetime,
-    records: dynamodb.BatchResult,
-) -> Line:
-    after = before.with_changes(configuration=ivr_configuration, updated_at=at)
+def _save_configuration(checked: CheckedConfiguration, *, actor: Actor, at: datetime, action: str) -> Line:
+    before = checked.line
+    after = before.with_changes(configuration=checked.values, updated_at=at)
     previous = before.configuration or {}
-    changed_names = [
-        name for name in {**previous, **ivr_configuration} if previous.get(name) != ivr_configuration.get(name)
-    ]
+    changed_names = [name for name in {**previous, **checked.values} if previous.get(name) != checked.values.get(name)]
     with journal.write(
         actor,
-        "ivr.changed",
-        location,
+        action,
+        checked.location,
         at,
-        changes=[audit.FieldChange(name, previous.get(name), ivr_configuration.get(name)) for name in changed_names],
-        prefetched=records,
+        changes=[audit.FieldChange(name, previous.get(name), checked.values.get(name)) for name in changed_names],
+        prefetched=checked.records,
     ) as write:
         write.save(before, after)
+        add_revision(write, before, after)
     return after
 
 

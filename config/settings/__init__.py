@@ -64,6 +64,7 @@ OUTBOX_TASK_MODULES = [
     "staffing.notifications.rota_changes",
     "staffing.schedules.cleanup",
     "telephony.blocked_callers",
+    "telephony.ivr_revisions",
     "telephony.caller_data.erasure",
     "telephony.callbacks.bridge.call_end",
     "telephony.callbacks.handing_over",
@@ -160,6 +161,7 @@ LOCATION_GUARDS = [
     "staffing.schedules.cleanup.LOCATION_GUARD",
     "telephony.blocked_callers.LOCATION_GUARD",
     "telephony.numbers.inventory.LOCATION_GUARD",
+    "telephony.ivr_revisions.LOCATION_GUARD",
     "telephony.callbacks.handing_over.LOCATION_GUARD",
 ]
 ACCESS_LOSS_TASKS = ["telephony.check_holder"]

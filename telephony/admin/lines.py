@@ -1,49 +1,34 @@
-"""Lines: the IVR configurations of locations, and previews of calls."""
+"""Lines: how locations answer calls, as a flow chart, and previews of calls."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.decorators import display
 
-from accounts.admin.operator_commands import OperatorForm, actor_for, load_location_names
+from accounts import locations
+from accounts.admin import projected
+from accounts.admin.operator_commands import actor_for, load_location_names, operator_actor
+from config import dynamodb
 from config.backoffice import operators
 from config.backoffice.forms import form_fields
 from config.backoffice.forms.actions import Button
 from config.backoffice.links import admin_change_url, admin_list_url, link_to
-from config.backoffice.record_admin import RecordAdmin
+from config.backoffice.page_customer import set_page_customer
 from config.backoffice.record_header import Badge, Fact, Moment, RecordHeader
 from telephony import lines
+from telephony.admin.ivr import changes, preview_words
+from telephony.admin.ivr.pages import IvrPages
+from telephony.admin.ivr.revisions import RevisionPages
 from telephony.admin.projected import Line
 from telephony.calls import preview
-from telephony.models import Line as LineRecord
-from telephony.serializers.numbers import IvrConfigurationChange, LineView
-
-
-class IvrConfigurationForm(OperatorForm):
-    """The IVR configuration of a location, as JSON."""
-
-    view_serializer, change_body = LineView, IvrConfigurationChange
-    help_texts = {"configuration": "JSON that follows the schema at /schemas/ivr-1.json."}
-
-    def save_record(self) -> LineRecord:
-        record = self.instance.record
-        if not self.body:
-            return record
-        configuration = self.body["configuration"]
-        return lines.update_configuration(
-            self.instance.pk, configuration, actor=self.actor, at=self.now, precondition=self.precondition
-        )
-
-    def error_text(self, detail: str, path: str) -> str:
-        """All errors are at the one field, so each names its place."""
-        return f"/{path}: {detail}"
+from telephony.ivr import wording
 
 
 class CallTimeForm(forms.Form):
@@ -57,13 +42,12 @@ def _preview(request: HttpRequest, obj: Any, form_data: Mapping[str, Any]) -> Ht
     at = datetime.fromisoformat(form_data["at"]) if form_data.get("at") else operators.now()
     call_preview = preview.preview_call(obj.pk, actor=actor, at=at)
     line, location = lines.get_line(obj.pk, actor=actor)
+    set_page_customer(request, actor.customer_id)
     context = {
         **admin.site.each_context(request),
         "title": "Call preview",
-        "subtitle": f"{location.name}, {line.number}",
-        "preview": call_preview,
-        "local": call_preview.at.astimezone(ZoneInfo(str(location.time_zone))),
-        "zone": location.time_zone,
+        "subtitle": f"{location.name}, {line.number or 'no number'}",
+        "preview": preview_words.describe(call_preview, str(location.time_zone)),
         "links": [
             ("IVR configuration", admin_change_url("telephony", "line", obj.pk)),
             ("Rota", reverse("admin:rota", args=(obj.pk,))),
@@ -73,14 +57,14 @@ def _preview(request: HttpRequest, obj: Any, form_data: Mapping[str, Any]) -> Ht
 
 
 @admin.register(Line)
-class LineAdmin(RecordAdmin):
+class LineAdmin(RevisionPages, IvrPages):
     """Lines of a customer, by location."""
 
     section, icon = "Telephony", "dialpad"
-    form = IvrConfigurationForm
     ordering = ("location_id",)
     list_display = ("location_label", "number", "updated_at")
-    fieldsets = ((None, {"fields": ("configuration", "version")}),)
+    change_form_template = "backoffice/ivr/line.html"
+    fields = readonly_fields = ("location_label",)
     buttons = (
         Button(
             "preview",
@@ -100,9 +84,16 @@ class LineAdmin(RecordAdmin):
     def load_related(self, objects: Any) -> None:
         load_location_names(objects)
 
+    def _load_location(self, obj: Any) -> None:
+        """Set the name and the zone of a line's location."""
+        location_id = str(obj.record.location_id)
+        location = locations.load_locations([location_id], str(obj.record.customer_id)).get(location_id)
+        obj.location_name = str(location.name) if location else None
+        obj.time_zone = str(location.time_zone) if location else None
+
     def header(self, request: HttpRequest, obj: Any) -> RecordHeader:
         record = obj.record
-        self.load_related([obj])
+        self._load_location(obj)
         number = str(record.number or "")
         return RecordHeader(
             name=f"IVR configuration of {self.location_label(obj)}",
@@ -112,10 +103,68 @@ class LineAdmin(RecordAdmin):
             facts=[
                 Fact("Location", link_to("accounts", "location", str(record.location_id), self.location_label(obj))),
                 Fact("Number", link_to("telephony", "phonenumber", number) if number else "no number yet", not number),
-                Fact("Last changed", Moment(record.updated_at)),
+                Fact("Last changed", Moment(record.updated_at, getattr(obj, "time_zone", None))),
             ],
-            primary="preview",
+            primary="edit" if record.configuration and operators.has_right(request, operators.WRITE) else "preview",
         )
+
+    def _available_buttons(self, request: HttpRequest, obj: Any) -> list[dict[str, Any]]:
+        """Those of the record, with the links to the pages that change it."""
+        links = {"revisions": "Revisions"}
+        if operators.has_right(request, operators.WRITE):
+            links = {"edit": "Change how calls are answered", **links}
+        pages = [
+            {"name": name, "label": label, "url": reverse(f"admin:telephony_line_{name}", args=(obj.pk,))}
+            for name, label in links.items()
+            if obj.record.configuration
+        ]
+        return [*pages[:1], *super()._available_buttons(request, obj), *pages[1:]]
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The line of a location; of one without a line, a page that says so."""
+        location_id = unquote(object_id or "")
+        if request.method == "GET" and self.has_view_permission(request) and self.model.get(location_id) is None:
+            location = projected.Location.get(location_id) if dynamodb.is_id("loc", location_id) else None
+            if location is not None:
+                return self._no_number_page(request, location)
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def _no_number_page(self, request: HttpRequest, location: Any) -> HttpResponse:
+        record = location.record
+        set_page_customer(request, str(record.customer_id))
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "Line and number",
+            "subtitle": str(record.name),
+            "location": record,
+            "buy_url": reverse("admin:buy_number", args=(location.pk,)),
+            "links": [
+                ("Customer", admin_change_url("accounts", "customer", str(record.customer_id))),
+                ("Location", admin_change_url("accounts", "location", location.pk)),
+            ],
+        }
+        return TemplateResponse(request, "backoffice/ivr/no_number.html", context)
+
+    def page_context(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
+        context = {**super().page_context(request, obj), "buy_url": reverse("admin:buy_number", args=(obj.pk,))}
+        configuration = obj.record.configuration
+        if not configuration:
+            return {**context, "is_unconfigured": True}
+        names = changes.load_names([configuration], operator_actor(request, str(obj.record.customer_id)))
+        return {
+            **context,
+            "line": obj.record,
+            "general": list(wording.iter_general_facts(configuration)),
+            "hours": list(wording.iter_hours_facts(configuration)),
+            "chart": wording.describe_branches(configuration, names),
+        }
 
     def related_links(self, obj: Any) -> list[tuple[str, str]]:
         record = obj.record

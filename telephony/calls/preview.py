@@ -48,14 +48,19 @@ class CallPreview:
     """When a caller would be answered: ``at``, or the next such moment within a month."""
 
 
-def preview_call(location_id: str, *, actor: Actor, at: datetime, caller: str = "") -> CallPreview:
+def preview_call(
+    location_id: str, *, actor: Actor, at: datetime, caller: str = "", configuration: Mapping[str, Any] | None = None
+) -> CallPreview:
     """Preview a call of ``caller`` at ``at``; a naive one is local at the location.
 
-    Texts are as they would be spoken then. Raises `errors.InvalidRequest` (the caller),
-    `errors.NotFound` and `errors.Forbidden`.
+    ``configuration``: a valid one that is not saved; None: the stored one. Texts are as they would
+    be spoken then. Raises `errors.InvalidRequest` (the caller), `errors.NotFound` and
+    `errors.Forbidden`.
     """
     line_record, location = lines.get_line(location_id, actor=actor)
     line = lines.to_resolved_line(line_record, location)
+    if configuration is not None:
+        line = replace(line, configuration=dict(configuration))
     at = local_time.resolve_instant(at, line.time_zone, pointer="?at").astimezone(ZoneInfo(line.time_zone))
     configuration = line.configuration
     follows_rota = ivr.follows_rota(configuration)

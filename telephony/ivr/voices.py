@@ -86,15 +86,16 @@ def can_speak(voice: str, language: str) -> bool:
     if voice.startswith("Google."):
         kind = voice.removeprefix(f"Google.{language}-")
         return language in _GOOGLE and kind != voice and _GOOGLE_KIND.fullmatch(kind) is not None
-    return voice in _list_named(language)
+    return voice in list_voices(language)
 
 
 def describe_voices(language: str) -> str:
     """The voices that speak a language, for a client's developer."""
     google = [f"Google.{language}-Standard-A and others of Google's"] if language in _GOOGLE else []
-    return ", ".join([*_list_named(language), *google])
+    return ", ".join([*list_voices(language), *google])
 
 
-def _list_named(language: str) -> list[str]:
+def list_voices(language: str) -> list[str]:
+    """The voices of a language by name; of Google's there are others."""
     basic = ["man", "woman"] if language in _MAN_AND_WOMAN else []
     return [*_POLLY_VOICES.get(language, ()), *basic, *(["alice"] if language in _BASIC else [])]

@@ -67,6 +67,18 @@ BUSINESS = PersonalData(
     Erasure.NOT_PERSONAL,
     withheld_because="not about a person",
 )
+REVISIONS = replace(
+    BUSINESS,
+    purpose="show and restore how a location answered before",
+    retention="the last 50 changes, until the location is removed",
+)
+IVR_CHANGES = PersonalData(
+    "technical",
+    "show who changed how a location answers",
+    REVISIONS.retention,
+    Erasure.EVIDENCE,
+    withheld_because="part of the audit log",
+)
 PROFILES = replace(
     BUSINESS, purpose="buy numbers where an address is demanded", retention="until the customer removes it"
 )

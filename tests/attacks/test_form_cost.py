@@ -51,7 +51,7 @@ def test_texts_of_forms(
         *(f"/admin/accounts/user/add/{query}", f"/admin/accounts/user/{test_users.sam.id}/change/"),
         *(f"/admin/accounts/location/add/{query}", f"/admin/accounts/location/{test_users.boston.id}/change/"),
         *(f"/admin/staffing/schedule/add/{query}", f"/admin/accounts/customer/{test_users.customer.id}/change/"),
-        *(f"/admin/telephony/line/{line.location_id}/change/", f"/admin/accounts/user/{test_users.sam.id}/do/delete/"),
+        *(f"/admin/telephony/line/{line.location_id}/json/", f"/admin/accounts/user/{test_users.sam.id}/do/delete/"),
     ]
     marks, *others = [(name, text[: BYTES // (3 if text.isascii() else 9)]) for name, text in TEXTS.items()]
     other, seconds = itertools.cycle(others), {}

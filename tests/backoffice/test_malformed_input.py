@@ -126,11 +126,11 @@ def test_form_input_is_validated_like_api_input(
     )
     boston_line = test_users.boston_number.line
     assert boston_line is not None
-    line_url = f"/admin/telephony/line/{boston_line.location_id}/change/"
+    line_url = f"/admin/telephony/line/{boston_line.location_id}/json/"
     operator.get(line_url)
     invalid_configurations = {
-        "{": "The body is not valid JSON.",
-        "{}": "/: &#x27;version&#x27; is a required property",
+        "{": "Line 1, column 2: this is not valid JSON",
+        "{}": "Line 1: &#x27;version&#x27; is a required property",
         '{"version": 1, "version": 1}': "A member occurs twice",
     }
     for entered_text, message in invalid_configurations.items():

@@ -15,6 +15,7 @@ from accounts.users import delete
 from config import dynamodb, errors, storage
 from config.privacy import customer_data
 from config.spreadsheets import neutralize
+from tests.support.calls import create_line
 from tests.support.crash_harness import CRASH_MODES, CrashHarness, is_worth_trying
 from tests.support.environment import IS_SCALE_RUN
 from tests.support.proxy import FaultPlan
@@ -48,6 +49,7 @@ def test_the_export_has_everything_and_nobody_elses(test_users: UserFixtures) ->
     shift, template = test_users.create_shift(), test_users.create_template()
     call_id = test_users.recorded_call_id
     test_users.put_profile("DE")
+    create_line(test_users).update_configuration(greeting={"say": "Exported."})
 
     record = prepare(test_users.customer.id)
 
@@ -69,6 +71,7 @@ def test_the_export_has_everything_and_nobody_elses(test_users: UserFixtures) ->
         assert personal["data"]["history"]
     assert shift.id in {row["id"] for row in read_json(archive, "schedules")}
     assert template.id in {row["id"] for row in read_json(archive, "shift-templates")}
+    assert "Exported." in str(read_json(archive, "ivr-revisions"))
     (call,) = [row for row in read_json(archive, "calls") if row["id"] == call_id]
     (recording,) = call["recordings"][:1]  # type: ignore[index]
     assert archive.read(recording["file"])[:4] == b"RIFF"

@@ -1,0 +1,1 @@
+"""The pages of IVR configurations: flow chart, form, JSON, preview and revisions."""
