@@ -9,7 +9,7 @@ from config import dynamodb
 from config.board import items, passes
 from config.board.models import BoardItem, BoardPass
 from config.board.sources import Problem
-from tests.support.board import problems_of
+from tests.support.board import clear_board, problems_of
 from tests.support.bulk import delete_records, put_records
 from tests.support.environment import Environment
 from tests.support.operators import OperatorSession
@@ -39,6 +39,7 @@ def test_a_page_takes_few_reads_however_many_items_there_are(
     operator_sessions: dict[str, OperatorSession],
     record_figure: Callable[[str], None],
 ) -> None:
+    clear_board()
     suspend_many(test_users, 190)
     operator = operator_sessions["read-only"]
     text_of(operator)
@@ -117,6 +118,7 @@ def test_an_old_pass_is_late_and_what_was_not_looked_at_is_not_green(
     operator_sessions: dict[str, OperatorSession],
 ) -> None:
     operator, before = operator_sessions["read-only"], items.get_last_pass()
+    clear_board()
     ended_at = now() - timedelta(days=2)
     last_pass = BoardPass(items.LAST_ID, began_at=ended_at, ended_at=ended_at, customers=3, failures=1)
     last_pass.checked = {"rota-hole": 2}

@@ -6,6 +6,7 @@ from accounts.models import Customer
 from config import dynamodb
 from config.board import items, passes
 from config.board.models import BoardItem, BoardPass
+from tests.support.bulk import delete_records
 from tests.support.users import now, process_outbox
 
 MAX_SLICES = 60
@@ -39,3 +40,9 @@ def check(customer: Customer, at: datetime | None = None) -> set[str]:
     """Check one customer at once, now by default; the kinds of its problems."""
     passes.check_customer(str(customer.id), at or now())
     return kinds_of(customer)
+
+
+def clear_board() -> None:
+    """Remove what passes have found at the customers of earlier tests."""
+    pages = dynamodb.iter_pages("Scan", TableName=BoardItem.table_name(), ConsistentRead=True)
+    delete_records([BoardItem.from_item(item) for page in pages for item in page])
