@@ -409,7 +409,7 @@ COST_LIMITS: dict[str, tuple[str, str, Callable[[UserFixtures], Any], int, int]]
         4,
         74,  # of which daily limits take 11, and the search index 4
     ),
-    "delete a user": ("DELETE", "/user", lambda test_users: {"id": test_users.create_user().id}, 5, 74),
+    "delete a user": ("DELETE", "/user", lambda test_users: {"id": test_users.create_user().id}, 5, 78),
     "create a user": (
         "POST",
         "/user",
