@@ -85,7 +85,9 @@ class AuditChangeList(CursorChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        if request.GET.get(LOOKS_PARAM) or self.needs_key:
+        if self.needs_key:
+            return
+        if request.GET.get(LOOKS_PARAM):
             self.hide_looks_url = self.get_query_string(remove=[LOOKS_PARAM])
             return
         own_id, objects = operators.operator_id(request.user), list(self.result_list)

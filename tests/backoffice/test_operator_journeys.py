@@ -314,6 +314,8 @@ def test_dead_letter_is_retried(test_users: UserFixtures, backoffice_url: str, o
 ADMIN_PAGES = {
     "attention": "/admin/",
     "customers": "/admin/accounts/customer/",
+    "results": "/admin/find/?q=sam",
+    "no results": "/admin/find/?q=nobody-at-all",
     "customer": "/admin/find/?q={customer}",
     "export everything": "/admin/accounts/customer/export/{customer}/",
     "people": "/admin/accounts/user/",
