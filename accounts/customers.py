@@ -1,10 +1,10 @@
 """Customers: the businesses that use Dutyline."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from accounts import preferences
+from accounts import permissions, preferences
 from accounts.models import DIRECTORY_VERSION, Customer, User, make_name_key
 from accounts.permissions import Actor
 from accounts.users import create
@@ -14,17 +14,31 @@ from config.dynamodb import pagination
 AUDITED_FIELDS = ("name", "settings")
 
 
-def create_customer(*, name: str, owner_name: str, owner_email: str, at: datetime) -> tuple[Customer, User]:
+def create_customer(
+    *,
+    name: str,
+    owner_name: str,
+    owner_email: str,
+    at: datetime,
+    settings: Mapping[str, Any] | None = None,
+    make_actor: Callable[[str], Actor] = permissions.system_actor,
+) -> tuple[Customer, User]:
     """Create a customer with its first owner, who is invited.
 
-    Raises what `create.create_customer_with_owner` raises.
+    ``settings`` are the defaults for its people (`preferences`); ``make_actor`` returns who does
+    this, from the id of the customer. Raises what `create.create_customer_with_owner` raises.
     """
     id = dynamodb.new_id("cus", at)
     customer = Customer(
-        id=id, name=name, name_key=make_name_key(name, id), created_at=at, directory_version=DIRECTORY_VERSION
+        id=id,
+        name=name,
+        name_key=make_name_key(name, id),
+        created_at=at,
+        directory_version=DIRECTORY_VERSION,
+        settings=preferences.merge_settings({}, settings or {}),
     )
     owner = create.NewUserData(customer_id=customer.id, email=owner_email, name=owner_name, role="owner")
-    return customer, create.create_customer_with_owner(customer, owner, at=at)
+    return customer, create.create_customer_with_owner(customer, owner, actor=make_actor(id), at=at)
 
 
 def get_customer(customer_id: str) -> Customer:

@@ -180,6 +180,19 @@ def list_names() -> frozenset[str]:
     return frozenset({*zones, *links} - _FILE_NAMES)
 
 
+@cache
+def list_places() -> tuple[str, ...]:
+    """The canonical names of the zones of places, sorted: what people choose from."""
+    return tuple(sorted(_countries()))
+
+
+@cache
+def country_names() -> dict[str, str]:
+    """The English names of countries by code (ISO 3166, two letters), by name."""
+    rows = (line.split("\t") for line in _read("iso3166.tab").splitlines() if not line.startswith("#"))
+    return {row[0]: row[1] for row in sorted(rows, key=lambda row: row[1])}
+
+
 def _invalid(pointer: str, code: str, detail: str) -> errors.InvalidRequest:
     return errors.InvalidRequest(detail, field_errors=[errors.FieldError(pointer, code, detail)])
 

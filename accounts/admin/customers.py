@@ -7,12 +7,14 @@ from typing import Any
 from django.conf import settings
 from django.contrib import admin
 from django.db.models import Q
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from unfold.decorators import display
 
 from accounts import customers, preferences
 from accounts.admin.customer_export_page import download_view, export_view
+from accounts.admin.customer_setup import pages as setup_pages
+from accounts.admin.customer_setup.steps import setup_url
 from accounts.admin.operator_commands import OperatorForm, run_command
 from accounts.admin.page_customer import STATUS_BADGES
 from accounts.admin.projected import LANGUAGE_CHOICES, Customer
@@ -49,7 +51,7 @@ class CustomerForm(OperatorForm):
 class CustomerAdmin(RecordAdmin):
     """Customers by name."""
 
-    section, icon, customer_field = "Customers", "storefront", None
+    section, icon, customer_field, is_addable = "Customers", "storefront", None, True
     id_prefix, subject_type, search_kind = "cus", "customer", "cus"
     form = CustomerForm
     ordering, sort_column = ("name_key",), "name"
@@ -57,6 +59,7 @@ class CustomerAdmin(RecordAdmin):
     list_filter = ("status",)
     search_help_text = "A name, or an id"
     link_rights = {
+        "Set up": operators.WRITE,
         "Import people": operators.WRITE,
         "Import a rota": operators.WRITE,
         "Number limit": operators.LEAD,
@@ -122,7 +125,13 @@ class CustomerAdmin(RecordAdmin):
             path(f"{route}/<str:customer_id>/", self.admin_site.admin_view(view), name=name)
             for route, name, view in views
         ]
-        return [*pages, *super().get_urls()]
+        return [*pages, *setup_pages.list_urls(self.admin_site), *super().get_urls()]
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The first step of setting up a customer."""
+        return setup_pages.add_view(request)
 
     def describe_result(self, record: CustomerRecord, names: dynamodb.BatchResult) -> dict[str, Any]:
         return {"badge": STATUS_BADGES[record.status]}
@@ -130,6 +139,7 @@ class CustomerAdmin(RecordAdmin):
     def related_links(self, obj: Any) -> list[tuple[str, str]]:
         return [
             *((name, admin_list_url(app, model, customer_id__exact=obj.pk)) for name, app, model in _LINKED_MODELS),
+            ("Set up", setup_url(str(obj.pk))),
             ("Import people", reverse("admin:people_import", args=(obj.pk,))),
             ("Import a rota", reverse("admin:rota_import", args=(obj.pk,))),
             ("Number limit", reverse("admin:numbers_most", args=(obj.pk,))),

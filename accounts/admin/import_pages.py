@@ -134,6 +134,15 @@ class ImportPage(ABC):
     """What a file may have, for the operator."""
     nouns: ClassVar[tuple[str, str]]
     """What is created, in the singular and the plural."""
+    template: ClassVar[str] = "backoffice/import.html"
+
+    def done_url(self, customer_id: str) -> str:
+        """Where a complete import leads."""
+        return admin_change_url("accounts", "customer", customer_id)
+
+    def page_context(self) -> Mapping[str, Any]:
+        """What the template shows besides."""
+        return {}
 
     @abstractmethod
     def plan(self, values: Mapping[str, Any], actor: Actor, on_progress: Callable[[], None]) -> Iterable[Any]:
@@ -234,7 +243,7 @@ class ImportPage(ABC):
             messages.error(request, f"And {more} more problems.")
         messages.success(request, f"Created: {self._count(progress.created)}.")
         if progress.is_complete:
-            return HttpResponseRedirect(admin_change_url("accounts", "customer", str(customer.pk)))
+            return HttpResponseRedirect(self.done_url(str(customer.pk)))
         if progress.unavailable:
             messages.error(request, progress.unavailable)
         messages.warning(request, "The file is not finished yet: press “Import” again to continue.")
@@ -268,6 +277,7 @@ class ImportPage(ABC):
             "links": [("Customer", admin_change_url("accounts", "customer", str(customer.pk)))],
             "form": form,
             "help_lines": self.help_lines,
+            **self.page_context(),
             **context,
         }
-        return TemplateResponse(request, "backoffice/import.html", page_context)
+        return TemplateResponse(request, self.template, page_context)

@@ -97,9 +97,10 @@ def _create_user(
         return finish_creation(user, attempt)
 
 
-def create_customer_with_owner(customer: Customer, owner: NewUserData, *, at: datetime) -> User:
+def create_customer_with_owner(
+    customer: Customer, owner: NewUserData, *, actor: permissions.Actor, at: datetime
+) -> User:
     """Create a customer together with its first owner. Raises what `create_user` raises."""
-    actor = permissions.system_actor(customer.id)
     changes = [audit.FieldChange("name", None, customer.name)]
 
     def create() -> User:

@@ -28,6 +28,7 @@ SESSION_RENEWAL_SECONDS = 600  # until Auth0 confirms the operator's roles again
 ACTION_RENEWAL_SECONDS = 60  # the same, before the page of an action
 ACTION_PAGES = (  # ends of their URL names
     *("_do", "rota_move", "rota_of_move", "buy_number", "numbers_most", "numbers_reserve"),
+    *("accounts_customer_add", "customer_setup_step"),
 )
 SESSION_IDLE_SECONDS = 3600  # until a session that was not renewed ends
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
@@ -59,7 +60,7 @@ UNFOLD = {
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
-    "STYLES": ["/static/backoffice/style.css", "/static/backoffice/board.css"],
+    "STYLES": ["/static/backoffice/style.css", "/static/backoffice/board.css", "/static/backoffice/setup.css"],
     "SCRIPTS": ["/static/backoffice/pages.js"],
     "SIDEBAR": {"navigation": "config.backoffice.site.menu_sections"},
     "COLORS": {
@@ -92,6 +93,13 @@ RECORD_FACTS = {
 CUSTOMER_LIST = "admin:accounts_customer_changelist"
 CUSTOMER_MODEL = "accounts.Customer"
 DOCUMENT_PRINTER = "accounts.privacy.pdf_process.print_document"
+CUSTOMER_SETUP_STEPS = [
+    "accounts.admin.customer_setup.locations_step.STEP",
+    "accounts.admin.customer_setup.people_step.STEP",
+    "staffing.admin.rota_setup.STEP",
+    "telephony.admin.number_setup.STEP",
+]
+"""The steps after a customer is added: `accounts.admin.customer_setup`."""
 CUSTOMER_PAGE_PANELS = [
     "accounts.admin.attention.owner_panels",
     "staffing.admin.attention.on_duty_panels",

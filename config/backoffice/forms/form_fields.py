@@ -54,6 +54,13 @@ def text_field(label: str, *, required: bool = True, **options: Any) -> Any:
     return forms.CharField(label=label, required=required, **options)
 
 
+def zone_field(label: str, *, required: bool = True) -> Any:
+    """A time zone; browsers complete it from the page's list of id ``zones``."""
+    widget = widgets.UnfoldAdminTextInputWidget(attrs={"list": "zones", "autocomplete": "off"})
+    help_text = "Type a part of the city, such as York."
+    return text_field(label, required=required, max_length=100, widget=widget, help_text=help_text)
+
+
 def choice_field(label: str, choices: Any, *, required: bool = True, **options: Any) -> Any:
     """One of several values; without a choice None."""
     all_choices = list(choices) if required else [("", "—"), *choices]

@@ -1,0 +1,50 @@
+"""The step that invites people from a pasted table or a file."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpResponse
+
+from accounts.admin.customer_setup.steps import SetupPage, SetupStep, StepState
+from accounts.admin.people_import import PeopleImportPage
+from accounts.models import User
+from config import dynamodb
+
+MAX_COUNTED = 100
+
+
+class PeopleStep(PeopleImportPage):
+    """The import of people as a step."""
+
+    template = "backoffice/setup_import.html"
+    help_lines = (
+        "Copy the table from a spreadsheet, with a line of headings: e-mail and name, or first name and last name; "
+        "optionally phone, role, locations and skills. Separate several locations with semicolons.",
+        "New people are invited by e-mail when you press “Import”. Those who exist already stay as they are.",
+    )
+
+    def __init__(self, page: SetupPage) -> None:
+        self.page = page
+
+    def done_url(self, customer_id: str) -> str:
+        return self.page.next_url
+
+    def page_context(self) -> Mapping[str, Any]:
+        return self.page.context()
+
+
+def describe(customer_id: str) -> StepState:
+    """How many people there are besides the owner."""
+    values = {":of": {"S": customer_id}}
+    options = {"IndexName": "byCustomer", "Limit": MAX_COUNTED}
+    count = len(dynamodb.query_records(User, "#customer_id = :of", values, **options))
+    text = f"{MAX_COUNTED} or more people" if count == MAX_COUNTED else f"{count} {'person' if count == 1 else 'people'}"
+    return StepState(count > 1, text)
+
+
+def view(page: SetupPage) -> HttpResponse:
+    """Show the form, a preview, or what was created."""
+    return PeopleStep(page).view(page.request, str(page.customer.id))
+
+
+STEP = SetupStep("people", "People", describe, view)

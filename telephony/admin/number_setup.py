@@ -1,0 +1,39 @@
+"""The step of setting up a customer that buys numbers for its locations."""
+
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from accounts import locations
+from accounts.admin.customer_setup.steps import SetupPage, SetupStep, StepState
+from config import dynamodb
+from telephony import dialing_rules
+from telephony.models import Line, Quota
+
+MAX_LOCATIONS = 100
+SETUP_PARAM = "setup"
+"""Of the page that buys: it returns to this step."""
+
+
+def describe(customer_id: str) -> StepState:
+    """How many numbers there are."""
+    quota = dynamodb.get_record(Quota, customer_id)
+    count = int(quota.held) if quota else 0
+    return StepState(count > 0, f"{count} number{'' if count == 1 else 's'}" if count else "none yet")
+
+
+def view(page: SetupPage) -> HttpResponse:
+    """Show the locations with their numbers, or the way to one."""
+    listed = locations.list_accessible_locations(page.actor, limit=MAX_LOCATIONS, cursor=None)
+    lines = dynamodb.batch_get([dynamodb.RecordKey(Line, str(location.id)) for location in listed.records])
+    rows = []
+    for location in listed.records:
+        line = lines.get(Line, str(location.id))
+        country = dialing_rules.country_of_location(str(location.time_zone))
+        query = urlencode({SETUP_PARAM: "1", **({"initial": country} if country else {})})
+        buy_url = f"{reverse('admin:buy_number', args=(location.id,))}?{query}"
+        rows.append({"name": location.name, "number": line.number if line else None, "buy_url": buy_url})
+    return page.render("backoffice/setup_numbers.html", {"rows": rows})
+
+
+STEP = SetupStep("number", "Phone numbers", describe, view)
