@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import messages
@@ -17,7 +17,6 @@ from rest_framework.exceptions import ValidationError
 
 from accounts import customers, locations, users
 from accounts.admin.customer_setup.steps import SetupPage, SetupStep, StepState
-from accounts.models import ALL_LOCATIONS, Location, User
 from accounts.permissions import Actor
 from config import dynamodb, errors
 from config.backoffice import operators
@@ -28,11 +27,14 @@ from staffing.recurrence.describe import DAY_NAMES
 from staffing.schedules import weekly_rota
 from staffing.serializers.shift_templates import NewTemplate
 
+if TYPE_CHECKING:
+    from accounts.models import Location, User
+
 MAX_PEOPLE, MAX_LOCATIONS, MAX_TEMPLATES = 100, 100, 30
 RUN_SECONDS = 12.0
 """What one request may take to create series; the next one goes on."""
 WORKDAYS = tuple(DAY_NAMES)[:5]
-OFF = "off"
+_ALL_LOCATIONS = "*"
 PROPOSALS = [
     {"name": "Early", "start": "08:00", "end": "16:00"},
     {"name": "Late", "start": "14:00", "end": "22:00"},
@@ -88,8 +90,8 @@ class FirstDayForm(forms.Form):
 class _Choices:
     """What the table is made of."""
 
-    people: Sequence[User]
-    locations: Mapping[str, Location]
+    people: "Sequence[User]"
+    locations: "Mapping[str, Location]"
     templates: Mapping[str, Template]
 
 
@@ -106,10 +108,11 @@ def view(page: SetupPage) -> HttpResponse:
     request = page.request
     is_post = request.method == "POST"
     saves_templates = is_post and "save_templates" in request.POST
-    template_rows = TemplateRows(request.POST if saves_templates else None, initial=PROPOSALS, prefix="template")
-    if saves_templates and template_rows.is_valid() and _create_templates(page, template_rows):
-        return page.go_to_itself()
     choices = _read_choices(page.actor)
+    initial = [{}] * len(PROPOSALS) if choices.templates else PROPOSALS
+    template_rows = TemplateRows(request.POST if saves_templates else None, initial=initial, prefix="template")
+    if saves_templates and template_rows.is_valid() and _create_templates(page, template_rows, choices):
+        return page.go_to_itself()
     day_form = FirstDayForm(
         request.POST if is_post and not saves_templates else None, initial={"first_day": _next_monday()}
     )
@@ -150,11 +153,10 @@ def _read_choices(actor: Actor) -> _Choices:
     )
 
 
-def _create_templates(page: SetupPage, rows: Any) -> bool:
+def _create_templates(page: SetupPage, rows: Any, choices: _Choices) -> bool:
     """Create the templates of the rows; False if there was none, or one was refused."""
     bodies = [row.cleaned_data["body"] for row in rows if "body" in row.cleaned_data]
-    listed = shift_templates.list_templates(page.actor, location_id=None, limit=MAX_TEMPLATES, cursor=None)
-    existing = {(str(template.name), template.start, template.end) for template in listed.records}
+    existing = {(str(template.name), template.start, template.end) for template in choices.templates.values()}
     try:
         for body in bodies:
             if (body["name"], body["start"], body["end"]) not in existing:
@@ -170,13 +172,13 @@ def _create_templates(page: SetupPage, rows: Any) -> bool:
 
 
 # --- the table ------------------------------------------------------------------------------------
-def _locations_of(user: User, choices: _Choices) -> list[Location]:
-    if ALL_LOCATIONS in user.locations:
+def _locations_of(user: "User", choices: _Choices) -> "list[Location]":
+    if _ALL_LOCATIONS in user.locations:
         return list(choices.locations.values())
     return [choices.locations[id] for id in user.locations if id in choices.locations]
 
 
-def _to_row(user: User, choices: _Choices, data: Mapping[str, Any]) -> dict[str, Any]:
+def _to_row(user: "User", choices: _Choices, data: Mapping[str, Any]) -> dict[str, Any]:
     """A person's row as the page shows it, with what was chosen."""
 
     def cell(name: str) -> dict[str, str]:

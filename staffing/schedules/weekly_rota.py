@@ -24,7 +24,7 @@ class WeeklySeries:
     first_day: date
 
     def times(self) -> tuple[datetime, datetime]:
-        """Start and end of the first shift, local; an end not after the start is of the next day."""
+        """Start and end of the first shift, local; the end may be on the next day."""
         weekdays = [rules.WEEKDAY_CODES.index(day) for day in self.days]
         ahead = min((weekday - self.first_day.weekday()) % 7 for weekday in weekdays)
         day = self.first_day + timedelta(days=ahead)
@@ -35,7 +35,7 @@ class WeeklySeries:
 
 
 def create_series(week: WeeklySeries, *, actor: Actor, at: datetime) -> Schedule:
-    """Create the series, once however often this is called. Raises as `commands.create_schedule`."""
+    """Create the series, once. Raises what `commands.create_schedule` raises."""
     start, end = week.times()
     draft = commands.ScheduleDraft(
         customer_id=str(actor.customer_id),

@@ -2,12 +2,10 @@
 
 from django.http import HttpResponse
 from django.urls import reverse
-from django.utils.http import urlencode
 
 from accounts import locations
 from accounts.admin.customer_setup.steps import SetupPage, SetupStep, StepState
 from config import dynamodb
-from telephony import dialing_rules
 from telephony.models import Line, Quota
 
 MAX_LOCATIONS = 100
@@ -29,9 +27,7 @@ def view(page: SetupPage) -> HttpResponse:
     rows = []
     for location in listed.records:
         line = lines.get(Line, str(location.id))
-        country = dialing_rules.country_of_location(str(location.time_zone))
-        query = urlencode({SETUP_PARAM: "1", **({"initial": country} if country else {})})
-        buy_url = f"{reverse('admin:buy_number', args=(location.id,))}?{query}"
+        buy_url = f"{reverse('admin:buy_number', args=(location.id,))}?{SETUP_PARAM}=1"
         rows.append({"name": location.name, "number": line.number if line else None, "buy_url": buy_url})
     return page.render("backoffice/setup_numbers.html", {"rows": rows})
 

@@ -8,13 +8,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from rest_framework.serializers import ValidationError
 from unfold.decorators import display
 
 from accounts import locations
 from accounts.admin import projected
-from accounts.admin.operator_commands import actor_for, load_location_names, operator_actor, run_command
-from accounts.permissions import Actor
+from accounts.admin.operator_commands import load_location_names, operator_actor, run_command
 from config import dynamodb, errors
 from config.backoffice import operators
 from config.backoffice.forms import form_fields
@@ -24,24 +22,12 @@ from config.backoffice.page_customer import set_page_customer
 from config.backoffice.record_admin import RecordAdmin
 from config.backoffice.record_header import Badge, Fact, Moment, RecordHeader, Tone
 from telephony import dialing_rules
+from telephony.admin import buy_page
 from telephony.admin.projected import PhoneNumber
-from telephony.models import Quota
 from telephony.numbers import adoption, inventory, purchase, reservation
-from telephony.serializers.numbers import PhoneNumberSearch
-
-TYPE_CHOICES = [("local", "Geographic"), ("mobile", "Mobile"), ("tollFree", "Toll-free")]
-
 
 STATUS_NAMES = {"active": "takes calls", "buying": "being bought", "releasing": "being released"}
 STATUS_TONES: dict[str, Tone] = {"active": "good", "buying": "warning", "releasing": "warning"}
-
-
-class NumberSearchForm(forms.Form):
-    """A search for numbers to buy."""
-
-    country = form_fields.text_field("Country", help_text="Two letters, such as US.", max_length=2)
-    areaCode = form_fields.text_field("Area code", max_length=10)
-    type = forms.ChoiceField(label="Type", choices=TYPE_CHOICES, required=False)
 
 
 class NumberLimitForm(forms.Form):
@@ -142,9 +128,9 @@ class NumberAdmin(RecordAdmin):
             ("Audit", admin_list_url("config", "auditentry", stream__exact=record.customer_id)),
         ]
 
-    # --- buying -----------------------------------------------------------------------------------
+    # --- pages -----------------------------------------------------------------------------------
     def get_urls(self) -> list[URLPattern]:
-        buy_view = self.admin_site.admin_view(self.buy_view)
+        buy_view = self.admin_site.admin_view(buy_page.buy_view)
         limit_view = self.admin_site.admin_view(self.limit_view)
         reserve_view = self.admin_site.admin_view(self.reserve_view)
         return [
@@ -153,61 +139,6 @@ class NumberAdmin(RecordAdmin):
             path("reserve/<str:customer_id>/", reserve_view, name="numbers_reserve"),
             *super().get_urls(),
         ]
-
-    def buy_view(self, request: HttpRequest, location_id: str) -> HttpResponse:
-        """Search numbers, and buy one for a location."""
-        if not operators.has_right(request, operators.WRITE):
-            raise PermissionDenied
-        location = projected.Location.get(location_id)
-        if location is None:
-            raise errors.NotFound("Location not found.")
-        actor = actor_for(request, location)
-        set_page_customer(request, actor.customer_id)
-        if request.method == "POST" and (response := self._buy_number(request, location_id, actor)):
-            return response
-        form = NumberSearchForm(request.GET if "country" in request.GET else None)
-        available_numbers = self._search_numbers(form, actor) if form.is_bound and form.is_valid() else None
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Buy a number",
-            "subtitle": str(location),
-            "form": form,
-            "numbers": available_numbers,
-            "usage": _describe_usage(actor.customer_id),
-            "links": [("Location", admin_change_url("accounts", "location", location_id))],
-        }
-        return TemplateResponse(request, "backoffice/buy.html", context)
-
-    def _search_numbers(self, form: NumberSearchForm, actor: Actor) -> list[Any] | None:
-        try:
-            values = {name: value for name, value in form.cleaned_data.items() if value}
-            return list(inventory.search_numbers(**PhoneNumberSearch.parse(values), actor=actor))
-        except ValidationError:
-            form.add_error(None, "Enter a country of two letters, such as US, and an area code of digits.")
-        except errors.DomainError as error:
-            form.add_error(None, error.detail)
-        return None
-
-    def _buy_number(self, request: HttpRequest, location_id: str, actor: Actor) -> HttpResponse | None:
-        number = dialing_rules.normalize_number(request.POST.get("number", "")[:32])
-        if number is None:
-            raise errors.InvalidRequest("This is not a phone number.")
-        number_type = "tollFree" if request.GET.get("type") == "tollFree" else "local"
-        try:
-            purchase.purchase_number(number, location_id, number_type=number_type, actor=actor, at=operators.now())
-        except errors.DomainError as error:
-            messages.error(request, error.detail)
-            return self._to_unfinished_purchase(request, number, location_id)
-        messages.success(request, f"{number} was bought and takes calls.")
-        return HttpResponseRedirect(admin_change_url("telephony", "phonenumber", number))
-
-    def _to_unfinished_purchase(self, request: HttpRequest, number: str, location_id: str) -> HttpResponse | None:
-        """The page of a number whose purchase is stored, and is finished in the background."""
-        stored = PhoneNumber.get(number)
-        if stored is None or stored.record.location_id != location_id or stored.record.status != "buying":
-            return None
-        messages.warning(request, f"The purchase of {number} is stored, and is finished in the background.")
-        return HttpResponseRedirect(self.url_for_pk(number))
 
     def limit_view(self, request: HttpRequest, customer_id: str) -> HttpResponse:
         """Change how many numbers a customer may have."""
@@ -218,7 +149,7 @@ class NumberAdmin(RecordAdmin):
             reservation.set_number_limit(form.cleaned_data["most"], actor=actor, at=operators.now())
             messages.success(request, f"{customer} may have {form.cleaned_data['most']} numbers.")
             return HttpResponseRedirect(admin_change_url("accounts", "customer", customer_id))
-        description = f"The customer uses {_describe_usage(customer_id)} numbers."
+        description = f"The customer uses {buy_page.describe_usage(customer_id)} numbers."
         return self._ask(request, customer, form, title="Number limit", label="Change limit", description=description)
 
     def reserve_view(self, request: HttpRequest, customer_id: str) -> HttpResponse:
@@ -266,8 +197,3 @@ def _get_customer(request: HttpRequest, customer_id: str) -> Any:
         raise errors.NotFound("Customer not found.")
     set_page_customer(request, customer_id)
     return customer
-
-
-def _describe_usage(customer_id: str) -> str:
-    quota = dynamodb.get_record(Quota, customer_id)
-    return f"{int(quota.held) if quota else 0} of {reservation.number_limit(quota)}"

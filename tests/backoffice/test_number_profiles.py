@@ -27,7 +27,7 @@ def test_a_german_number_is_bought_with_the_documents_of_the_customer(
     profile_path = f"/admin/telephony/numberprofile/{customer_id}~DE"
     changed = support.post(f"{profile_path}/change/", **{**ADDRESS_FORM, "street": "Ring 2", "version": "2"})
     assert "was changed" in changed.text
-    refused = support.post(buy_path, number="+493012349876")
+    refused = support.post(buy_path, number="+493012349876", confirmed="yes")
     assert "regulatory bundle" in refused.text
     assert dynamodb.get_record(PhoneNumber, "+493012349876") is None
 
@@ -35,7 +35,7 @@ def test_a_german_number_is_bought_with_the_documents_of_the_customer(
     assert "32 hexadecimal digits" in lead.post(f"{profile_path}/do/bundle/", bundle="BU1").text
     bundle = httpx.post(f"{env.twilio}/_local/bundles", json={"country": "DE"}).json()["sid"]
     assert "name this bundle" in lead.post(f"{profile_path}/do/bundle/", bundle=bundle).text
-    assert "was bought" in support.post(buy_path, number="+493012349876").text
+    assert "was bought" in support.post(buy_path, number="+493012349876", confirmed="yes").text
 
     profile = dynamodb.get_record(NumberProfile, customer_id, "DE")
     assert profile

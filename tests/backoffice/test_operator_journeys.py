@@ -212,10 +212,12 @@ def test_number_is_purchased_previewed_and_its_voicemail_played(
     location = test_users.create_location()
     page = open_tab("oscar")
     page.goto(f"{backoffice_url}/admin/telephony/phonenumber/buy/{location.id}/")
-    page.get_by_label("Country").fill("US")
+    page.get_by_label("Country").select_option("US")
     page.get_by_label("Area code").fill("617")
     page.get_by_role("button", name="Search").click()
     page.get_by_role("button", name=re.compile("^Buy ")).first.click()
+    page.get_by_text("It costs 1.15 USD a month.").wait_for()
+    page.get_by_role("button", name="Buy", exact=True).click()
     page.get_by_text("was bought and takes calls").wait_for()
     number = page.get_by_role("heading", level=1).inner_text().split()[-1]
     phone_number = dynamodb.get_record(PhoneNumber, number)
@@ -318,6 +320,11 @@ ADMIN_PAGES = {
     "no results": "/admin/find/?q=nobody-at-all",
     "customer": "/admin/find/?q={customer}",
     "export everything": "/admin/accounts/customer/export/{customer}/",
+    "new customer": "/admin/accounts/customer/add/",
+    "set up locations": "/admin/accounts/customer/setup/{customer}/locations/",
+    "set up people": "/admin/accounts/customer/setup/{customer}/people/",
+    "set up the rota": "/admin/accounts/customer/setup/{customer}/rota/",
+    "set up numbers": "/admin/accounts/customer/setup/{customer}/number/",
     "people": "/admin/accounts/user/",
     "person": "/admin/find/?q={sam}",
     "new person": "/admin/accounts/user/add/?customer_id={customer}",

@@ -154,6 +154,7 @@ def _fill_route(route: str, name: str, admin_samples: AdminSamples, test_users: 
         "customer_id": test_users.customer.id,
         "call_id": admin_samples.ids_by_model["call"],
         "kind": "voicemail",
+        "step": "locations",
         "backend": "auth0_openidconnect",
     }
     model = route.split("/")[2] if route.count("/") > 2 else ""

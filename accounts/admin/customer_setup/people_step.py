@@ -38,8 +38,9 @@ def describe(customer_id: str) -> StepState:
     values = {":of": {"S": customer_id}}
     options = {"IndexName": "byCustomer", "Limit": MAX_COUNTED}
     count = len(dynamodb.query_records(User, "#customer_id = :of", values, **options))
-    text = f"{MAX_COUNTED} or more people" if count == MAX_COUNTED else f"{count} {'person' if count == 1 else 'people'}"
-    return StepState(count > 1, text)
+    if count == MAX_COUNTED:
+        return StepState(is_done=True, text=f"{MAX_COUNTED} or more people")
+    return StepState(count > 1, f"{count} {'person' if count == 1 else 'people'}")
 
 
 def view(page: SetupPage) -> HttpResponse:

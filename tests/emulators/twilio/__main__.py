@@ -32,13 +32,15 @@ from tests.emulators.server import (
 )
 from tests.emulators.twilio.account import TwilioAccount, missing_resource_error
 from tests.emulators.twilio.phones import PHONE_BEHAVIORS, SimulatedCall
-from tests.emulators.twilio.regulations import TwilioError, regulation_resource
+from tests.emulators.twilio.regulations import COUNTRIES, TwilioError, regulation_resource
 
 ACCOUNT_PATH = "/2010-04-01/Accounts/{account}"
 VERIFIED_CALLER_ID = "+15005550006"
 """Twilio's magic number of a valid caller."""
 COMPLIANCE_PATH = "/v2/RegulatoryCompliance"
 """Of numbers.twilio.com."""
+PRICING_PATH = "/v1/PhoneNumbers/Countries"
+"""Of pricing.twilio.com."""
 
 
 class TwilioEmulator:
@@ -57,6 +59,7 @@ class TwilioEmulator:
             ("GET", f"{ACCOUNT_PATH}.json", self.get_account),
             ("GET", f"{ACCOUNT_PATH}/OutgoingCallerIds.json", self.list_caller_ids),
             ("GET", ACCOUNT_PATH + "/AvailablePhoneNumbers/{country}/{kind}.json", self.search_numbers),
+            ("GET", PRICING_PATH + "/{country}", self.get_prices),
             ("POST", f"{addresses}.json", self.create_address),
             ("GET", f"{addresses}.json", self.list_addresses),
             ("GET", addresses + "/{sid}.json", self.get_address),
@@ -123,6 +126,15 @@ class TwilioEmulator:
         page_size = int(request.query.get("PageSize", 30))
         uri = f"/2010-04-01/Accounts/{self.account.sid}/AvailablePhoneNumbers/{country}/{kind}.json"
         return json_response({"available_phone_numbers": numbers[:page_size], "uri": uri})
+
+    def get_prices(self, request: EmulatorRequest, country: str) -> EmulatorResponse:
+        """Monthly prices of the kinds of numbers of a country; not Twilio's."""
+        if country not in COUNTRIES:
+            raise missing_resource_error(f"PhoneNumbers/Countries/{country}")
+        amounts = {"local": "1.15", "mobile": "3.00", "toll free": "2.15"}
+        prices = [{"number_type": kind, "base_price": price, "current_price": price} for kind, price in amounts.items()]
+        names = {"country": country, "iso_country": country, "price_unit": "USD"}
+        return json_response({**names, "phone_number_prices": prices, "url": f"{PRICING_PATH}/{country}"})
 
     def buy_number(self, request: EmulatorRequest) -> EmulatorResponse:
         return json_response(resource_to_json(self.account.buy_number(request.form())), 201)
