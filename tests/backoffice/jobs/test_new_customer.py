@@ -176,6 +176,7 @@ def test_hostile_setup_forms_are_refused_on_the_page(
     assert support.post(f"{path}/locations/", **{"row-TOTAL_FORMS": "9" * 30}).status_code == 200
     bad_zone = {"row-TOTAL_FORMS": "1", "row-INITIAL_FORMS": "0", "row-0-name": "X", "row-0-timeZone": "UTC"}
     assert "bo-error" in support.post(f"{path}/locations/", **bad_zone).text
+    test_users.create_template()
     assert "Choose a day within a year" in support.post(f"{path}/rota/", first_day="9999-12-31").text
     bad_time = {"template-TOTAL_FORMS": "1", "template-INITIAL_FORMS": "0", "template-0-name": "X"}
     bad_time |= {"template-0-start": "25:00", "save_templates": "yes"}
