@@ -32,6 +32,12 @@ def cpu_ms(pid: int) -> float:
     return total * _TICK
 
 
+def idle_ms(core: str) -> float:
+    """The time since the start of the machine in which a core had nothing to do, in milliseconds."""
+    (fields,) = re.findall(rf"^cpu{core} (.*)$", Path("/proc/stat").read_text(), re.MULTILINE)
+    return int(fields.split()[3]) * _TICK
+
+
 def memory_mb(pid: int) -> float:
     """The proportional set size (PSS) of a process tree in megabytes."""
     total = 0
