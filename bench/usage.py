@@ -33,7 +33,7 @@ def cpu_ms(pid: int) -> float:
 
 
 def idle_ms(core: str) -> float:
-    """The time since the start of the machine in which a core had nothing to do, in milliseconds."""
+    """Milliseconds since the start of the machine in which a core had nothing to do."""
     (fields,) = re.findall(rf"^cpu{core} (.*)$", Path("/proc/stat").read_text(), re.MULTILINE)
     return int(fields.split()[3]) * _TICK
 

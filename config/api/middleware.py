@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, Unrea
 
 from config import costs, errors, request_ids
 from config.api import headers, problem_details, throttling
+from config.logging import log_line
 
 logger = logging.getLogger("dutyline.web")
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -103,11 +104,7 @@ class RequestLogMiddleware:
         throttling.charge_payer(request, cost)
         response["X-Request-Id"] = request_id
         headers.set_default_headers(response)
-        if logger.isEnabledFor(logging.INFO):
-            fields = _log_fields(request, response, cost, time.perf_counter() - started_at)
-            record = logger.makeRecord(logger.name, logging.INFO, "", 0, "request", (), None)
-            record.members = fields  # checked names, which `extra` would check for each request
-            logger.handle(record)
+        log_line(logger, "request", _log_fields(request, response, cost, time.perf_counter() - started_at))
         return response
 
 

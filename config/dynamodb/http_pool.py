@@ -27,8 +27,15 @@ class Answer(NamedTuple):
 
     status: int
     headers: dict[bytes, bytes]
-    """By name in lower case."""
+    """By name, as sent."""
     body: bytes
+
+    def header(self, name: bytes) -> bytes:
+        """The value of a header, by its name in lower case; empty without it."""
+        value = self.headers.get(name)
+        if value is None:
+            value = next((value for other, value in self.headers.items() if other.lower() == name), b"")
+        return value
 
 
 class _AnswerReader:
@@ -36,6 +43,7 @@ class _AnswerReader:
 
     def __init__(self, max_bytes: int) -> None:
         self.headers: dict[bytes, bytes] = {}
+        self.on_header = self.headers.__setitem__
         self.chunks: list[bytes] = []
         self.is_complete = self.has_surplus = self.keeps_alive = False
         self.status = 0
@@ -44,10 +52,6 @@ class _AnswerReader:
 
     def on_message_begin(self) -> None:
         self.has_surplus = self.is_complete
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self.is_complete:
-            self.headers[name.lower()] = value
 
     def on_body(self, data: bytes) -> None:
         if self.is_complete:
@@ -60,6 +64,7 @@ class _AnswerReader:
     def on_message_complete(self) -> None:
         if not self.is_complete:  # the parser knows these now only
             self.status, self.keeps_alive = self.parser.get_status_code(), self.parser.should_keep_alive()
+            self.headers = self.headers.copy()  # those of an answer behind it go to the other
         self.is_complete = True
 
     def feed(self, part: bytes) -> None:

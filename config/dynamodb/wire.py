@@ -123,7 +123,7 @@ class DynamoDBWire:
     def _correct_clock(self, answer: Answer) -> None:
         """Sign with the time of the service from now on."""
         try:
-            service_time = parsedate_to_datetime(answer.headers.get(b"date", b"").decode("latin-1"))
+            service_time = parsedate_to_datetime(answer.header(b"date").decode("latin-1"))
         except ValueError:
             return
         clock_error = (service_time - datetime.now(UTC)).total_seconds()
@@ -135,7 +135,7 @@ class DynamoDBWire:
 
 
 def _check_checksum(answer: Answer) -> None:
-    check_checksum(answer.headers.get(b"x-amz-crc32", b"").decode("latin-1"), answer.body)
+    check_checksum(answer.header(b"x-amz-crc32").decode("latin-1"), answer.body)
 
 
 def check_checksum(checksum: str, body: bytes) -> None:
@@ -172,7 +172,7 @@ def _to_error(answer: Answer, operation: str, arguments: Mapping[str, Any]) -> V
     body = _error_body(answer)
     code = str(body.get("__type") or body.get("code") or answer.status).rpartition("#")[2].partition(":")[0]
     message = str(body.get("message") or body.get("Message") or "")
-    request_id = answer.headers.get(b"x-amzn-requestid", b"").decode("latin-1")
+    request_id = answer.header(b"x-amzn-requestid").decode("latin-1")
     reasons = body.get("CancellationReasons") or []
     return VerboseClientError(
         {"Error": {"Code": code, "Message": message}},

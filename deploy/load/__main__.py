@@ -178,16 +178,10 @@ def _is_answered_call(answer: Answer) -> bool:
 def measure(
     stack: Stack, arrangement: Arrangement, requests: dict[str, Iterator[bytes]], operation: str, seconds: float
 ) -> Result:
-    """Start an arrangement on core 0, overload it, and stop it.
-
-    A process that only computes takes a share of core 0, as others do on a machine that is not
-    Dutyline's alone. Without it, core 1 would be the first that has no time left: the capacity
-    would be that of the engines, from which the generator takes more the more it offers.
-    """
+    """Start an arrangement on core 0, overload it, and stop it."""
     supervisor = Supervisor(stack.folder / "log", stack.environment(stack.engine))
     ports = free_ports(2)
     try:
-        supervisor.start("neighbor", pin(TARGET_CORE, [sys.executable, "-c", "while True: pass"]))
         supervisor.start("web", pin(TARGET_CORE, services.web_command(ports[0], workers=arrangement.web_processes)))
         if arrangement.has_telephony:
             supervisor.start("telephony", pin(TARGET_CORE, services.web_command(ports[1])))

@@ -14,7 +14,10 @@ from tests.support.problems import check_document
 from tests.support.users import UserFixtures
 
 ROOT = Path(__file__).resolve().parents[3]
-BACK_OFFICE_CODES = {"audit_unverified", "audit_unsound", "bad_file", "not_dead"}
+BACK_OFFICE_CODES = {
+    *("audit_unverified", "audit_unsound", "bad_file", "not_dead"),
+    *("already_taken", "erasure_begun", "export_not_ready"),
+}
 """Codes that only pages of the back office and commands show."""
 INTERNAL_CODES = {"email_taken", "mail_refused"}
 """Codes of vendor clients, which domain functions translate."""

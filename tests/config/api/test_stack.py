@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import re
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -18,7 +19,7 @@ from ulid import ULID
 from config.api import routes
 from config.api.middleware import MAX_HEADER_LENGTH
 from config.api.stack import is_page
-from config.logging import JSONLogFormatter
+from config.logging import JSONLogFormatter, JSONLogHandler, log_line
 from config.request_ids import new_request_id
 from tests.support.users import UserFixtures
 
@@ -158,3 +159,45 @@ def test_a_log_line_is_one_line_of_ascii(text: Any) -> None:
     assert parsed["member"] == text
     assert parsed["exc_info"].endswith("builtins.ValueError")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+\+00:00", parsed["at"])
+
+
+@pytest.mark.parametrize("level", [logging.INFO, logging.WARNING])
+def test_line_of_a_request_is_as_any_other(level: int) -> None:
+    stream = io.StringIO()
+    parent, logger = logging.getLogger("line_of_a_request"), logging.getLogger("line_of_a_request.web")
+    parent.setLevel(level)
+    parent.propagate = False
+    handler = JSONLogHandler(stream)
+    handler.setFormatter(JSONLogFormatter())
+    parent.handlers = [handler]
+    members = {"request_id": "01J", "status": 200, "client_request_id": None, "route": "caf\u00e9\u2028"}
+
+    logger.info("request", extra=members)
+    log_line(logger, "request", members)
+
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    if level > logging.INFO:
+        assert lines == []
+        return
+    times = [datetime.fromisoformat(line.pop("at")) for line in lines]
+    assert abs(times[0] - times[1]) < timedelta(seconds=5)
+    assert lines[0] == lines[1] == {"level": "INFO", "logger": logger.name, "message": "request", **members}
+
+
+def test_line_of_a_request_reaches_other_handlers_and_filters(caplog: pytest.LogCaptureFixture) -> None:
+    stream = io.StringIO()
+    logger = logging.getLogger("line_of_a_request.elsewhere")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    handler = JSONLogHandler(stream)
+    handler.setFormatter(JSONLogFormatter())
+    logger.handlers = [handler, caplog.handler]
+
+    log_line(logger, "request", {"status": 200})
+
+    assert json.loads(stream.getvalue())["status"] == 200
+    assert [vars(record)["status"] for record in caplog.records] == [200]
+    handler.addFilter(lambda record: vars(record)["status"] != 404)
+    logger.removeHandler(caplog.handler)
+    log_line(logger, "request", {"status": 404})
+    assert len(stream.getvalue().splitlines()) == 1
