@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.contrib.admin.utils import quote
 from django.urls import reverse
+from django.utils.http import urlencode
 
 from config.backoffice.forms.record_form import FieldValues
 from staffing.models import Schedule
@@ -43,6 +45,15 @@ def to_field_values(schedule: Schedule, start: datetime) -> FieldValues:
         "endTime": shift.occurrence.end.astimezone(zone).isoformat(),
         **{WIRE_NAMES[name]: value for name, value in details.items() if name in WIRE_NAMES},
     }
+
+
+def shift_url(shift: Shift, back_url: str) -> str:
+    """The page of a shift: of the occurrence if it is of a series; it returns to ``back_url``."""
+    query = {"back": back_url}
+    if shift.schedule.is_series:
+        query |= {"scope": "occurrence", "recurrenceId": shift.occurrence.recurrence_id.isoformat()[:16]}
+    page_url = reverse("admin:staffing_schedule_change", args=(quote(shift.schedule.id),))
+    return f"{page_url}?{urlencode(query)}"
 
 
 def parse_back_url(query: Mapping[str, str]) -> str | None:

@@ -1,11 +1,9 @@
 """Calls: which phones rang and why, the outcome, and recordings."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from functools import reduce
 from operator import or_
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.contrib import admin
 from django.db.models import Q
@@ -29,10 +27,11 @@ from config.backoffice.record_header import Badge, Fact, Moment, RecordHeader, T
 from config.backoffice.records.list_filters import PeriodFilter
 from telephony.admin import demand_page, readable
 from telephony.admin.call_buttons import CALL_BUTTONS
+from telephony.admin.ladder import shifts
+from telephony.admin.ladder.page import build_page
 from telephony.admin.projected import Call
 from telephony.calls import recordings
 from telephony.calls.history import call_filter, caller_calls, own_calls, queries
-from telephony.calls.rota import routing
 from telephony.calls.state.call_record import CallRecord
 from telephony.twilio import voice
 
@@ -53,11 +52,6 @@ OUTCOME_TONES: Mapping[str, Tone] = {
     "ringing": "info",
     "blocked": "neutral",
 }
-
-
-def _in_words(name: str, value: object) -> str:
-    """A detail of an event without codes."""
-    return routing.REASONS.get(str(value), str(value)) if name == "why" else str(value).replace("_", " ")
 
 
 class StartedFilter(PeriodFilter):
@@ -87,10 +81,11 @@ class CallAdmin(RecordAdmin):
             "state",
             "answered_by_link",
         ),
-        *("candidates", "event_log", "recording_players", "listeners", "callback_link"),
+        *("recording_players", "listeners", "callback_link"),
     )
 
     buttons = CALL_BUTTONS
+    change_form_template = "backoffice/call.html"
 
     def header(self, request: HttpRequest, obj: Any) -> RecordHeader:
         call, context = obj.record, self._context(obj)
@@ -136,26 +131,6 @@ class CallAdmin(RecordAdmin):
     def answered_by_link(self, obj: Any) -> str:
         return self._context(obj).person(obj.record.answered_by)
 
-    @display(description="Candidates")
-    def candidates(self, obj: Any) -> str:
-        context = self._context(obj)
-        rows = [(context.person(candidate.id), candidate.reason) for candidate in CallRecord(obj.record).candidates]
-        return format_html_join("", "<div>{}: {}</div>", rows) or "Nobody"
-
-    @display(description="Events")
-    def event_log(self, obj: Any) -> str:
-        context, rows = self._context(obj), []
-        zone = ZoneInfo(context.zones.get(str(obj.record.location_id), "UTC"))
-        for event in CallRecord(obj.record).events:
-            details = [
-                (context.person(str(value)) if name == "who" else f"{name}: {_in_words(name, value)}",)
-                for name, value in event.items()
-                if name not in ("at", "kind") and value
-            ]
-            at = datetime.fromisoformat(event["at"]).astimezone(zone)
-            rows.append((f"{at:%H:%M:%S}", event["kind"].replace("_", " "), format_html_join(", ", "{}", details)))
-        return format_html_join("", "<div>{} <b>{}</b> {}</div>", rows)
-
     @display(description="Recordings")
     def recording_players(self, obj: Any) -> str:
         rows = []
@@ -180,15 +155,23 @@ class CallAdmin(RecordAdmin):
     def callback_link(self, obj: Any) -> str:
         return link_to("telephony", "callback", obj.record.callback_id, "to this caller")
 
+    def page_context(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
+        call = CallRecord(obj.record)
+        ladder = build_page(call, self._context(obj), obj.shifts)
+        return {**super().page_context(request, obj), "ladder": ladder}
+
     def _context(self, obj: Any) -> readable.Context:
         """Names and zones for the page of a call: of all who are in its story."""
         if not hasattr(obj, "context"):
             call = CallRecord(obj.record)
+            obj.shifts = shifts.load_shifts(call)
             user_ids = [candidate.id for candidate in call.candidates]
+            user_ids += [str(shift.schedule.staff_id) for shift in obj.shifts.values()]
             user_ids += [user_id for user_id, _ in own_calls.list_listeners(obj.record)]
             user_ids += [str(event["who"]) for event in call.events if event.get("who")]
             user_ids.append(str(obj.record.answered_by or ""))
-            obj.context = readable.load_context(str(obj.record.customer_id), user_ids, [str(obj.record.location_id)])
+            location_ids = [str(obj.record.location_id), *(item.location_id or "" for item in call.candidates)]
+            obj.context = readable.load_context(str(obj.record.customer_id), user_ids, filter(None, location_ids))
         context: readable.Context = obj.context
         return context
 

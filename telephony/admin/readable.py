@@ -32,6 +32,12 @@ class Context:
             return "somebody whose account is deleted"
         return "Dutyline's support" if dynamodb.is_id("opr", user_id) else user_id
 
+    def name(self, user_id: str) -> str:
+        """The name of a user, or a number, as text."""
+        if user_id in self.user_names:
+            return self.user_names[user_id]
+        return "somebody whose account is deleted" if dynamodb.is_id("usr", user_id) else user_id
+
     def location(self, location_id: str) -> str:
         """The name of a location as a link."""
         name = self.location_names.get(location_id)

@@ -79,6 +79,15 @@ EXCLUSIONS = {
 }
 """The codes of ``why_not`` in words."""
 
+NOT_TAKEN = {
+    "no_answer": "does not answer",
+    "busy": "declines, or is busy",
+    "not_pressed": "picks up but does not press 1, as a mailbox does",
+    "on_a_break": "picks up and takes a break from calls",
+    "failed": "cannot be reached",
+}
+"""Why somebody whose phone rang did not answer, in words, by ``how`` of the event."""
+
 
 @dataclass(frozen=True)
 class RingPlan:
