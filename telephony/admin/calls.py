@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import reduce
 from operator import or_
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.contrib import admin
 from django.db.models import Q
@@ -67,7 +68,10 @@ class CallAdmin(RecordAdmin):
     section, icon, customer_field = "Telephony", "phone_callback", None
     choose_customer_hint = "Calls are listed by location. Choose a customer to see its locations here."
     ordering, sort_column = ("-started_at",), "started_label"
-    list_display = ("started_label", "caller_label", "state", "seconds", "recording_kinds")
+    list_display = (
+        *("started_label", "location_link", "caller_label", "state", "answered_by_link"),
+        *("seconds", "recording_kinds"),
+    )
     list_filter = ("outcome", StartedFilter)
     search_help_text = "A caller's number, or an id"
     fields = (
