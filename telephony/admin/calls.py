@@ -28,8 +28,7 @@ from config.backoffice.record_header import Badge, Fact, Moment, RecordHeader, T
 from config.backoffice.records.list_filters import PeriodFilter
 from telephony.admin import demand_page, readable
 from telephony.admin.call_buttons import CALL_BUTTONS
-from telephony.admin.ladder import shifts
-from telephony.admin.ladder.page import build_page
+from telephony.admin.ladder.page import build_page, load_story
 from telephony.admin.projected import Call
 from telephony.calls import recordings
 from telephony.calls.history import call_filter, caller_calls, own_calls, queries
@@ -167,15 +166,7 @@ class CallAdmin(RecordAdmin):
     def _context(self, obj: Any) -> readable.Context:
         """Names and zones for the page of a call: of all who are in its story."""
         if not hasattr(obj, "context"):
-            call = CallRecord(obj.record)
-            obj.shifts = shifts.load_shifts(call)
-            user_ids = [candidate.id for candidate in call.candidates]
-            user_ids += [str(shift.schedule.staff_id) for shift in obj.shifts.values()]
-            user_ids += [user_id for user_id, _ in own_calls.list_listeners(obj.record)]
-            user_ids += [str(event["who"]) for event in call.events if event.get("who")]
-            user_ids.append(str(obj.record.answered_by or ""))
-            location_ids = [str(obj.record.location_id), *(item.location_id or "" for item in call.candidates)]
-            obj.context = readable.load_context(str(obj.record.customer_id), user_ids, filter(None, location_ids))
+            obj.context, obj.shifts = load_story(CallRecord(obj.record))
         context: readable.Context = obj.context
         return context
 

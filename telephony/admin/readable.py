@@ -51,8 +51,10 @@ class Context:
 def load_context(customer_id: str, user_ids: Iterable[str | None], location_ids: Iterable[str]) -> Context:
     """The names that a page needs, in few reads; ids that are none of users are left out."""
     distinct_users = {id for id in user_ids if id and dynamodb.is_id("usr", id)}
-    found_users = users.load_users(sorted(distinct_users), customer_id) if distinct_users else {}
-    found_locations = locations.load_locations(sorted(set(location_ids)), customer_id)
+    found_users, found_locations = dynamodb.gather(
+        lambda: users.load_users(sorted(distinct_users), customer_id) if distinct_users else {},
+        lambda: locations.load_locations(sorted(set(location_ids)), customer_id),
+    )
     return Context(
         {id: users.display_name(user) for id, user in found_users.items()},
         {id: str(location.name) for id, location in found_locations.items()},

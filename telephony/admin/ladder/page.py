@@ -8,11 +8,14 @@ from zoneinfo import ZoneInfo
 
 from django.urls import reverse
 
+from config import dynamodb
 from config.backoffice import clock
+from telephony.admin import readable
 from telephony.admin.ladder import shifts
 from telephony.admin.ladder.shifts import Shifts
 from telephony.admin.ladder.story import Ladder, Step, build_ladder, format_seconds
 from telephony.admin.readable import Context
+from telephony.calls.history import own_calls
 from telephony.calls.rota.routing import EXCLUSIONS, REASONS, RingCandidate
 from telephony.calls.state.call_record import CallRecord
 
@@ -31,6 +34,28 @@ class CandidateRow:
     shift_url: str = ""
     place: str = ""
     """The other location at which they were on duty."""
+
+
+def load_story(call: CallRecord) -> tuple[Context, Shifts]:
+    """The names that a call's page shows, and the shifts of its candidates.
+
+    One round trip, and another for the names of people who are covered by others.
+    """
+    customer_id = str(call.row.customer_id)
+    user_ids = [candidate.id for candidate in call.candidates]
+    user_ids += [user_id for user_id, _ in own_calls.list_listeners(call.row)]
+    user_ids += [str(event["who"]) for event in call.events if event.get("who")]
+    user_ids.append(str(call.row.answered_by or ""))
+    location_ids = [str(call.row.location_id), *(item.location_id for item in call.candidates if item.location_id)]
+    context, loaded = dynamodb.gather(
+        lambda: readable.load_context(customer_id, user_ids, location_ids), lambda: shifts.load_shifts(call)
+    )
+    shift_ids = {key: str(shift.schedule.staff_id) for key, shift in loaded.items() if key[1] in user_ids}
+    covered = set(shift_ids.values()) - set(user_ids)
+    if covered:
+        owners = readable.load_context(customer_id, covered, location_ids)
+        context = replace(context, user_names={**context.user_names, **owners.user_names})
+    return context, loaded
 
 
 def build_page(call: CallRecord, context: Context, loaded: Shifts) -> dict[str, Any]:
@@ -113,8 +138,8 @@ def _to_row(
         outcome = "Not rung: the call was over or answered before it was their turn"
     why = REASONS.get(candidate.why, candidate.why)
     first = "; first, as they talked with this caller last" if candidate.has_spoken_last else ""
-    place = context.location(candidate.location_id) if candidate.location_id else ""
-    row = CandidateRow(context.person(candidate.id), outcome, is_rung, why + first, place=place)
+    duty_location = context.location(candidate.location_id) if candidate.location_id else ""
+    row = CandidateRow(context.person(candidate.id), outcome, is_rung, why + first, place=duty_location)
     if candidate.why not in shifts.ROTA_REASONS:
         return row
     shift = loaded.get((location_id, candidate.id))

@@ -14,6 +14,7 @@ CALLER, DUTYLINE = 0, 1
 MAX_LANES, MAX_STEPS, MAX_GREETING = 12, 200, 160
 OTHERS = "Others"
 """The name of the last lane if more people were rung than there are lanes."""
+_METHOD_NAMES: Mapping[str, str] = {"rung": "ringing"}
 ENTRANCES = {"open": "open", "closed": "closed", "holiday": "closed for a holiday"}
 
 
@@ -73,7 +74,7 @@ class _Builder:
         if self._call.row.ended_at and not any(event["kind"] == "ended" for event in events):
             events.append(CallEvent(kind="ended", at=self._call.row.ended_at.isoformat()))
         for event in events[:MAX_STEPS]:
-            handle = getattr(self, f"_on_{event['kind']}", self._on_other)
+            handle = getattr(self, f"_on_{_METHOD_NAMES.get(event['kind'], event['kind'])}", self._on_other)
             steps += [self._with_states(step) for step in handle(event, datetime.fromisoformat(event["at"]))]
         return Ladder(self._lanes, steps, len(events) > MAX_STEPS, self._ring_seconds, self._ring_ends)
 
@@ -123,7 +124,7 @@ class _Builder:
         text = "The rota could not be read in time, so the caller hears the fallback"
         return [Step(at, DUTYLINE, DUTYLINE, text, "danger")]
 
-    def _on_rung(self, event: CallEvent, at: datetime) -> list[Step]:
+    def _on_ringing(self, event: CallEvent, at: datetime) -> list[Step]:
         who, lane = str(event.get("who", "")), self._lane(str(event.get("who", "")))
         self._rung_at[who] = at
         why = REASONS.get(str(event.get("why")), str(event.get("why") or ""))

@@ -144,7 +144,7 @@ def test_a_call_of_any_length_and_with_unknown_events_is_drawn() -> None:
     assert "Reversed polarity" in [step.text for step in ladder.steps]
 
 
-def test_every_kind_of_event_has_words_of_its_own() -> None:
+def test_all_kinds_of_events_have_words_of_their_own() -> None:
     details = {"who": SAM, "why": "scheduled", "how": "failed", "where": "open", "key": "1", "seconds": 3}
     for kind in EVENT_KINDS:
         steps = build((0, kind, details)).steps
