@@ -71,7 +71,7 @@ def test_a_call_fits_a_phone_and_is_accessible(
     page = open_tab("oscar")
     page.goto(f"{backoffice_url}/admin/telephony/call/{answered_call}/change/")
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)
         found = Axe().run(page).response["violations"]
         assert [item["id"] for item in found if item["impact"] in ("serious", "critical")] == []
     page.set_viewport_size(NARROW_VIEWPORT)  # type: ignore[arg-type]
