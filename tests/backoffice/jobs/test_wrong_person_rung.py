@@ -29,7 +29,7 @@ def answered_call(test_users: UserFixtures) -> str:
     return str(simulate_call(number, phones={phone: "answers"})["sid"])
 
 
-def test_the_call_says_who_was_rung_and_which_shift_put_them_there(
+def test_the_call_says_who_rang_and_which_shift_put_them_there(
     test_users: UserFixtures,
     backoffice_url: str,
     answered_call: str,
@@ -72,8 +72,8 @@ def test_a_call_fits_a_phone_and_is_accessible(
     page.goto(f"{backoffice_url}/admin/telephony/call/{answered_call}/change/")
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        found = Axe().run(page).response["violations"]
-        assert [item["id"] for item in found if item["impact"] in ("serious", "critical")] == []
+        violations = Axe().run(page).response["violations"]
+        assert [item["id"] for item in violations if item["impact"] in ("serious", "critical")] == []
     page.set_viewport_size(NARROW_VIEWPORT)  # type: ignore[arg-type]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
