@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from config import dynamodb, errors
-from config.backoffice import operators, record_header
+from config.backoffice import checks, operators, record_header
 from config.backoffice.finding import FindableAdmin
 from config.backoffice.forms.actions import CONFIRMED, Button
 from config.backoffice.forms.record_form import RecordForm
@@ -165,6 +165,7 @@ class RecordAdmin(FindableAdmin, RecordListAdmin, RecordNavigation):
             "show_save_and_add_another": False,
             "shown_fieldsets": show_record(self, request, obj),
             "record_header": record_header.complete(self.header(request, obj), obj),
+            "check_panel": checks.load_checks(request, obj),
             "buttons": self._available_buttons(request, obj),
             **self.page_context(request, obj),
         }

@@ -60,7 +60,10 @@ UNFOLD = {
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
-    "STYLES": ["/static/backoffice/style.css", "/static/backoffice/board.css", "/static/backoffice/setup.css"],
+    "STYLES": [
+        *("/static/backoffice/style.css", "/static/backoffice/board.css"),
+        *("/static/backoffice/setup.css", "/static/backoffice/checks.css"),
+    ],
     "SCRIPTS": ["/static/backoffice/pages.js"],
     "SIDEBAR": {"navigation": "config.backoffice.site.menu_sections"},
     "COLORS": {
@@ -90,6 +93,14 @@ RECORD_FACTS = {
     "accounts.customer": ["accounts.admin.customers.customer_counts", "telephony.admin.record_facts.customer_facts"],
 }
 """What adds facts to the headers of other apps' records: `config.backoffice.record_header`."""
+RECORD_CHECKS = {"accounts.location": "telephony.admin.location_health.location_checks"}
+"""What checks a record, above its form: `config.backoffice.checks`."""
+SEEN_BY_PERSON = [
+    "accounts.admin.seen_by.rights_section",
+    "staffing.admin.seen_rota.rota_section",
+    "telephony.admin.seen_calls.calls_section",
+]
+"""What a person sees, for operators: `accounts.admin.seen_by`."""
 CUSTOMER_LIST = "admin:accounts_customer_changelist"
 CUSTOMER_MODEL = "accounts.Customer"
 DOCUMENT_PRINTER = "accounts.privacy.pdf_process.print_document"
