@@ -44,6 +44,7 @@ ACTIONS = {
     "user.link_not_sent": "The user was unblocked, or got another address, without an e-mail, because a daily limit "
     'was reached: "Forgot password?" at sign-in sends them a link.',
     "user.refused": "Auth0 refused the creation of the user.",
+    "user.seen_as": "An operator looked at rota, calls and rights as the user sees them.",
     "user.unblocked": "The user has access again.",
     "user.viewed": "An operator viewed the user.",
 }

@@ -98,6 +98,12 @@ def pseudonym(value: str) -> str:
     return hmac.digest(encryption.application_keys("daily limits")[0], value.encode(), hashlib.sha256).hex()
 
 
+def first_of_day(name: str, owner: str, customer_id: str, at: datetime) -> DailyCount:
+    """A record that can be created once a day: of what is done on the first occasion only."""
+    key = f"{name} {pseudonym(owner)} {_day(at)}"
+    return DailyCount(key=key, customer_id=customer_id, used=1, expires_at=int((at + KEPT).timestamp()))
+
+
 def record_keys(limits: Iterable[DailyLimit], at: datetime) -> list[dynamodb.RecordKey]:
     """The counts of customers, to be read in a batch with other records: half of them shows."""
     return [dynamodb.RecordKey(DailyCount, limit.key(at)) for limit in limits if limit.is_of_customer]

@@ -19,6 +19,7 @@ TASK_SENTENCES = {
     "accounts.send_invitation": "The invitation could not be sent",
     "accounts.send_notice": "An e-mail about a change could not be sent",
     "accounts.send_push": "A push notification could not be sent",
+    "accounts.send_support_view": "A person could not be told that support looked at what they see",
     "accounts.tell_of_terms": "An e-mail about new terms could not be sent",
     "accounts.warn_former_address": "The warning to the former e-mail address could not be sent",
     "board.check": "The customer could not be checked for this page",

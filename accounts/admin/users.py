@@ -11,7 +11,7 @@ from unfold.decorators import display
 
 from accounts import locations as location_queries
 from accounts import permissions, preferences, users
-from accounts.admin import deleted_users
+from accounts.admin import deleted_users, seen_by
 from accounts.admin.operator_commands import OperatorForm, actor_for, run_command
 from accounts.admin.people_import import PeopleImportPage
 from accounts.admin.permission_labels import permission_choices
@@ -192,6 +192,7 @@ class PersonAdmin(RecordAdmin):
             "Downloads all data about them as a PDF with a JSON attachment. The audit records the export.",
             _export,
         ),
+        seen_by.BUTTON,
         Button(
             "delete",
             "Delete",

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -82,4 +83,19 @@ def send_email_changed_warning(user_id: str, sealed: str, *, job: outbox.TaskCon
         return  # encrypted under a key that was replaced
     values = {"by": job.author.name}
     mailer.send_email("address_changed", recipient, message_id=job.id, at=job.at, values=values, to=former_email)
+    job.save_progress(SENT)
+
+
+@outbox.task("accounts.send_support_view", lane="mail")
+def send_support_view_email(user_id: str, day: str, *, job: outbox.TaskContext) -> None:
+    """Tell a user that an operator looked at the product as they see it.
+
+    Users cannot turn it off: nobody looks at it without their knowledge. ``day``: when, as an
+    instant.
+    """
+    recipient = recipients.get_recipient(user_id) if job.progress != SENT else None
+    if recipient is None or recipient.user.status != "active":
+        return
+    values = {"at": datetime.fromisoformat(day)}
+    mailer.send_email("support_viewed", recipient, message_id=job.id, at=job.at, values=values)
     job.save_progress(SENT)
