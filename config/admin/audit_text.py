@@ -1,13 +1,15 @@
 """Audit entries in words: who did what to whom, and what changed, with names instead of ids."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date, datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
+from django.conf import settings
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from config import audit, dynamodb
 from config.audit import reader
@@ -21,7 +23,17 @@ MAX_LENGTH = 300
 ERASED = "(erased)"
 _ID = re.compile(r"\b([a-z]{3})_[0-9A-HJKMNP-TV-Z]{26}\b")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
+_LOCAL_TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(?![\d.:Z+-])")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
+
+
+class FieldWords(NamedTuple):
+    """How a field of changes is shown; ``settings.AUDIT_WORDS`` names mappings of these."""
+
+    label: str
+    to_words: Callable[[Any], str] | None = None
+    """Of a value that is not empty; None: as any other."""
 
 
 def load_names(entries: Iterable[reader.DecryptedEntry], admins: Iterable[Any]) -> dict[str, str]:
@@ -54,7 +66,7 @@ def party_name(party: Mapping[str, str | None]) -> str:
     """Who acted, or whom it concerns; a name that was erased stays erased."""
     if party["type"] == "system":
         return "Dutyline"
-    name = ERASED if party["name"] is None else party["name"]
+    name = ERASED if party["name"] is None else _format_local_times(party["name"])
     if party["type"] == "operator":
         return f"{name or party['id']} (Dutyline support)"
     return name or f"a {party['type']}"
@@ -69,9 +81,9 @@ def iter_changes(entry: reader.DecryptedEntry, names: Mapping[str, str]) -> Iter
         elif isinstance(before, dict) and isinstance(after, dict):
             for key in {**before, **after}:
                 if before.get(key) != after.get(key):
-                    yield f"{label}, {label_of(key).lower()}", *_sides(before.get(key), after.get(key), names)
+                    yield f"{label}, {label_of(key).lower()}", *_sides(key, before.get(key), after.get(key), names)
         else:
-            yield label, *_sides(before, after, names)
+            yield label, *_sides(change["field"], before, after, names)
 
 
 def changes_text(entry: reader.DecryptedEntry, names: Mapping[str, str]) -> str:
@@ -83,9 +95,14 @@ def changes_text(entry: reader.DecryptedEntry, names: Mapping[str, str]) -> str:
     return "; ".join(parts)
 
 
-def _sides(before: Any, after: Any, names: Mapping[str, str]) -> tuple[str, str]:
-    first = "" if before in _EMPTY else _shorten(to_words(before, names))
-    return first, _shorten(to_words(after, names))
+def _sides(field: str, before: Any, after: Any, names: Mapping[str, str]) -> tuple[str, str]:
+    first = "" if before in _EMPTY else _shorten(_value_of(field, before, names))
+    return first, _shorten(_value_of(field, after, names))
+
+
+def _value_of(field: str, value: Any, names: Mapping[str, str]) -> str:
+    words = _words_by_field().get(field.rpartition("/")[2])
+    return words.to_words(value) if words and words.to_words and value not in _EMPTY else to_words(value, names)
 
 
 def _shorten(text: str) -> str:
@@ -101,22 +118,58 @@ def to_words(value: Any, names: Mapping[str, str]) -> str:
     if isinstance(value, list):
         return ", ".join(to_words(item, names) for item in value)
     if isinstance(value, dict):
-        return "; ".join(f"{label_of(name).lower()} {to_words(item, names)}" for name, item in value.items())
+        return "; ".join(f"{label_of(name).lower()} {_value_of(name, item, names)}" for name, item in value.items())
     text = str(value)
     if text == "*":
         return "all"
     if _INSTANT.fullmatch(text):
         local = datetime.fromisoformat(text).astimezone(timezone.get_current_timezone())
         return f"{clock.format_day_time(local)} {local:%Z}"
-    return _ID.sub(lambda match: names.get(match[0], match[0]), text)
+    if _DATE.fullmatch(text):
+        return _format_date(text)
+    return _format_local_times(_ID.sub(lambda match: names.get(match[0], match[0]), text))
+
+
+def _format_local_times(text: str) -> str:
+    """A text with the wall times in it as people read them."""
+    return _LOCAL_TIME.sub(lambda match: _format_local_time(match[0]), text)
+
+
+def _format_local_time(text: str) -> str:
+    try:
+        return clock.format_day_time(datetime.fromisoformat(text))
+    except ValueError:  # a text of somebody that only looks like one
+        return text
+
+
+def _format_date(text: str) -> str:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{day:%a} {day.day} {day:%b %Y}"
 
 
 def label_of(field: str) -> str:
-    """The label of a field: that of the data map, or the name in words."""
+    """The label of a field: that of its app, that of the data map, or the name in words.
+
+    Of a part, such as ``shift/2026-11-16T18:00:00``, those of both.
+    """
+    whole, _, part = field.partition("/")
+    if part:
+        return f"{label_of(whole)}, {to_words(part, {}) if part[:1].isdigit() else label_of(part).lower()}"
+    if words := _words_by_field().get(field):
+        return words.label
     if label := _known_labels().get(field):
         return label
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", field).replace("_", " ").strip().lower()
-    return words[:1].upper() + words[1:] if words else "Value"
+    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", field).replace("_", " ").strip().lower()
+    text = text.removesuffix(" id") or text  # its value is shown as a name
+    return text[:1].upper() + text[1:] if text else "Value"
+
+
+@cache
+def _words_by_field() -> dict[str, FieldWords]:
+    return {field: words for path in settings.AUDIT_WORDS for field, words in import_string(path).items()}
 
 
 @cache

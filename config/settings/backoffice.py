@@ -85,6 +85,8 @@ UNFOLD = {
 
 BACK_OFFICE_MODULES = ["accounts.admin", "staffing.admin", "telephony.admin", "config.admin"]
 APP_DISPLAY_NAMES = {"accounts": "Customers", "staffing": "Rota", "telephony": "Telephony", "config": "Platform"}
+AUDIT_WORDS = ["accounts.admin.audit_words.WORDS", "staffing.admin.audit_words.WORDS"]
+"""How fields of changes are shown: `config.admin.audit_text.FieldWords` by field."""
 ADMIN_SECTIONS = ("Customers", "Rota", "Telephony", "Records", "Platform")
 PAGE_CUSTOMER = "accounts.admin.page_customer.load_page_customer"
 RECORD_FACTS = {

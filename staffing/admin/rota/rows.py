@@ -30,7 +30,7 @@ class RotaRow:
     zone: str
     """Whose clock the row shows."""
     hue: int
-    """The color, in degrees; the same on every page."""
+    """The color, in degrees: the same on every page, unless another row has it."""
     entries: Sequence[RotaEntry]
 
     @property
@@ -46,13 +46,14 @@ def person_rows(entries: Iterable[RotaEntry], users_by_id: "Mapping[str, User]",
     url_pattern = reverse("admin:rota_of", args=("ID",))
     names = {id: entries[0].person_name for id, entries in entries_by_id.items()}
     counts = Counter(name.casefold() for name in names.values())
+    hues = choose_hues(names)
     return [
         RotaRow(
             names[id],
             _describe_person(users_by_id.get(id), is_ambiguous=counts[names[id].casefold()] > 1),
             url_pattern.replace("ID", quote(id)) if id in users_by_id else "",
             zone,
-            hue_of(id),
+            hues[id],
             entries_by_id[id],
         )
         for id in sorted(entries_by_id, key=lambda id: (names[id].casefold(), id))
@@ -76,15 +77,32 @@ def location_rows(entries: Iterable[RotaEntry], own_locations: "Sequence[Locatio
     places |= {id: (entries[0].location_name, entries[0].zone) for id, entries in entries_by_id.items()}
     if not places:
         return [RotaRow("No location", "", "", zone, 0, [])]
+    hues = choose_hues(places)
     return [
-        RotaRow(name, row_zone, reverse("admin:rota", args=(id,)), row_zone, hue_of(id), entries_by_id.get(id, []))
+        RotaRow(name, row_zone, reverse("admin:rota", args=(id,)), row_zone, hues[id], entries_by_id.get(id, []))
         for id, (name, row_zone) in sorted(places.items(), key=lambda item: (item[1][0].casefold(), item[0]))
     ]
 
 
-def hue_of(id: str) -> int:
-    """The color of a person or location, from the id: the same on every page."""
-    return zlib.crc32(id.encode()) % HUES * (360 // HUES)
+def choose_hues(ids: Iterable[str]) -> dict[str, int]:
+    """Colors of people or locations, from their ids: the same on every page.
+
+    Of two with one color, the later one gets the next that is far from all others, while there is
+    one: neighbors in the circle look alike.
+    """
+    hues: dict[str, int] = {}
+    for id in sorted(ids):
+        first = zlib.crc32(id.encode()) % HUES
+        candidates = [(first + offset) % HUES * (360 // HUES) for offset in range(HUES)]
+        distances = {hue: min((_distance(hue, other) for other in hues.values()), default=180) for hue in candidates}
+        wanted = min(60, max(distances.values()))
+        hues[id] = next(hue for hue in candidates if distances[hue] >= wanted)
+    return hues
+
+
+def _distance(hue: int, other: int) -> int:
+    apart = abs(hue - other)
+    return min(apart, 360 - apart)
 
 
 def _group(entries: Iterable[RotaEntry], key: Callable[[RotaEntry], str]) -> dict[str, list[RotaEntry]]:
