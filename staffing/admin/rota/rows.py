@@ -95,8 +95,8 @@ def choose_hues(ids: Iterable[str]) -> dict[str, int]:
         first = zlib.crc32(id.encode()) % HUES
         candidates = [(first + offset) % HUES * (360 // HUES) for offset in range(HUES)]
         distances = {hue: min((_distance(hue, other) for other in hues.values()), default=180) for hue in candidates}
-        wanted = min(60, max(distances.values()))
-        hues[id] = next(hue for hue in candidates if distances[hue] >= wanted)
+        least = min(60, max(distances.values()))
+        hues[id] = next(hue for hue in candidates if distances[hue] >= least)
     return hues
 
 
