@@ -14,6 +14,13 @@ from config.dynamodb import pagination
 AUDITED_FIELDS = ("name", "settings")
 
 
+class CustomerDeleted(errors.Conflict):
+    """The customer is deleted, or being erased."""
+
+    code = "customer_deleted"
+    example_detail = "This customer is deleted: undo the deletion first."
+
+
 def create_customer(
     *,
     name: str,
@@ -49,6 +56,13 @@ def get_customer(customer_id: str) -> Customer:
     return customer
 
 
+def require_not_deleted(customer_id: str) -> None:
+    """Raise `CustomerDeleted` for a deleted customer."""
+    customer = dynamodb.get_record(Customer, customer_id)
+    if customer and customer.is_deleted:
+        raise CustomerDeleted(CustomerDeleted.example_detail)
+
+
 def select(customer_id: str | None) -> Iterator[Customer]:
     """This customer, or all of them by name: for commands. Raises `errors.NotFound`."""
     if customer_id:
@@ -68,6 +82,12 @@ def list_page(*, limit: int, cursor: pagination.Cursor | None) -> pagination.Cur
     """A page of all customers by name: for work in the background."""
     values = {":all": {"S": "all"}}
     return pagination.query_page(Customer, "byName", "#listed = :all", values, limit=limit, cursor=cursor)
+
+
+def list_checked_page(*, limit: int, cursor: pagination.Cursor | None) -> pagination.CursorPage[Customer]:
+    """As `list_page`, without deleted customers: a page may be shorter than others."""
+    page = list_page(limit=limit, cursor=cursor)
+    return pagination.CursorPage([customer for customer in page.records if not customer.is_deleted], page.next_cursor)
 
 
 def customer_key(customer_id: str) -> dynamodb.RecordKey:
@@ -136,6 +156,8 @@ def _set_status(customer_id: str, status: str, action: str, actor: Actor, at: da
 
     def decide() -> Customer:
         before = get_customer(customer_id)
+        if before.is_deleted:
+            raise CustomerDeleted(CustomerDeleted.example_detail)
         after = before.with_changes(status=status, updated_at=at)
         return journal.update_record(actor, action, before, after, at, audited=["status"])
 

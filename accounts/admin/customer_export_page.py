@@ -10,7 +10,8 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from accounts import customers
-from accounts.admin.operator_commands import operator_actor
+from accounts.admin import customer_deletion
+from accounts.admin.operator_commands import leaving_actor
 from accounts.models import CustomerExport
 from accounts.privacy import customer_export
 from config import errors
@@ -37,6 +38,7 @@ def export_view(request: HttpRequest, customer_id: str) -> HttpResponse:
         "progress": _progress(export) if export else None,
         "back_url": admin_change_url("accounts", "customer", customer_id),
         "download_url": reverse("admin:customer_export_file", args=(customer_id,)),
+        **customer_deletion.deletion_context(customers.get_customer(customer_id)),
     }
     return TemplateResponse(request, "backoffice/customer_export.html", context)
 
@@ -60,7 +62,7 @@ def _require_lead(request: HttpRequest, customer_id: str) -> Any:
     if request.method not in ("GET", "POST"):
         raise errors.NotFound("There is nothing at this path.")
     customers.get_customer(customer_id)
-    return operator_actor(request, customer_id)
+    return leaving_actor(request, customer_id)
 
 
 def _progress(export: CustomerExport) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from django.urls import URLPattern, path, reverse
 from unfold.decorators import display
 
 from accounts import customers, preferences
+from accounts.admin import customer_deletion
 from accounts.admin.customer_export_page import download_view, export_view
 from accounts.admin.customer_setup import pages as setup_pages
 from accounts.admin.customer_setup.steps import setup_url
@@ -31,6 +32,9 @@ from config.backoffice.record_header import Fact, Moment, RecordHeader
 
 MAX_COUNTED = 200
 """The most people or locations that a customer's page counts."""
+
+
+STATUS_LABELS = {"active": "success", "suspended": "danger", "deleted": "danger", "being erased": "danger"}
 
 
 class CustomerForm(OperatorForm):
@@ -88,11 +92,12 @@ class CustomerAdmin(RecordAdmin):
             required_right=operators.LEAD,
             is_available=lambda obj: obj.record.status == "suspended",
         ),
+        *customer_deletion.BUTTONS,
     )
 
-    @display(description="Status", label={"active": "success", "suspended": "danger"})
+    @display(description="Status", label=STATUS_LABELS)
     def state(self, obj: Any) -> str:
-        return str(obj.record.status)
+        return STATUS_BADGES[str(obj.record.status)].text
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).filter(listed="all")
@@ -109,11 +114,12 @@ class CustomerAdmin(RecordAdmin):
             name=str(record.name),
             badge=STATUS_BADGES[str(record.status)],
             facts=[
+                *customer_deletion.deletion_facts(record),
                 Fact("Customer since", Moment(record.created_at)),
                 Fact("Owners", int(record.owner_count)),
                 Fact("Time zone", preferences.time_zone_of({}, record.settings)),
             ],
-            primary="resume",
+            primary="undo-deletion" if record.is_deleted else "resume",
         )
 
     def owner_of(self, obj: Any) -> str | None:

@@ -11,7 +11,7 @@ from unfold.decorators import display
 
 from accounts import customers, users
 from accounts import locations as location_queries
-from accounts.admin.operator_commands import actor_for, run_command
+from accounts.admin.operator_commands import actor_for, leaving_actor_for, run_command
 from accounts.admin.projected import DeletedUser
 from accounts.models import ALL_LOCATIONS, User
 from accounts.privacy import export
@@ -62,7 +62,7 @@ def _restore(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> HttpRespon
 
 
 def _export(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> HttpResponse:
-    content = export.export_deleted(obj.pk, actor=actor_for(request, obj), at=operators.now())
+    content = export.export_deleted(obj.pk, actor=leaving_actor_for(request, obj), at=operators.now())
     response = HttpResponse(content, content_type="application/json")
     response["Content-Disposition"] = f'attachment; filename="{obj.pk}.json"'
     return response
@@ -102,7 +102,9 @@ class DeletedPersonAdmin(RecordAdmin):
             "erase",
             "Erase now",
             "For a request to erase personal data. This cannot be undone.",
-            run_command(erase.erase_deleted_user, "{obj.record.name} is erased, here and at Auth0."),
+            run_command(
+                erase.erase_deleted_user, "{obj.record.name} is erased, here and at Auth0.", of_deleted_customers=True
+            ),
             required_right=operators.LEAD,
             confirmation_name=lambda obj: str(obj.record.name),
             details=lambda obj: ERASED,

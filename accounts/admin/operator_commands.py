@@ -13,25 +13,46 @@ from config.backoffice.forms.record_form import RecordForm
 
 
 def operator_actor(request: HttpRequest, customer_id: str) -> Actor:
-    """The operator of a request, acting for a customer with the rights of their group."""
+    """The operator of a request, acting for a customer with the rights of their group.
+
+    Raises `customers.CustomerDeleted` if the request may change what a deleted customer has.
+    """
+    if request.method == "POST":
+        customers.require_not_deleted(customer_id)
+    return leaving_actor(request, customer_id)
+
+
+def leaving_actor(request: HttpRequest, customer_id: str) -> Actor:
+    """The same, for what operators do with deleted customers, too."""
     return permissions.operator_actor(operators.author_of(request, customer_id), operators.rights_of(request.user))
 
 
 def actor_for(request: HttpRequest, obj: Any) -> Actor:
     """The operator of a request, acting for the customer of a projected record."""
-    return operator_actor(request, str(getattr(obj.record, "customer_id", obj.pk)))
+    return operator_actor(request, _customer_id_of(obj))
+
+
+def leaving_actor_for(request: HttpRequest, obj: Any) -> Actor:
+    """The same, for what operators do with records of deleted customers, too."""
+    return leaving_actor(request, _customer_id_of(obj))
+
+
+def _customer_id_of(obj: Any) -> str:
+    return str(getattr(obj.record, "customer_id", obj.pk))
 
 
 def run_command(
-    command: Callable[..., object], message: str, **options: Any
+    command: Callable[..., object], message: str, *, of_deleted_customers: bool = False, **options: Any
 ) -> Callable[[HttpRequest, Any, Mapping[str, Any]], str]:
     """A button's function: calls ``command(pk, actor=…, at=…, **options)``, returns ``message``.
 
-    ``message`` is formatted with ``obj``, the projected record.
+    ``message`` is formatted with ``obj``, the projected record. ``of_deleted_customers``: whether
+    it runs for records of deleted customers, too.
     """
+    find_actor = leaving_actor_for if of_deleted_customers else actor_for
 
     def run(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
-        command(obj.pk, actor=actor_for(request, obj), at=operators.now(), **options)
+        command(obj.pk, actor=find_actor(request, obj), at=operators.now(), **options)
         return message.format(obj=obj)
 
     return run

@@ -9,7 +9,12 @@ from config.backoffice.links import admin_change_url
 from config.backoffice.page_customer import PageCustomer
 from config.backoffice.record_header import Badge
 
-STATUS_BADGES = {"active": Badge("active", "good"), "suspended": Badge("suspended", "danger")}
+STATUS_BADGES = {
+    "active": Badge("active", "good"),
+    "suspended": Badge("suspended", "danger"),
+    "deleted": Badge("deleted", "danger"),
+    "erasing": Badge("being erased", "danger"),
+}
 _OWNED: Mapping[str, type[Location | User]] = {"loc": Location, "usr": User}
 
 

@@ -18,7 +18,7 @@ LANGUAGE_CHOICES = [("en", "English"), ("de", "German"), ("es", "Spanish")]
 class Customer(Projection, record=records.Customer):
     """A customer."""
 
-    status = models.CharField(max_length=20, choices=to_choices(*records.CUSTOMER_STATUSES))
+    status = models.CharField(max_length=20, choices=to_choices(*records.CUSTOMER_STATUSES, *records.DELETED_STATUSES))
 
 
 class Location(Projection, record=records.Location):

@@ -12,7 +12,7 @@ from unfold.decorators import display
 from accounts import locations as location_queries
 from accounts import permissions, preferences, users
 from accounts.admin import deleted_users, seen_by
-from accounts.admin.operator_commands import OperatorForm, actor_for, run_command
+from accounts.admin.operator_commands import OperatorForm, actor_for, leaving_actor_for, run_command
 from accounts.admin.people_import import PeopleImportPage
 from accounts.admin.permission_labels import permission_choices
 from accounts.admin.person_header import STATUS_TONES, person_header
@@ -114,7 +114,7 @@ def _delete(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> HttpRespons
 
 
 def _export(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> HttpResponse:
-    pdf = prepared_exports.export_for_operator(obj.pk, actor=actor_for(request, obj), at=operators.now())
+    pdf = prepared_exports.export_for_operator(obj.pk, actor=leaving_actor_for(request, obj), at=operators.now())
     if not isinstance(pdf, bytes):
         text = "The PDF takes a while. Choose “Export data” again in a minute: then it downloads at once."
         messages.info(request, text)

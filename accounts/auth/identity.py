@@ -64,7 +64,8 @@ def authenticate_user(
     if not user.can_sign_in:
         raise errors.Unauthenticated("This account cannot sign in.")
     if customer.status != "active":
-        raise CustomerSuspended("Your organization is suspended; contact Dutyline support.")
+        state = "was deleted from Dutyline" if customer.is_deleted else "is suspended"
+        raise CustomerSuspended(f"Your organization {state}; contact Dutyline support.")
     if not user.is_of_present_holder(issued_at):
         raise AccessEnded(str(AccessEnded.example_detail))
     if user.status != "active":

@@ -1,6 +1,6 @@
 """Records of customers, locations and users. Written through `config.journal`."""
 
-from accounts.models.customers import CUSTOMER_STATUSES, Customer, Location
+from accounts.models.customers import CUSTOMER_STATUSES, DELETED_STATUSES, Customer, Location
 from accounts.models.deleted_users import DeletedUser
 from accounts.models.denied_attempts import AttemptCounter
 from accounts.models.devices import PushToken, PushTokenOwner
@@ -21,6 +21,7 @@ from accounts.models.users import (
 __all__ = [
     "ALL_LOCATIONS",
     "CUSTOMER_STATUSES",
+    "DELETED_STATUSES",
     "DIRECTORY_STATUSES",
     "DIRECTORY_VERSION",
     "EMAIL_STATES",

@@ -8,6 +8,11 @@ from config import audit, dynamodb, search_index
 from config.dynamodb.attributes import Json, Number, Text, Timestamp, TimeZoneName
 
 CUSTOMER_STATUSES = {"active": "users have access", "suspended": "users have no access"}
+"""As the API has them: requests of a deleted customer are refused."""
+DELETED_STATUSES = {
+    "deleted": "users have no access; it can be restored until it is erased",
+    "erasing": "it is being erased, which cannot be undone",
+}
 
 
 class Customer(dynamodb.Record):
@@ -24,7 +29,11 @@ class Customer(dynamodb.Record):
     listed = Text(BUSINESS, default="all")
     """The same for every customer: the hash key of the index by name."""
     status = Text(BUSINESS, default="active")
-    """One of `CUSTOMER_STATUSES`."""
+    """One of `CUSTOMER_STATUSES` or `DELETED_STATUSES`."""
+    status_before_deletion = Text(BUSINESS, null=True)
+    deleted_at = Timestamp(BUSINESS, null=True)
+    erase_at = Timestamp(BUSINESS, null=True)
+    """When it is erased; until then it can be restored."""
     owner_count = Number(BUSINESS, default=0)
     """Owners with full access (`accounts.users.side_effects`); never zero."""
     settings = Json(BUSINESS, default=dict)
@@ -36,6 +45,11 @@ class Customer(dynamodb.Record):
     created_at = Timestamp(BUSINESS)
     updated_at = Timestamp(BUSINESS, null=True)
     version = Number(BUSINESS, default=1)
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether it is deleted, and perhaps being erased."""
+        return self.status in DELETED_STATUSES
 
     @property
     def party(self) -> audit.Party:

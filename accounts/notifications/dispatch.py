@@ -34,7 +34,9 @@ def send_notification_email(
     ``values`` are further variables of its template, besides the author and the locations.
     """
     recipient = recipients.get_recipient(user_id) if job.progress != SENT else None
-    if recipient is None or recipient.user.status != "active" or not recipient.has_enabled("email", event):
+    if recipient is None or recipient.customer.is_deleted:
+        return
+    if recipient.user.status != "active" or not recipient.has_enabled("email", event):
         return
     if job.progress != COUNTED and not _count(recipient, event, job):
         return

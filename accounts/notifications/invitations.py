@@ -109,7 +109,7 @@ def send_invitation(user_id: str, *, job: outbox.TaskContext) -> None:
     After the e-mail was sent, a retry only records it. Raises `errors.Unavailable`.
     """
     recipient = recipients.get_recipient(user_id)
-    if recipient is None or not recipient.user.can_sign_in:
+    if recipient is None or not recipient.user.can_sign_in or recipient.customer.is_deleted:
         return
     if job.progress != SENT:
         if recipient.user.status == "active" or recipient.user.handover_id:
@@ -123,12 +123,15 @@ def send_invitation(user_id: str, *, job: outbox.TaskContext) -> None:
 def send_password_link(kind: str, recipient: recipients.Recipient, job: outbox.TaskContext) -> bool:
     """Mail a new link to set a password, in a text of this kind; earlier links stop working.
 
-    False if nothing is mailed, as the person has been blocked or handed over since the recipient
-    was read: the newer handover then mails another link, as this one has replaced its own.
+    False if nothing is mailed: the customer is deleted, or the person has been blocked or handed
+    over since the recipient was read. A newer handover then mails another link, as this one has
+    replaced its own.
 
     Raises `auth0.NoAuth0Account`, `mailer.MailRefused` or `errors.Unavailable`.
     """
     user = recipient.user
+    if recipient.customer.is_deleted:
+        return False
     link = auth0.create_password_ticket(user_id=user.id, seconds=int(create.INVITATION_TTL.total_seconds()))
     present = dynamodb.get_record(User, user.id)  # Auth0 may have taken long, and the address be another by now
     if present is None or present.handover_id != user.handover_id or not present.can_sign_in:

@@ -63,6 +63,8 @@ def request_export(customer_id: str, *, actor: Actor, at: datetime) -> CustomerE
     """
     actor.require("customers:suspend")
     customer = customers.get_customer(customer_id)
+    if customer.status == "erasing":
+        raise errors.NotFound("This customer is being erased.")
 
     def decide() -> CustomerExport:
         before = dynamodb.get_record(CustomerExport, customer_id)

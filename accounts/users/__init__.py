@@ -16,6 +16,7 @@ from accounts.users.queries import (
     get_user_from,
     get_visible_user,
     iter_customer_users,
+    iter_person_ids,
     list_colleagues,
     list_user_keys,
     list_users,

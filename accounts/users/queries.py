@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 
 from accounts import permissions
-from accounts.models import ALL_LOCATIONS, Customer, EmailOwner, Location, User
+from accounts.models import ALL_LOCATIONS, Customer, DeletedUser, EmailOwner, Location, User
 from accounts.users import directory, email_address
 from config import audit, dynamodb, errors, journal
 from config.dynamodb import pagination
@@ -215,6 +215,14 @@ def iter_customer_users(customer_id: str) -> Iterator[User]:
     """All users of a customer by name, whatever their status."""
     values = {":of": {"S": customer_id}}
     return dynamodb.iter_records(User, "#customer_id = :of", values, IndexName="byCustomer")
+
+
+def iter_person_ids(customer_id: str) -> Iterator[str]:
+    """The ids of all users of a customer, and of its deleted people."""
+    values = {":of": {"S": customer_id}}
+    for record_class in (User, DeletedUser):
+        records = dynamodb.iter_records(record_class, "#customer_id = :of", values, IndexName="byCustomer")
+        yield from (str(record.id) for record in records)
 
 
 def find_users_by_phone(phone: str, customer_id: str, *, limit: int) -> list[User]:

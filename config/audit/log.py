@@ -24,7 +24,7 @@ from config.dynamodb.key_rotation import ProtectedAttribute
 HISTORY = PersonalData(
     "history",
     "show who did what, and prove that the log is complete",
-    "for as long as the customer exists",
+    "as evidence, without end; unreadable once the customer is erased",
     Erasure.EVIDENCE,
 )
 CONTENT = replace(HISTORY, erasure=Erasure.UNREADABLE)

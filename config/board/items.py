@@ -1,6 +1,6 @@
 """The items of the board: stored by checks, read by pages, taken and released by operators."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -80,6 +80,17 @@ def _store_item(item: BoardItem, stored: BoardItem | None) -> None:
 
 def _query_scope(scope: str) -> Iterable[BoardItem]:
     return dynamodb.iter_records(BoardItem, "#scope = :scope", {":scope": {"S": scope}}, ConsistentRead=True)
+
+
+def iter_items(customer_id: str) -> Iterator[BoardItem]:
+    """All items about a customer."""
+    values = {":of": {"S": customer_id}}
+    yield from dynamodb.iter_records(BoardItem, "#customer_id = :of", values, IndexName="byCustomer")
+
+
+def forget_customer(customer_id: str) -> None:
+    """Remove all items about a customer."""
+    unaudited.write_all(removals=list(iter_items(customer_id)))
 
 
 def list_by_kind(kinds: Sequence[str], limit: int) -> dict[str, Page]:

@@ -1,4 +1,4 @@
-"""The log of erased people in the file storage: ids and times only, or pseudonyms.
+"""The log of erased people and customers in the file storage: ids and times only, or pseudonyms.
 
 It is outside the tables, so a restore of the tables does not undo it: `manage.py restored` deletes
 again whoever was deleted after the restored time.
@@ -17,7 +17,7 @@ from config import storage
 FOLDER = "erasures"
 DELETION_FOLDER = "deletions"
 """Of people who were deleted, and not restored since."""
-_FILE_NAME = re.compile(r"(usr_[0-9A-HJKMNP-TV-Z]{26})\b.*\.json")
+_FILE_NAME = re.compile(r"([a-z]{3}_[0-9A-HJKMNP-TV-Z]{26})\b.*\.json")
 
 
 def log_erasure(person_id: str, at: datetime) -> None:
@@ -43,12 +43,14 @@ def forget_deletion(person_id: str, deleted_at: datetime) -> None:
             storage.delete_file(f"{folder}/{name}")
 
 
-def list_deletions(since: datetime, until: datetime) -> Iterator[tuple[str, datetime]]:
+def list_deletions(since: datetime, until: datetime, *, prefix: str = "usr") -> Iterator[tuple[str, datetime]]:
     """Who was deleted and not restored, and until when they can be; as `list_erased_ids`."""
     erase_times: dict[str, datetime] = {}
     for number in range((until.date() - since.date()).days + 1):
         folder = _deletion_folder(since + timedelta(days=number))
         for name in storage.list_files(folder):
+            if not name.startswith(prefix):
+                continue
             facts = orjson.loads(storage.read_file(f"{folder}/{name}"))
             erase_times[facts["id"]] = datetime.fromisoformat(facts["eraseAt"])
     yield from erase_times.items()
@@ -77,15 +79,18 @@ def list_facts(prefix: str, since: datetime, until: datetime) -> Iterator[dict[s
                     yield facts
 
 
-def list_erased_ids(since: datetime, until: datetime) -> Iterator[str]:
+def list_erased_ids(since: datetime, until: datetime, *, prefix: str = "usr") -> Iterator[str]:
     """The people erased from the day of ``since`` to that of ``until`` (UTC), each once.
+
+    With the ``prefix`` of other ids: what else is logged as people are.
 
     Raises `errors.Unavailable`.
     """
     person_ids: set[str] = set()
     for number in range((until.date() - since.date()).days + 1):
         names = storage.list_files(_day_folder(since + timedelta(days=number)))
-        new_ids = {match[1] for name in names if (match := _FILE_NAME.fullmatch(name))} - person_ids
+        matches = [_FILE_NAME.fullmatch(name) for name in names if name.startswith(f"{prefix}_")]
+        new_ids = {match[1] for match in matches if match} - person_ids
         yield from sorted(new_ids)
         person_ids |= new_ids
 

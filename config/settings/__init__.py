@@ -49,6 +49,7 @@ OUTBOX_TASK_MODULES = [
     "accounts.notifications.handovers",
     "accounts.notifications.invitations",
     "accounts.notifications.push",
+    "accounts.privacy.customer_deletion",
     "accounts.privacy.customer_export",
     "accounts.privacy.prepared_exports",
     "accounts.terms.announcements",
@@ -92,6 +93,7 @@ AUDIT_ACTIONS = [
 ]
 
 RESTORATION_STEPS = [
+    "accounts.privacy.customer_restoration.delete_again",
     "accounts.users.restoration.erase_again",
     "accounts.users.restoration.delete_again",
     "accounts.users.restoration.compare_accounts",
@@ -149,7 +151,15 @@ CUSTOMER_DATA = [
     "telephony.customer_data.SOURCES",
     "config.privacy.audit_export.SOURCES",
 ]
-"""What an export of everything of a customer has."""
+"""What an export of everything of a customer has, and the erasure of the customer removes."""
+
+CUSTOMER_ERASURE = [
+    "accounts.privacy.customer_erasure.STEPS",
+    "staffing.customer_erasure.STEPS",
+    "telephony.customer_erasure.STEPS",
+    "config.privacy.customer_erasure.STEPS",
+]
+"""What erases those records of a customer that are not simply removed."""
 
 LOCATION_NUMBERS = "telephony.numbers.inventory.LOCATION_NUMBERS"
 LOCATION_HOLIDAYS = "telephony.lines.get_holiday_settings"

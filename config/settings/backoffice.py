@@ -124,7 +124,7 @@ START_PAGE_PANELS = ["config.admin.outbox.outbox_panels", "config.admin.zone_rul
 BOARD_MINUTES = env.integer("BOARD_MINUTES", 1 if LOCAL else 15, minimum=1, maximum=1_440)
 """Minutes between two passes that check all customers for what needs attention."""
 BOARD_BEGIN = "config.board.passes.begin_pass"
-BOARD_CUSTOMERS, BOARD_CUSTOMER = "accounts.customers.list_page", "accounts.customers.get_customer"
+BOARD_CUSTOMERS, BOARD_CUSTOMER = "accounts.customers.list_checked_page", "accounts.customers.get_customer"
 BOARD_SOURCES = ["accounts.problems.SOURCES", "telephony.problems.SOURCES"]
 """What is looked for at each customer."""
 BOARD_PLATFORM_SOURCES = [

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.http import FileResponse, HttpRequest
 
-from accounts.admin.operator_commands import actor_for
+from accounts.admin.operator_commands import actor_for, leaving_actor_for
 from config.backoffice import operators
 from config.backoffice.forms import form_fields
 from config.backoffice.forms.actions import Button
@@ -20,7 +20,7 @@ EXPORT_SECONDS = 20
 
 
 def _export_caller(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> FileResponse:
-    actor, deadline = actor_for(request, obj), time.monotonic() + EXPORT_SECONDS
+    actor, deadline = leaving_actor_for(request, obj), time.monotonic() + EXPORT_SECONDS
     caller_export = export.export_for_operator(
         str(obj.record.caller), actor=actor, at=operators.now(), deadline=deadline
     )
@@ -31,7 +31,7 @@ def _export_caller(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> File
 
 
 def _erase_caller(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
-    erasure.begin(str(obj.record.caller), actor=actor_for(request, obj), at=operators.now())
+    erasure.begin(str(obj.record.caller), actor=leaving_actor_for(request, obj), at=operators.now())
     return "The caller is being erased from this customer's records; reload the page in a minute."
 
 

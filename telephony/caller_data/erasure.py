@@ -95,7 +95,7 @@ def erase_part(
     is_waiting = is_waiting or len(chosen) < len(matching)
     is_searched = not has_more and cursor is None
     _log(erasure_id, part, customer_id, caller, [*matching, *ended], begun)
-    _delete_recordings(chosen, job)
+    delete_recordings(chosen, author=job.author, at=job.at)
     if is_searched or rest:
         last = search.find_rest(caller_filter, customer_id, matching, at=job.at)
         _remove_what_follows(_until(begun, last), job.at)
@@ -177,11 +177,11 @@ def _log(
         log.log_erasure(erasure_id if part == 1 else f"{erasure_id}-{part}", customer_id, names, begun)
 
 
-def _delete_recordings(calls: Iterable[Call], job: outbox.TaskContext) -> None:
+def delete_recordings(calls: Iterable[Call], *, author: audit.Author, at: datetime) -> None:
     """Delete our recordings, and have those at Twilio deleted."""
     recordings = [recording for call in calls for recording in CallRecord(call).recordings]
     for start in range(0, len(recordings), MAX_MESSAGES):
-        with journal.write_intent(job.author, job.at) as write:
+        with journal.write_intent(author, at) as write:
             for recording in recordings[start : start + MAX_MESSAGES]:
                 sid = recording.sid
                 write.enqueue("telephony.forget_at_twilio", id=f"forget-{sid}", recording_sid=sid)

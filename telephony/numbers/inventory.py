@@ -101,13 +101,7 @@ def schedule_release(number: str, *, actor: Actor, at: datetime) -> PhoneNumber:
         ) as write:
             write.save(before, after)
             reservation.unassign_from_line(write, before)
-            write.enqueue(
-                "telephony.release_number",
-                id=_release_message_id(before),
-                due=after.release_at,
-                number=before.number,
-                purchase_id=before.purchase_id,
-            )
+            _enqueue_release(write, after)
         return after
 
     return journal.retry_on_conflict(decide)
@@ -162,6 +156,41 @@ def _restore(
         write.complete(_release_message_id(before))
         write.record_response(idempotency_key, before.number, status=200)
     return after
+
+
+def release_now(number: str, *, actor: Actor, at: datetime) -> None:
+    """Release a number of a customer that is erased, without the time to restore it.
+
+    A purchase that is under way is finished first. Raises `errors.Unavailable`.
+    """
+    purchase.complete_purchase(number, at=at)
+
+    def decide() -> PhoneNumber | None:
+        try:
+            before, records = _load_number(number, actor)
+        except errors.NotFound:  # the purchase was withdrawn, or the number is released
+            return None
+        after = before.with_changes(status="releasing", release_at=at, updated_at=at)
+        changes = [audit.FieldChange("location", before.location_id, None)]
+        with journal.write(actor, "number.given_up", before, at, changes=changes, prefetched=records) as write:
+            write.save(before, after)
+            if before.status != "releasing":
+                reservation.unassign_from_line(write, before)
+            _enqueue_release(write, after)
+        return after
+
+    if releasing := journal.retry_on_conflict(decide):
+        outbox.run_message_now(_release_message_id(releasing), clock=lambda: at)
+
+
+def _enqueue_release(write: journal.Write, phone_number: PhoneNumber) -> None:
+    write.enqueue(
+        "telephony.release_number",
+        id=_release_message_id(phone_number),
+        due=phone_number.release_at,
+        number=phone_number.number,
+        purchase_id=phone_number.purchase_id,
+    )
 
 
 @outbox.task("telephony.release_number", lane="telephone")

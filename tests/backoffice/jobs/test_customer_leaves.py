@@ -1,0 +1,80 @@
+"""Job: a whole customer leaves: export of everything, then deletion. At most 6 actions."""
+
+from collections.abc import Callable
+
+from playwright.sync_api import Page
+
+from accounts import customers, permissions
+from accounts.models import Customer
+from accounts.privacy import customer_deletion
+from config import dynamodb
+from tests.backoffice.browser import CountedPage
+from tests.backoffice.jobs.test_customer_export import forget_exports
+from tests.support.operators import OperatorSession
+from tests.support.users import UserFixtures, now, process_outbox
+
+MAX_ACTIONS = 6
+
+
+def test_a_customer_is_exported_and_deleted(
+    test_users: UserFixtures, backoffice_url: str, open_tab: Callable[..., Page], record_figure: Callable[[str], None]
+) -> None:
+    customer = test_users.other_customer
+    forget_exports(customer.id)
+    desk = CountedPage(open_tab())
+    page = desk.page
+    page.goto(f"{backoffice_url}/admin/")
+
+    desk.click(page.get_by_role("link", name="Customers", exact=True).first)
+    id_in_url = customer.id.removeprefix("cus_")  # other tests have customers of this name
+    desk.click(page.locator(f"#result_list a[href*='{id_in_url}']").first)
+    desk.click(page.get_by_role("link", name="Export everything"))
+    desk.click(page.get_by_role("button", name="Prepare the export"))
+    page.get_by_text("The export is being prepared").wait_for()
+    process_outbox()
+    page.get_by_text("The export is ready").wait_for()  # the page reloads by itself
+    with page.expect_download():
+        desk.click(page.get_by_role("link", name="Download"))
+    page.get_by_text("brings all of it back").wait_for()
+    desk.type(page.get_by_label("to confirm"), customer.name)
+    desk.click(page.get_by_role("button", name="Delete customer"))
+    page.get_by_text(f"{customer.name} is deleted.").wait_for()
+
+    assert page.get_by_text("deleted", exact=True).count() > 0
+    assert customers.get_customer(customer.id).status == "deleted"
+    assert len(desk.actions) <= MAX_ACTIONS, desk.actions
+    record_figure(f"a customer leaves: {len(desk.actions)} actions")
+    customer_deletion.restore_customer(customer.id, actor=permissions.system_actor(customer.id), at=now())
+
+
+def test_a_deletion_is_undone_or_ends_in_the_erasure(
+    test_users: UserFixtures, operator_sessions: dict[str, OperatorSession]
+) -> None:
+    customer = test_users.other_customer
+    lead, base = operator_sessions["lead"], f"/admin/accounts/customer/{customer.id}"
+    for name in ("support", "read-only"):
+        assert operator_sessions[name].get(f"{base}/do/delete-customer/").status_code == 403
+        assert operator_sessions[name].post(f"{base}/do/delete-customer/", typed=customer.name).status_code == 403
+    question = lead.get(f"{base}/do/delete-customer/").text
+    for part in ("Shifts to come", "Numbers", "Call-backs", "everything is erased"):
+        assert part in question
+    lead.post(f"{base}/do/delete-customer/", typed="Another name")
+    assert customers.get_customer(customer.id).status == "active"
+    assert "is deleted" in lead.post(f"{base}/do/delete-customer/", typed=customer.name).text
+    listed = lead.get("/admin/accounts/customer/?status__exact=deleted").text
+    assert customer.id in listed
+    assert customer.id not in lead.get("/admin/accounts/customer/?status__exact=active").text
+    assert "deleted" in lead.get(f"/admin/find/?q={customer.id}").text
+    assert "Then delete the customer" not in lead.get(f"/admin/accounts/customer/export/{customer.id}/").text
+    person = f"/admin/accounts/user/{test_users.cleo.user.id}"
+    assert "undo the deletion first" in lead.post(f"{person}/do/block/").text
+    assert "is restored" in lead.post(f"{base}/do/undo-deletion/").text
+    assert customers.get_customer(customer.id).status == "active"
+
+    lead.post(f"{base}/do/delete-customer/", typed=customer.name)
+    assert "cannot get them again" in lead.get(f"{base}/do/erase-customer/").text
+    assert "is erased within minutes" in lead.post(f"{base}/do/erase-customer/", typed=customer.name).text
+    process_outbox(seconds_ahead=90)
+    process_outbox(seconds_ahead=7 * 3_600)
+    assert dynamodb.get_record(Customer, customer.id) is None
+    assert lead.get(f"{base}/change/").status_code == 404
