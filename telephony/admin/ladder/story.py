@@ -173,11 +173,16 @@ class _Builder:
 
     def _on_voicemail(self, event: CallEvent, at: datetime) -> list[Step]:
         text = f"Leaves a message of {format_seconds(int(event.get('seconds') or 0))}"
-        return [Step(at, CALLER, DUTYLINE, text, "warning", "voicemail")]
+        return [Step(self._before_end(at), CALLER, DUTYLINE, text, "warning", "voicemail")]
 
     def _on_conversation(self, event: CallEvent, at: datetime) -> list[Step]:
         text = f"The conversation was recorded: {format_seconds(int(event.get('seconds') or 0))}"
-        return [Step(at, DUTYLINE, DUTYLINE, text, recording="conversation")]
+        return [Step(self._before_end(at), DUTYLINE, DUTYLINE, text, recording="conversation")]
+
+    def _before_end(self, at: datetime) -> datetime:
+        """The time of a recording, which is stored when it is over: not after the end of the call."""
+        ended_at = self._call.row.ended_at
+        return min(at, ended_at) if ended_at else at
 
     def _on_ended(self, event: CallEvent, at: datetime) -> list[Step]:
         talking = tuple(self._talks)

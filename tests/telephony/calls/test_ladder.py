@@ -119,6 +119,12 @@ def test_bars_show_who_rings_and_who_talks() -> None:
     assert [step.recording for step in ladder.steps] == ["", "", "conversation", ""]
 
 
+def test_a_recording_that_is_stored_later_is_of_the_time_of_the_call() -> None:
+    ended_at = BEGAN + timedelta(seconds=30)
+    ladder = build((900, "voicemail", {"seconds": 12}), (30, "ended", {}), ended_at=ended_at)
+    assert [step.at for step in ladder.steps] == [ended_at, ended_at]
+
+
 def test_a_call_back_rings_the_person_first() -> None:
     ladder = build(
         (0, "rung", {"who": SAM, "why": "calling_back"}),
