@@ -180,7 +180,7 @@ class _Builder:
         return [Step(self._before_end(at), DUTYLINE, DUTYLINE, text, recording="conversation")]
 
     def _before_end(self, at: datetime) -> datetime:
-        """The time of a recording, which is stored when it is over: not after the end of the call."""
+        """The time of a recording, which may be stored after the end of the call."""
         ended_at = self._call.row.ended_at
         return min(at, ended_at) if ended_at else at
 
