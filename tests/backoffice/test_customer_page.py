@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from accounts import locations, permissions
 from accounts.models import Customer, Location
 from config import dynamodb
+from config.backoffice.links import admin_change_url
 from staffing.recurrence.expand import Series
 from staffing.recurrence.rules import RecurrenceRule
 from staffing.schedules import save
@@ -20,6 +22,7 @@ from tests.support.users import UserFixtures, create_shift, create_user_fixtures
 SCHEDULES = 990
 OTHER_LOCATIONS = 6
 MAX_SEQUENTIAL_TRIPS, MAX_CAPACITY = 8, 80
+MAX_LOCATION_TRIPS, MAX_LOCATION_CAPACITY, MAX_LOCATION_CPU_MILLISECONDS = 9, 260, 400
 MAX_CPU_MILLISECONDS = 150
 """On a busy machine; alone it takes a third of it."""
 
@@ -100,3 +103,32 @@ def test_the_page_of_a_large_customer_costs_little(
     assert trips <= MAX_SEQUENTIAL_TRIPS
     assert capacity <= MAX_CAPACITY
     assert min(cpu) <= MAX_CPU_MILLISECONDS
+
+
+def test_the_page_of_a_crowded_location_costs_little(
+    large_business: UserFixtures,
+    env: Environment,
+    operator_sessions: dict[str, OperatorSession],
+    record_figure: Callable[[str], None],
+) -> None:
+    actor = permissions.system_actor(large_business.customer.id)
+    crowded = locations.list_accessible_locations(actor, limit=1, cursor=None).records[0]
+    session, path = operator_sessions["read-only"], admin_change_url("accounts", "location", str(crowded.id))
+    assert "No: this location has no number" in session.get(path).text
+    large_business.purchase_number(crowded)
+    assert "a call now would ring nobody" in session.get(path).text
+    with env.apply_plan(FaultPlan(latency=ROUND_TRIP_SECONDS)) as plan:
+        assert session.get(path).status_code == 200
+    calls = [call for call in plan.calls if call.service == "dynamodb"]
+    trips, capacity = count_sequential_trips(calls), sum(call.capacity for call in calls)
+    cpu = []
+    for _ in range(3):
+        assert session.get(path).status_code == 200
+        cpu.append(last_cpu_milliseconds(env))
+    record_figure(
+        f"page of a location with {SCHEDULES} schedules: {trips} sequential trips, {len(calls)} calls, "
+        f"{capacity:.0f} units, {min(cpu):.0f} ms CPU"
+    )
+    assert trips <= MAX_LOCATION_TRIPS
+    assert capacity <= MAX_LOCATION_CAPACITY
+    assert min(cpu) <= MAX_LOCATION_CPU_MILLISECONDS
