@@ -24,6 +24,7 @@ TASK_SENTENCES = {
     "accounts.send_support_view": "A person could not be told that support looked at what they see",
     "accounts.tell_of_terms": "An e-mail about new terms could not be sent",
     "accounts.warn_former_address": "The warning to the former e-mail address could not be sent",
+    "bulk.run": "An action on many records did not end",
     "board.check": "The customer could not be checked for this page",
     "board.pass": "Customers could not be checked for this page",
 }

@@ -11,7 +11,7 @@ from unfold.decorators import display
 
 from accounts import locations as location_queries
 from accounts import permissions, preferences, users
-from accounts.admin import deleted_users, seen_by
+from accounts.admin import deleted_users, people_bulk, seen_by
 from accounts.admin.operator_commands import OperatorForm, actor_for, leaving_actor_for, run_command
 from accounts.admin.people_import import PeopleImportPage
 from accounts.admin.permission_labels import permission_choices
@@ -167,6 +167,7 @@ class PersonAdmin(RecordAdmin):
             "Sends a new link by e-mail. Earlier links, and passwords set with them, stop working.",
             run_command(invitations.resend_invitation, "The invitation to {obj.record.email} will be sent."),
             is_available=lambda obj: obj.record.status == "invited",
+            bulk_outcome="invited again",
         ),
         Button(
             "block",
@@ -186,6 +187,7 @@ class PersonAdmin(RecordAdmin):
             is_available=lambda obj: obj.record.status == "blocked",
             bulk_outcome="unblocked",
         ),
+        *people_bulk.BUTTONS,
         Button(
             "export",
             "Export data",

@@ -8,6 +8,8 @@ from django.utils.module_loading import import_string
 
 ACTIONS = {
     "customer.records_erased": "Records of a deleted customer were erased: `records` of them.",
+    "bulk.begun": "An operator began an action on many records at once: `records` of them. What it did to each is "
+    "audited there.",
     "errand.given_up": "An operator deleted a message of the outbox: a dead letter, or after a restore a notification.",
     "keys.rotated": "Everything was encrypted and signed under another data key.",
     "keys.rotation_begun": "Data is being encrypted and signed under another data key.",

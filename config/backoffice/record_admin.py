@@ -16,10 +16,11 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from config import dynamodb, errors
+from config import dynamodb
 from config.backoffice import checks, operators, record_header
+from config.backoffice.bulk import pages as bulk_pages
 from config.backoffice.finding import FindableAdmin
-from config.backoffice.forms.actions import CONFIRMED, Button
+from config.backoffice.forms.actions import Button
 from config.backoffice.forms.record_form import RecordForm
 from config.backoffice.forms.shown_values import show_record
 from config.backoffice.links import admin_list_url
@@ -27,9 +28,6 @@ from config.backoffice.page_customer import set_page_customer
 from config.backoffice.record_header import RecordHeader
 from config.backoffice.record_list import RecordListAdmin
 from config.backoffice.record_navigation import RecordNavigation
-
-MAX_BULK_RECORDS = 500
-"""The most records of one bulk action."""
 
 
 class RecordAdmin(FindableAdmin, RecordListAdmin, RecordNavigation):
@@ -100,31 +98,9 @@ class RecordAdmin(FindableAdmin, RecordListAdmin, RecordNavigation):
             if button.bulk_outcome and operators.has_right(request, button.required_right)
         }
 
-    def run_for_selected(self, request: HttpRequest, queryset: Any, *, button: Button) -> HttpResponse | None:
-        """Run a button's function for each selected record, and report successes and errors.
-
-        A button with a form has a page that asks first; the response is that page.
-        """
-        form = button.form(request.POST if CONFIRMED in request.POST else None) if button.form else None
-        if form and not form.is_valid():
-            return self.ask_for_selected(request, button, form, most=MAX_BULK_RECORDS)
-        form_data = form.cleaned_data if form else {}
-        done_count, error_counts = 0, dict[str, int]()
-        for index, obj in enumerate(queryset.iterator()):
-            if index >= MAX_BULK_RECORDS:
-                messages.warning(request, f"Only the first {MAX_BULK_RECORDS} records were processed.")
-                break
-            try:
-                button.run(request, obj, form_data)
-                done_count += 1
-            except errors.DomainError as error:
-                error_counts[error.detail] = error_counts.get(error.detail, 0) + 1
-        if done_count:
-            name = self.opts.verbose_name if done_count == 1 else self.opts.verbose_name_plural
-            messages.success(request, f"{done_count} {name} {button.bulk_outcome}.")
-        for detail, count in error_counts.items():
-            messages.error(request, f"{count} not {button.bulk_outcome}: {detail}")
-        return None
+    def run_for_selected(self, request: HttpRequest, queryset: Any, *, button: Button) -> HttpResponse:
+        """Lead to the page that shows what would be changed, and runs it in the background."""
+        return bulk_pages.start_preview(request, self, queryset, button)
 
     # --- one record -------------------------------------------------------------------------------
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:

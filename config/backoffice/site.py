@@ -18,6 +18,7 @@ from unfold.sites import UnfoldAdminSite
 from config import search_index
 from config.api import pagination
 from config.backoffice import board, clock, finding, operators
+from config.backoffice.bulk import pages as bulk_pages
 from config.backoffice.links import build_panels
 from config.backoffice.page_customer import get_page_customer
 from config.backoffice.record_admin import RecordAdmin
@@ -81,6 +82,7 @@ class BackOfficeSite(UnfoldAdminSite):
         return [
             path("find/", self.admin_view(self.find_view), name="find"),
             path("clock/", self.admin_view(require_POST(self.clock_view)), name="clock"),
+            *bulk_pages.list_urls(self),
             path("board/", self.admin_view(require_POST(board.change_view)), name="board"),
             *urls,
         ]
@@ -173,7 +175,12 @@ def menu_sections(request: HttpRequest) -> list[dict[str, Any]]:
             item = {"title": title, "icon": model_admin.icon, "link": model_admin.menu_url(request)}
             items_by_section.setdefault(model_admin.section, []).append(item)
     home = {"title": "Attention", "icon": "notifications", "link": reverse("admin:index")}
+    bulk = {"title": "My bulk actions", "icon": "checklist", "link": reverse("admin:bulk_runs")}
     return [
-        {"title": "", "separator": False, "items": [home]},
+        {
+            "title": "",
+            "separator": False,
+            "items": [home, *([bulk] if operators.has_right(request, operators.WRITE) else [])],
+        },
         *({"title": name, "separator": True, "items": items_by_section[name]} for name in settings.ADMIN_SECTIONS),
     ]

@@ -9,6 +9,7 @@ from config import (
 )
 from config.audit import AuditEntry, reader
 from config.board import models  # noqa: F401 - defines records of the data map
+from config.bulk import models as bulk_models  # noqa: F401 - likewise
 from config.dynamodb import (
     encryption,
     key_checks,  # noqa: F401 - defines a record of the data map

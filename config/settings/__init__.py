@@ -41,6 +41,8 @@ UNAUDITED_TABLES = (
     "sent-emails",
     "board",
     "board-passes",
+    "bulk-runs",
+    "bulk-chunks",
 )
 OUTBOX_NOTIFIER = "config.celery.notify_worker"
 OUTBOX_TASK_MODULES = [
@@ -61,6 +63,7 @@ OUTBOX_TASK_MODULES = [
     "accounts.users.undo_deletion",
     "accounts.users.update",
     "config.board.passes",
+    "config.bulk.runs",
     "staffing.notifications.reminders",
     "staffing.notifications.rota_changes",
     "staffing.schedules.cleanup",

@@ -28,7 +28,7 @@ SESSION_RENEWAL_SECONDS = 600  # until Auth0 confirms the operator's roles again
 ACTION_RENEWAL_SECONDS = 60  # the same, before the page of an action
 ACTION_PAGES = (  # ends of their URL names
     *("_do", "rota_move", "rota_of_move", "buy_number", "numbers_most", "numbers_reserve"),
-    *("accounts_customer_add", "customer_setup_step"),
+    *("accounts_customer_add", "customer_setup_step", "bulk_run"),
 )
 SESSION_IDLE_SECONDS = 3600  # until a session that was not renewed ends
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
@@ -123,6 +123,7 @@ START_PAGE_PANELS = ["config.admin.outbox.outbox_panels", "config.admin.zone_rul
 """About no customer; below the board."""
 BOARD_MINUTES = env.integer("BOARD_MINUTES", 1 if LOCAL else 15, minimum=1, maximum=1_440)
 """Minutes between two passes that check all customers for what needs attention."""
+BULK_RUNNER = "config.backoffice.bulk.execution.BulkRunner"
 BOARD_BEGIN = "config.board.passes.begin_pass"
 BOARD_CUSTOMERS, BOARD_CUSTOMER = "accounts.customers.list_checked_page", "accounts.customers.get_customer"
 BOARD_SOURCES = ["accounts.problems.SOURCES", "telephony.problems.SOURCES"]

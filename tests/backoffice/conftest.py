@@ -1,6 +1,7 @@
 """Operator sessions of each group and browser tabs, for all back office tests."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
@@ -10,6 +11,7 @@ from pytest_django import DjangoDbBlocker
 
 from tests.backoffice.browser import WIDE_VIEWPORT, sign_in_with_auth0
 from tests.support.operators import OperatorSession, open_operator_session
+from tests.support.users import process_outbox
 from tests.test_journeys import ALLOWED_URL, launch_browser
 
 
@@ -81,3 +83,16 @@ def open_tab(browser_context_for: Callable[[str], BrowserContext]) -> Iterator[C
     for page in pages:
         page.close()
     assert page_errors == []
+
+
+@pytest.fixture
+def work(backoffice_url: str, django_db_blocker: DjangoDbBlocker) -> Iterator[Callable[..., None]]:
+    """Processes the outbox until nothing is due; in a thread: in this one Playwright has a loop."""
+
+    def process_all(seconds: float = 0) -> None:
+        while process_outbox(seconds).counts:
+            seconds += 2
+        connections.close_all()
+
+    with django_db_blocker.unblock(), ThreadPoolExecutor(1) as pool:
+        yield lambda seconds=0: pool.submit(process_all, seconds).result()

@@ -1,5 +1,6 @@
 """Operators see who waits to be called back, by name and by the location's clock."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -149,7 +150,10 @@ def test_support_takes_releases_and_closes(
 
 
 def test_support_closes_many_at_once(
-    test_users: UserFixtures, line: LineFixture, operator_sessions: dict[str, OperatorSession]
+    test_users: UserFixtures,
+    line: LineFixture,
+    operator_sessions: dict[str, OperatorSession],
+    work: Callable[..., None],
 ) -> None:
     """As after a wave of spam, so that the location can be removed."""
     location, support = test_users.create_location(), operator_sessions["support"]
@@ -160,17 +164,21 @@ def test_support_closes_many_at_once(
     path = f"{LIST}?location_id__exact={location.id}"
     form = {"action": "close", "index": "0", "select_across": "0", "_selected_action": ids}
 
-    assert operator_sessions["read-only"].post(path, **form, bulk_confirmed="yes", outcome="spam").status_code == 200
+    assert operator_sessions["read-only"].post(path, **form).status_code == 200
     question = support.post(path, **form)
-    without_outcome = support.post(path, **form, bulk_confirmed="yes", outcome="")
+    run_path = question.url.path
+    assert operator_sessions["read-only"].post(run_path, outcome="spam").status_code == 403
+    without_outcome = support.post(run_path, outcome="")
     unchanged = [record.status for id in ids if (record := dynamodb.get_record(Callback, id))]
-    done = " ".join(support.visible_text(support.post(path, **form, bulk_confirmed="yes", outcome="spam")))
+    support.post(run_path, outcome="spam")
+    work()
+    done = " ".join(support.visible_text(support.get(run_path)))
 
-    assert "Close: 3 selected" in " ".join(support.visible_text(question))
-    assert all(f'value="{id}"' in page.text for id in ids for page in (question, without_outcome))
+    assert "Close: 3 call-backs" in " ".join(support.visible_text(question))
+    assert "bo-error" in without_outcome.text
     assert unchanged == ["open", "open", "taken"]
-    assert "2 call-backs closed." in done
-    assert f"1 not closed: {test_users.mia.user.name} has taken this call-back." in done
+    assert "Done 2 Failed 1" in done
+    assert f"{test_users.mia.user.name} has taken this call-back." in done
     records = [dynamodb.get_record(Callback, str(callback.id)) for callback in [*stored, held]]
     assert [(record.status, record.outcome) for record in records if record] == [
         *[("dropped", "spam")] * 2,

@@ -1,6 +1,7 @@
 """Malformed paths, queries and forms get an error page, never a 500."""
 
 import time
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
@@ -186,7 +187,7 @@ def test_hostile_names_are_escaped_on_all_pages(
 
 
 def test_outdated_action_is_rejected_with_a_message(
-    test_users: UserFixtures, operator_sessions: dict[str, OperatorSession]
+    test_users: UserFixtures, operator_sessions: dict[str, OperatorSession], work: Callable[..., None]
 ) -> None:
     operator, user = operator_sessions["support"], test_users.create_user(name="Twice Touched")
     action_url = f"/admin/accounts/user/{user.id}/do"
@@ -198,7 +199,11 @@ def test_outdated_action_is_rejected_with_a_message(
     list_url = f"/admin/accounts/user/?customer_id__exact={test_users.customer.id}"
     operator.get(list_url)
     bulk_form = {"action": "block", "_selected_action": [user.id, test_users.ann.id, test_users.cleo.id]}
-    response = operator.post(list_url, **bulk_form, index="0", select_across="0")
-    assert "1 person blocked." in response.text
-    assert "1 not blocked" in response.text, "support may not change owners"
+    preview = operator.post(list_url, **bulk_form, index="0", select_across="0")
+    assert "To be changed: 2." in preview.text, "the person of another customer is not of this list"
+    running = operator.post(preview.url.path)
+    work()
+    ended = operator.get(running.url.path)
+    assert "<dt>Done</dt><dd>1</dd>" in ended.text
+    assert "<dt>Failed</dt><dd>1</dd>" in ended.text, "support may not change owners"
     assert test_users.cleo.get("/user").status_code == 200

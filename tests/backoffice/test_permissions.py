@@ -23,6 +23,7 @@ from config import dynamodb, outbox
 from config.audit import reader
 from config.backoffice import operators
 from config.backoffice.records import range_reader
+from config.bulk import runs
 from config.dynamodb import unaudited
 from config.outbox import OutboxMessage
 from staffing.calendar import feed
@@ -54,6 +55,7 @@ class AdminSamples:
 
     ids_by_model: dict[str, str]
     secrets: list[str]
+    bulk_run_id: str
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +102,7 @@ def admin_samples(test_users: UserFixtures) -> AdminSamples:
             settings.TWILIO["auth_token"],
             test_users.ann.token,
         ],
+        create_bulk_run(test_users),
     )
 
 
@@ -108,6 +111,16 @@ def create_deleted_user(test_users: UserFixtures) -> str:
     user = test_users.create_user(name="Deleted Person")
     delete.delete_user(user.id, actor=test_users.ann.actor, at=now())
     return str(user.id)
+
+
+def create_bulk_run(test_users: UserFixtures) -> str:
+    """Preview to block a person; its id."""
+    selection = runs.Selection([test_users.sam.id], {}, test_users.customer.id)
+    return str(
+        runs.create_preview(
+            selection, model="accounts.user", action="block", operator_id="opr_x", operator_pk=0, at=now()
+        ).id
+    )
 
 
 def create_dead_letter(customer_id: str) -> str:
@@ -155,6 +168,7 @@ def _fill_route(route: str, name: str, admin_samples: AdminSamples, test_users: 
         "call_id": admin_samples.ids_by_model["call"],
         "kind": "voicemail",
         "step": "locations",
+        "run_id": admin_samples.bulk_run_id,
         "backend": "auth0_openidconnect",
     }
     model = route.split("/")[2] if route.count("/") > 2 else ""

@@ -6,10 +6,9 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -20,9 +19,6 @@ from config.backoffice import operators
 from config.backoffice.forms.record_form import ConfirmNameForm
 from config.backoffice.middleware import UNAVAILABLE_ADVICE
 from config.backoffice.page_customer import set_page_customer
-
-CONFIRMED = "bulk_confirmed"
-"""The field of the page that asks before a bulk action."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +43,11 @@ class Button:
     bulk_outcome: str = ""
     """Of an action that lists offer for selected records, too: what has happened to them then.
 
-    With a form, a page asks for its values first.
+    It runs in the background (`config.bulk`), so ``run`` returns a text, adds no messages to the
+    request, and may be repeated for one record.
     """
+    is_for_lists_only: bool = False
+    """Whether the record's own page does not offer it."""
 
     @property
     def is_dangerous(self) -> bool:
@@ -76,7 +75,9 @@ class ButtonAdmin(ModelAdmin):
                 "url": reverse(url_name, args=(quote(obj.pk), button.name)),
             }
             for button in self.buttons
-            if operators.has_right(request, button.required_right) and button.is_available(obj)
+            if operators.has_right(request, button.required_right)
+            and button.is_available(obj)
+            and not button.is_for_lists_only
         ]
 
     def button_view(self, request: HttpRequest, object_id: str, button: str) -> HttpResponseBase:
@@ -107,22 +108,6 @@ class ButtonAdmin(ModelAdmin):
             "details": selected.details(obj),
             "form": form,
             "back_url": self.url_for_pk(str(obj.pk)),
-        }
-        return TemplateResponse(request, "backoffice/ask.html", context)
-
-    def ask_for_selected(self, request: HttpRequest, button: Button, form: forms.Form, *, most: int) -> HttpResponse:
-        """The page that asks for the form of a bulk action; it sends what was selected again."""
-        ids, is_all = request.POST.getlist(ACTION_CHECKBOX_NAME), request.POST.get("select_across", "0") != "0"
-        sent = [("action", button.name), ("index", "0"), ("select_across", str(int(is_all))), (CONFIRMED, "yes")]
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": button.label,
-            "subtitle": f"all matches, at most {most}" if is_all else f"{len(ids)} selected",
-            "button": button,
-            "form": form,
-            "hidden_values": sent + [(ACTION_CHECKBOX_NAME, id) for id in ids],
-            "back_url": request.get_full_path(),
         }
         return TemplateResponse(request, "backoffice/ask.html", context)
 

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 import config.board.models
+import config.bulk.models
 import config.daily_limits
 import config.journal.commit  # noqa: F401 - these define the records of config
 from config import dynamodb, errors, zone_rules

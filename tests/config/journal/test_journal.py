@@ -526,7 +526,8 @@ def test_record_cannot_be_written_without_the_journal(test_users: UserFixtures) 
     platform_tables = {"outbox", "idempotency", "data-keys", "installation"}
     call_tables = {"calls", "call-people", "last-conversations", "ongoing-calls"}
     telephony_tables = {*call_tables, "phone-usage", "phone-proofs", "phone-orphans"}
-    account_tables = {"denied-attempts", "daily-counts", "prepared-exports"}
+    account_tables = {"denied-attempts", "daily-counts", "prepared-exports", "sent-emails"}
+    platform_tables |= {"board", "board-passes", "bulk-runs", "bulk-chunks"}
     assert {*platform_tables, *account_tables, "ended-shifts", "customer-exports", *telephony_tables} == set(
         settings.UNAUDITED_TABLES
     )
