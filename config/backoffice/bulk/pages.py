@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.text import slugify
 
-from config import audit, errors, spreadsheets
+from config import audit, errors, journal, spreadsheets
 from config.backoffice import operators
 from config.backoffice.bulk.execution import describe_state, find_button
 from config.backoffice.forms.actions import Button
@@ -117,21 +117,30 @@ def _names_of(model_admin: Any, keys: Iterable[str]) -> dict[str, str]:
 
 
 def _begin(request: HttpRequest, run: BulkRun, values: dict[str, Any]) -> None:
-    stream = str(run.customer_id) if run.customer_id else audit.PLATFORM_STREAM
-    customer = get_page_customer(request)
-    subject = audit.Party("installation", "installation", "", stream, stream)
-    if run.customer_id:
-        subject = audit.Party("customer", stream, customer.name if customer else "", stream, stream)
+    subject = _party_of(request, run)
     author = operators.author_of(request, subject.customer_id)
     if not runs.begin(run, values, author=author, subject=subject, at=operators.now()):
         messages.info(request, "It has begun already.")
 
 
+def _party_of(request: HttpRequest, run: BulkRun) -> audit.Party:
+    """The customer of a run, or Dutyline itself: whose log has what operators did with the run."""
+    if not run.customer_id:
+        return audit.Party("installation", "installation", "", audit.PLATFORM_STREAM, audit.PLATFORM_STREAM)
+    stream, customer = str(run.customer_id), get_page_customer(request)
+    return audit.Party("customer", stream, customer.name if customer else "", stream, stream)
+
+
 def report_view(request: HttpRequest, run_id: str) -> HttpResponse:
-    """The report as CSV. Names are those of now: of erased records there is only the id."""
+    """The report as CSV, audited. Names are those of now: of erased records there is only the id."""
     run, button, model_admin = _open(request, run_id)
     if not run.begun_at:
         raise errors.NotFound("This bulk action has not begun.")
+    party = _party_of(request, run)
+    values = {"list": f"bulk action: {button.label}", "format": "CSV", "rows": int(run.total) + int(run.left_out)}
+    changes = [audit.FieldChange(name, None, value) for name, value in values.items()]
+    author = operators.author_of(request, party.customer_id)
+    journal.write_audit_event(author, "list.exported", party, operators.now(), changes=changes)
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(["Name", "Result", "Reason", "Id"])

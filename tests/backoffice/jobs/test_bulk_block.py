@@ -124,6 +124,7 @@ def test_more_people_than_a_page_reads_are_changed(
     assert f"<dt>Done</dt><dd>{MANY}</dd>" in ended.text
     report = support.get(f"{preview.url.path}report/")
     assert report.text.count("\r\n") == MANY + 1
+    assert [entry.action for entry in reader.iter_stream(test_users.customer.id)][-1] == "list.exported"
     record_figure(f"{MANY} people: preview {shown_after:.1f} s, blocked in {monotonic() - began_at:.0f} s")
 
 
