@@ -132,7 +132,7 @@ def _party_of(request: HttpRequest, run: BulkRun) -> audit.Party:
 
 
 def report_view(request: HttpRequest, run_id: str) -> HttpResponse:
-    """The report as CSV, audited. Names are those of now: of erased records there is only the id."""
+    """The report as CSV, audited. Names are those of now; of erased records it has the id."""
     run, button, model_admin = _open(request, run_id)
     if not run.begun_at:
         raise errors.NotFound("This bulk action has not begun.")
