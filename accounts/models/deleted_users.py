@@ -29,8 +29,8 @@ class DeletedUser(dynamodb.Record):
     role = Text(_DERIVED)
     account = Json(DELETED.withheld("the account itself, which exports show"))
     """The item of the `User`, as it was while it was being deleted."""
-    deleted_at = Timestamp(DELETED, label="Deleted")
-    erase_at = Timestamp(DELETED, label="Erased on")
+    deleted_at = Timestamp(DELETED.withheld("told when the account is deleted"), label="Deleted")
+    erase_at = Timestamp(DELETED.withheld("told when the account is deleted"), label="Erased on")
     is_erasing = Boolean(DELETED.withheld("whether the erasure has begun"), default=False)
     version = Number(VERSION, default=1)
 

@@ -253,14 +253,14 @@ class UserReference(StrictSerializer):
 
     record_view = UserView
     id = TextField(max_length=64)
-    erase = serializers.ChoiceField(choices=ERASURES, required=False, help_text=_ERASE_HELP)
+    erase = StrictChoiceField(choices=ERASURES, required=False, help_text=_ERASE_HELP)
 
 
 class UserReferenceQuery(StrictQuery):
     """The user to delete, for clients that cannot send a body with DELETE."""
 
     id = TextField(max_length=64, required=False, help_text="Instead of `id` in the body.")
-    erase = serializers.ChoiceField(choices=ERASURES, required=False, help_text="Instead of `erase` in the body.")
+    erase = StrictChoiceField(choices=ERASURES, required=False, help_text="Instead of `erase` in the body.")
 
 
 class DeletedUser(serializers.Serializer[Any]):

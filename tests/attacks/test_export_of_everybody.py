@@ -35,7 +35,7 @@ ID_PREFIX = secrets.token_hex(8)
 """Of the calls of this module: other tests have calls too."""
 CALL_COUNT = 20_000 if IS_SCALE_RUN else 1_500
 """Calls of the business within 90 days."""
-MAX_ROUND_TRIPS = 13
+MAX_ROUND_TRIPS = 14
 """Of an export: one or two of each chapter."""
 EXPORT_PATH = "/user/export/my-data?format=json"
 

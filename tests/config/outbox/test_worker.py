@@ -60,10 +60,12 @@ def get_message(message_id: str) -> outbox.OutboxMessage | None:
 def test_all_enqueued_tasks_exist() -> None:
     registered = tasks.load_tasks()
     apps = ("accounts", "staffing", "telephony")
-    code = "".join(path.read_text() for app in apps for path in (services.ROOT / app).rglob("*.py"))
+    folders = [services.ROOT / app for app in (*apps, "config/board", "config/backoffice")]
+    code = "".join(path.read_text() for folder in folders for path in folder.rglob("*.py"))
     enqueued_names = set(re.findall(r'\bwrite\.enqueue\(\s*"([\w.]+)"', code))
     enqueued_names |= set(re.findall(r'(?:cleanup_task=|two_phase\.Flow\()\s*"([\w.]+)"', code))
-    enqueued_names |= {name for names in re.findall(r"TASK = (.+)", code) for name in re.findall(r'"([\w.]+)"', names)}
+    constants = re.findall(r"TASK(?:, \w+)? = (.+)", code)
+    enqueued_names |= {name for names in constants for name in re.findall(r'"([\w.]+)"', names)}
     enqueued_names |= {*settings.ACCESS_LOSS_TASKS, *settings.ROTA_CHANGE_TASKS}
 
     assert enqueued_names == {name for name in registered if not name.startswith("test.")}
