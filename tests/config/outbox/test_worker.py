@@ -60,7 +60,7 @@ def get_message(message_id: str) -> outbox.OutboxMessage | None:
 def test_all_enqueued_tasks_exist() -> None:
     registered = tasks.load_tasks()
     apps = ("accounts", "staffing", "telephony")
-    folders = [services.ROOT / app for app in (*apps, "config/board", "config/backoffice")]
+    folders = [services.ROOT / app for app in (*apps, "config/board", "config/bulk")]
     code = "".join(path.read_text() for folder in folders for path in folder.rglob("*.py"))
     enqueued_names = set(re.findall(r'\bwrite\.enqueue\(\s*"([\w.]+)"', code))
     enqueued_names |= set(re.findall(r'(?:cleanup_task=|two_phase\.Flow\()\s*"([\w.]+)"', code))
