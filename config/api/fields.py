@@ -1,7 +1,7 @@
 """Strict serializer fields, and serializers that refuse unknown fields."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from itertools import islice
 from typing import Any, ClassVar
@@ -266,22 +266,6 @@ class TimeZoneField(TextField):
             detail = zone_names.describe_unknown(text)
             raise serializers.ValidationError(detail, code=zone_names.UNKNOWN_TIME_ZONE)
         return name
-
-
-class ChoiceListField(TextField):
-    """Words of a set in a query, separated by commas; in the order of the set, each once."""
-
-    def __init__(self, *, choices: Iterable[str], help_text: str, **options: Any) -> None:
-        self.choices = tuple(choices)
-        text = f"{help_text} One or more of {', '.join(self.choices)}, separated by commas."
-        super().__init__(max_length=sum(len(word) + 2 for word in self.choices), help_text=text, **options)
-
-    def to_internal_value(self, data: str) -> Any:
-        words = [word.strip() for word in super().to_internal_value(data).split(",")]
-        if not set(words) <= set(self.choices):
-            detail = f"Must be one or more of {', '.join(self.choices)}, separated by commas."
-            raise serializers.ValidationError(detail, code="invalid_choice")
-        return tuple(choice for choice in self.choices if choice in words)
 
 
 class PageQuery(StrictQuery):

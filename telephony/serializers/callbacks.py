@@ -4,14 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from config.api.fields import (
-    OWN_CUSTOMER_HELP,
-    ChoiceListField,
-    MultilineTextField,
-    PageQuery,
-    StrictChoiceField,
-    TextField,
-)
+from config.api.choice_lists import ChoiceListField
+from config.api.fields import OWN_CUSTOMER_HELP, MultilineTextField, PageQuery, StrictChoiceField, TextField
 from config.api.record_bodies import NewRecordBody
 from config.api.record_views import RecordView
 from config.api.time_queries import LOCAL_TIMES_HELP, QueryTimeField

@@ -6,9 +6,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from config.api.choice_lists import ChoiceListField
 from config.api.fields import (
     OWN_CUSTOMER_HELP,
-    ChoiceListField,
     PageQuery,
     PhoneTextField,
     StrictChoiceField,
