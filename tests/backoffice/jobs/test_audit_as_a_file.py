@@ -10,6 +10,7 @@ from playwright.sync_api import Page
 from config import journal
 from config.audit import reader
 from tests.backoffice.browser import CountedPage
+from tests.backoffice.jobs.names import rename
 from tests.support.users import UserFixtures, now
 
 
@@ -19,12 +20,13 @@ def test_the_audit_of_last_month_is_downloaded(
     last_month = now().replace(day=1) - timedelta(days=3)
     with journal.write(test_users.ann.actor, "user.blocked", test_users.sam.user, last_month):
         pass
+    name = rename(test_users.customer, "Harbour Dental", test_users.ann.actor)
     page = open_tab("oscar")
     page.goto(f"{backoffice_url}/admin/")
     desk = CountedPage(page)
     desk.focus_search()
     box = page.locator("#bo-find")
-    desk.type(box, "harbour dental")
+    desk.type(box, name.lower())
     desk.press_enter(box)
     customers = page.get_by_role("region", name="Customers")
     desk.click(customers.locator(f'a[href*="{test_users.customer.id[4:]}"]').first)
@@ -34,7 +36,7 @@ def test_the_audit_of_last_month_is_downloaded(
     assert len(desk.actions) <= 4
     path = tmp_path / "audit.pdf"
     download.value.save_as(path)
-    assert download.value.suggested_filename.startswith("audit-entries-harbour-dental-")
+    assert download.value.suggested_filename.startswith(f"audit-entries-{name.lower().replace(' ', '-')}-")
     arguments = ["pdftotext", "-layout", str(path), "-"]
     printed = subprocess.run(arguments, capture_output=True, check=True, text=True, timeout=60).stdout
     text = " ".join(printed.split())

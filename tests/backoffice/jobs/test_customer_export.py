@@ -10,6 +10,7 @@ from accounts.models import CustomerExport
 from accounts.privacy import customer_export
 from config import dynamodb
 from tests.backoffice.browser import CountedPage
+from tests.backoffice.jobs.names import rename
 from tests.support.operators import OperatorSession
 from tests.support.users import UserFixtures, process_outbox
 
@@ -24,6 +25,7 @@ def test_everything_of_a_customer_is_exported(
     record_figure: Callable[[str], None],
 ) -> None:
     forget_exports(test_users.other_customer.id)
+    rename(test_users.other_customer, "Aardvark Vets", test_users.cleo.actor)  # the list begins with it
     desk = CountedPage(open_tab())
     page = desk.page
     page.goto(f"{backoffice_url}/admin/")

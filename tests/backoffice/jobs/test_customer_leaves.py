@@ -9,6 +9,7 @@ from accounts.models import Customer
 from accounts.privacy import customer_deletion
 from config import dynamodb
 from tests.backoffice.browser import CountedPage
+from tests.backoffice.jobs.names import rename
 from tests.backoffice.jobs.test_customer_export import forget_exports
 from tests.support.operators import OperatorSession
 from tests.support.users import UserFixtures, now, process_outbox
@@ -21,6 +22,7 @@ def test_a_customer_is_exported_and_deleted(
 ) -> None:
     customer = test_users.other_customer
     forget_exports(customer.id)
+    rename(customer, "Aardvark Vets", test_users.cleo.actor)  # the list begins with it
     desk = CountedPage(open_tab())
     page = desk.page
     page.goto(f"{backoffice_url}/admin/")

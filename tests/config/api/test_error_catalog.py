@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[3]
 BACK_OFFICE_CODES = {
     *("audit_unverified", "audit_unsound", "bad_file", "not_dead"),
     *("already_taken", "erasure_begun", "export_not_ready"),
+    *("customer_deleted", "customer_erasing", "customer_not_deleted"),
 }
 """Codes that only pages of the back office and commands show."""
 INTERNAL_CODES = {"email_taken", "mail_refused"}
