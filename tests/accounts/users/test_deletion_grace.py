@@ -208,10 +208,10 @@ def test_erasure_that_has_begun_cannot_be_undone(test_users: UserFixtures, env: 
 def test_other_customers_and_lower_ranks_cannot_restore_or_erase(test_users: UserFixtures) -> None:
     manager = test_users.create_user(role="admin", locations=["*"])
     delete_by_api(test_users, manager.id)
-    stranger = permissions.system_actor(test_users.other_customer.id)
+    outsider = permissions.system_actor(test_users.other_customer.id)
     for change in (undo_deletion.restore_user, erase.erase_deleted_user):
         with pytest.raises(errors.NotFound):
-            change(manager.id, actor=stranger, at=now())
+            change(manager.id, actor=outsider, at=now())
         with pytest.raises(permissions.TargetForbidden):
             change(manager.id, actor=test_users.abe.actor, at=now())
         with pytest.raises(errors.NotFound):
