@@ -25,7 +25,8 @@ def complete_directory(customer: Customer, *, at: datetime) -> int:
 
     Also renews keys of e-mail addresses that follow a former rule.
 
-    From then on searches of the customer use the directory. Raises `errors.Unavailable`.
+    From then on searches of the customer use the directory. A customer who was erased meanwhile
+    keeps nothing. Raises `errors.Unavailable`.
     """
     condition, values = "#customer_id = :of", {":of": {"S": customer.id}}
     users = dynamodb.iter_records(User, condition, values, IndexName="byCustomer")
@@ -33,12 +34,20 @@ def complete_directory(customer: Customer, *, at: datetime) -> int:
     entries = dynamodb.iter_records(DirectoryEntry, condition, values, ConsistentRead=True)
     repaired += _repair_in_batches(_remove_obsolete_entries, entries)
     if customer.directory_version != DIRECTORY_VERSION:
-        changes = [audit.FieldChange("version", customer.directory_version, DIRECTORY_VERSION)]
-        actor = permissions.system_actor(customer.id)
-        with journal.write(actor, "directory.completed", customer, at, changes=changes) as write:
-            version = Customer.directory_version.set(DIRECTORY_VERSION)
-            write.update(customer, [version], only_if=Customer.id.exists())
+        journal.retry_on_conflict(partial(_record_version, customer.id, at=at))
     return repaired
+
+
+def _record_version(customer_id: str, *, at: datetime) -> None:
+    """Write at the customer that their directory is complete."""
+    customer = dynamodb.get_record(Customer, customer_id)
+    if customer is None or customer.directory_version == DIRECTORY_VERSION:
+        return
+    changes = [audit.FieldChange("version", customer.directory_version, DIRECTORY_VERSION)]
+    actor = permissions.system_actor(customer.id)
+    with journal.write(actor, "directory.completed", customer, at, changes=changes) as write:
+        version = Customer.directory_version.set(DIRECTORY_VERSION)
+        write.update(customer, [version], only_if=Customer.id.exists(), error=journal.StaleRecord())
 
 
 def _repair_in_batches(repair: Callable[[list[T]], int], items: Iterable[T]) -> int:

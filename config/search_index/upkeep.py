@@ -36,7 +36,8 @@ def complete() -> int:
         repaired += _repair_in_batches(_write_missing, _scan_keys(record_class))
     repaired += _repair_in_batches(_remove_obsolete, _scan_entries())
     if not is_complete():
-        journal.repair_derived_records((), missing=[SearchEntry(*_MARK, text="", digits="")])
+        mark = SearchEntry(*_MARK, text="", digits="")
+        journal.retry_on_conflict(partial(journal.repair_derived_records, (), missing=[mark]))
     return repaired
 
 

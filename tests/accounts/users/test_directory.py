@@ -357,6 +357,13 @@ def test_completion_meets_people_who_change(incomplete: UserFixtures) -> None:
     assert directory_differences(incomplete.customer.id) == []
 
 
+def test_completion_leaves_nothing_of_a_customer_who_is_gone(incomplete: UserFixtures) -> None:
+    """The command reads a page of customers at once; one of them may be erased before its turn."""
+    gone = get_customer(incomplete).with_changes(id=dynamodb.new_id("cus", now()))
+    assert directory_upkeep.complete_directory(gone, at=now()) == 0
+    assert dynamodb.get_record(Customer, gone.id) is None
+
+
 # --- what it costs --------------------------------------------------------------------------------
 PEOPLE = 10_000
 
