@@ -15,6 +15,7 @@ from telephony.views.calls import (
     PhoneConfirmations,
     PhoneVerifications,
 )
+from telephony.views.demand import LocationDemand
 from telephony.views.number_profiles import (
     NumberProfileDetail,
     NumberProfileList,
@@ -44,6 +45,7 @@ urlpatterns = [
     ),
     path("ivrConfiguration/<str:locationId>", lines.IvrConfigurations.as_view({"get": "retrieve", "put": "update"})),
     path("ivrConfiguration/<str:locationId>/preview", lines.CallPreviews.as_view({"get": "preview"})),
+    path("location/<str:id>/demand", LocationDemand.as_view({"get": "retrieve"})),
     path("schemas/ivr-1.json", lines.ivr_schema),
     path("call", Calls.as_view({"get": "list_page"})),
     path("call/<str:id>", CallDetail.as_view({"get": "retrieve"})),

@@ -15,6 +15,7 @@ from config.backoffice.links import admin_change_url, admin_list_url
 from config.backoffice.page_customer import set_page_customer
 from telephony.calls import demand
 from telephony.calls.demand import Demand, DemandHour
+from telephony.calls.history.location_calls import MAX_CALLS
 
 WEEKDAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 LEVELS = 5
@@ -41,7 +42,7 @@ def location_demand(request: HttpRequest, location_id: str) -> HttpResponse:
         "zone": record.time_zone,
         "demand": loaded,
         "last_day": loaded.until - timedelta(microseconds=1),
-        "max_calls": demand.MAX_CALLS,
+        "max_calls": MAX_CALLS,
         "hours": range(demand.HOURS_PER_DAY),
         "rows": [(name, _cells_of(loaded, weekday)) for weekday, name in enumerate(WEEKDAY_NAMES)],
         "alone": _list_alone(loaded),
@@ -70,9 +71,9 @@ def _is_alone(hour: DemandHour) -> bool:
 
 def _list_alone(loaded: Demand) -> list[str]:
     """The hours with calls in which often nobody is on duty, with the most missed calls first."""
-    hours = sorted(filter(_is_alone, loaded.hours), key=lambda hour: (-hour.missed, -hour.calls))
+    hours = sorted(filter(_is_alone, loaded.hours), key=lambda hour: (-hour.unanswered, -hour.calls))
     return [
         f"{WEEKDAY_NAMES[hour.weekday]} {hour.hour:02}:00–{(hour.hour + 1) % 24:02}:00: {hour.calls} "
-        f"call{'' if hour.calls == 1 else 's'}, {hour.missed} not answered, {hour.on_duty:g} on duty"
+        f"call{'' if hour.calls == 1 else 's'}, {hour.unanswered} not answered, {hour.on_duty:g} on duty"
         for hour in hours[:5]
     ]

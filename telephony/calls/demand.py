@@ -1,35 +1,55 @@
 """Calls against people on duty at a location, by weekday and hour of its clock."""
 
+import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from itertools import islice
-from typing import TYPE_CHECKING
+from itertools import islice, product
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from config import dynamodb
-from config.dynamodb import pagination
+from accounts import locations
+from accounts.permissions import Actor
+from config import dynamodb, errors
+from staffing.recurrence import rules
 from staffing.schedules import expansion
 from staffing.schedules.queries import ScheduleFilter
-from telephony.calls.history import listing
+from telephony.calls.history.location_calls import list_incoming_calls
+from telephony.calls.state.call_record import CallRecord
 from telephony.models import Call
 
 if TYPE_CHECKING:
     from accounts.models import Location
 
-WEEKS = 4
-"""How many whole weeks until yesterday are counted."""
-MAX_CALLS = 2_000
-"""The most calls that are read: the newest."""
+WEEKS, MAX_WEEKS = 4, 12
+"""How many whole weeks until yesterday are counted, unless somebody says, and at most."""
 MAX_SHIFTS = 10_000
 """The most shifts that are counted: the earliest."""
-CALLS_PER_READ = 1_000
-MISSED_OUTCOMES = ("missed", "voicemail")
-"""Calls that nobody took while the line was open."""
 HOURS_PER_DAY, DAYS_PER_WEEK = 24, 7
 _HOUR = timedelta(hours=1)
-_Slot = tuple[int, int]
+Slot = tuple[int, int]
 """A weekday, of which Monday is 0, and an hour."""
+
+
+class CountedCall(NamedTuple):
+    """What counts of a call."""
+
+    started_at: datetime
+    outcome: str
+    seconds_to_answer: int | None = None
+    """From the start of the call until somebody answered; None: nobody did, or it is not known."""
+
+
+@dataclass(frozen=True)
+class AnswerTimes:
+    """Seconds until calls were answered: of half of them at most p50, of nine in ten at most p90.
+
+    Both are None if none was answered.
+    """
+
+    p50: int | None = None
+    p90: int | None = None
 
 
 @dataclass(frozen=True)
@@ -40,24 +60,45 @@ class DemandHour:
     """Monday is 0."""
     hour: int
     calls: int
+    answered: int
     missed: int
-    """Of these calls."""
+    """Calls while the line was open that ended without an answer or a message."""
+    voicemail: int
+    seconds_to_answer: AnswerTimes
     on_duty: float
     """People on duty, on average."""
+
+    @property
+    def day(self) -> str:
+        """The weekday, as in the API."""
+        return rules.WEEKDAY_CODES[self.weekday]
+
+    @property
+    def unanswered(self) -> int:
+        """The calls that nobody took while the line was open."""
+        return self.missed + self.voicemail
 
 
 @dataclass(frozen=True)
 class Demand:
     """The calls and the people on duty of some weeks."""
 
+    location_id: str
+    time_zone: str
     since: datetime
     until: datetime
     hours: Sequence[DemandHour]
     """All 168 hours of the week, from Monday 0:00 on."""
-    call_count: int
-    missed_count: int
     is_cut: bool
     """Whether there were more calls, or shifts, than are counted."""
+
+    @property
+    def call_count(self) -> int:
+        return sum(hour.calls for hour in self.hours)
+
+    @property
+    def unanswered_count(self) -> int:
+        return sum(hour.unanswered for hour in self.hours)
 
     @property
     def busiest(self) -> int:
@@ -65,20 +106,40 @@ class Demand:
         return max(hour.calls for hour in self.hours)
 
 
-def load_demand(location: "Location", *, at: datetime, weeks: int = WEEKS) -> Demand:
-    """Incoming calls, missed ones and people on duty of whole days until the one before ``at``.
+def get_demand(
+    location_id: str,
+    *,
+    actor: Actor,
+    at: datetime,
+    weeks: int = WEEKS,
+    known: dynamodb.BatchResult = dynamodb.NOTHING_READ,
+) -> Demand:
+    """The demand of a location that an actor may see; it may be among the ``known`` records.
 
-    Three round trips at most follow each other. Raises `queries.QueryTooWide`.
+    Raises `errors.NotFound`, `errors.Forbidden` and as `load_demand`.
+    """
+    actor.require("calls:read")
+    if not dynamodb.is_id("loc", location_id):
+        raise errors.NotFound("Location not found.")
+    records = dynamodb.batch_get([locations.location_key(location_id)], known)
+    location = locations.get_location_from(records, location_id, actor)
+    locations.check_access(actor, location_id)
+    return load_demand(location, at=at, weeks=weeks)
+
+
+def load_demand(location: "Location", *, at: datetime, weeks: int = WEEKS) -> Demand:
+    """Incoming calls and people on duty of whole days until the one before ``at``.
+
+    Calls of blocked callers do not count. Three round trips at most follow each other, if calls are
+    not unusually large. Raises `queries.QueryTooWide`.
     """
     zone, location_id = str(location.time_zone), str(location.id)
     since, until = find_window(at, zone, weeks)
     (calls, has_more_calls), spans = dynamodb.gather(
-        lambda: _read_calls(location_id, since, until), lambda: _read_shifts(location_id, since, until)
+        lambda: list_incoming_calls(location_id, since, until), lambda: _read_shifts(location_id, since, until)
     )
-    hours = count_by_hour(calls, spans, since=since, until=until, zone=zone)
-    missed_count = sum(hour.missed for hour in hours)
-    is_cut = has_more_calls or len(spans) > MAX_SHIFTS
-    return Demand(since, until, hours, sum(hour.calls for hour in hours), missed_count, is_cut)
+    hours = count_by_hour(map(_to_counted, calls), spans, since=since, until=until, zone=zone)
+    return Demand(location_id, zone, since, until, hours, has_more_calls or len(spans) > MAX_SHIFTS)
 
 
 def find_window(at: datetime, zone: str, weeks: int) -> tuple[datetime, datetime]:
@@ -90,21 +151,14 @@ def find_window(at: datetime, zone: str, weeks: int) -> tuple[datetime, datetime
     return since, until
 
 
-def _read_calls(location_id: str, since: datetime, until: datetime) -> tuple[list[tuple[datetime, str]], bool]:
-    """When incoming calls began and how they ended, the newest; and whether there are more."""
-    condition, values = listing.query_between("location_id", location_id, since, until - timedelta(microseconds=1))
-    calls: list[Call] = []
-    cursor = None
-    for _ in range(MAX_CALLS // CALLS_PER_READ):
-        page = pagination.query_page(
-            Call, "byLocation", condition, values, limit=CALLS_PER_READ, cursor=cursor, newest_first=True
-        )
-        calls += page.records
-        cursor = page.next_cursor
-        if cursor is None:
-            break
-    incoming = [(call.started_at, str(call.outcome)) for call in calls if call.direction == "in"]
-    return incoming, cursor is not None
+def _to_counted(call: Call) -> CountedCall:
+    """A stored call as it counts: it was answered when whoever took it last pressed 1."""
+    outcome = str(call.outcome)
+    accepted_times = [event["at"] for event in CallRecord(call).events if event["kind"] == "accepted"]
+    if outcome != "answered" or not accepted_times:
+        return CountedCall(call.started_at, outcome)
+    seconds = (datetime.fromisoformat(accepted_times[-1]) - call.started_at).total_seconds()
+    return CountedCall(call.started_at, outcome, max(round(seconds), 0))
 
 
 def _read_shifts(location_id: str, since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
@@ -113,7 +167,7 @@ def _read_shifts(location_id: str, since: datetime, until: datetime) -> list[tup
 
 
 def count_by_hour(
-    calls: Iterable[tuple[datetime, str]],
+    calls: Iterable[CountedCall],
     shifts: Iterable[tuple[datetime, datetime]],
     *,
     since: datetime,
@@ -122,35 +176,54 @@ def count_by_hour(
 ) -> list[DemandHour]:
     """All hours of the week by the clock of a zone. Pure.
 
-    ``calls``: when each began, and its outcome. An hour that a clock change repeats counts twice.
+    An hour that a clock change repeats counts twice.
     """
     tz = ZoneInfo(zone)
-    call_counts: dict[_Slot, int] = {}
-    missed_counts: dict[_Slot, int] = {}
-    for started_at, outcome in calls:
-        slot = _slot_of(started_at, tz)
-        call_counts[slot] = call_counts.get(slot, 0) + 1
-        if outcome in MISSED_OUTCOMES:
-            missed_counts[slot] = missed_counts.get(slot, 0) + 1
+    outcomes: dict[Slot, Counter[str]] = {}
+    seconds: dict[Slot, list[int]] = {}
+    for call in calls:
+        slot = slot_of(call.started_at, tz)
+        outcomes.setdefault(slot, Counter())[call.outcome] += 1
+        if call.seconds_to_answer is not None:
+            seconds.setdefault(slot, []).append(call.seconds_to_answer)
     on_duty = _average_on_duty(shifts, since, until, tz)
     return [
         DemandHour(
-            weekday, hour, call_counts.get((weekday, hour), 0), missed_counts.get((weekday, hour), 0),
-            round(on_duty.get((weekday, hour), 0), 1),
+            *slot,
+            calls=(counts := outcomes.get(slot, Counter())).total(),
+            answered=counts["answered"],
+            missed=counts["missed"],
+            voicemail=counts["voicemail"],
+            seconds_to_answer=_summarize(seconds.get(slot, [])),
+            on_duty=round(on_duty.get(slot, 0), 1),
         )
-        for weekday in range(DAYS_PER_WEEK)
-        for hour in range(HOURS_PER_DAY)
-    ]  # fmt: skip
+        for slot in iter_slots()
+    ]
 
 
-def _slot_of(at: datetime, tz: ZoneInfo) -> _Slot:
+def iter_slots() -> Iterable[Slot]:
+    """All hours of the week, from Monday 0:00 on."""
+    return product(range(DAYS_PER_WEEK), range(HOURS_PER_DAY))
+
+
+def slot_of(at: datetime, tz: ZoneInfo) -> Slot:
+    """The hour of the week by the clock of a zone."""
     local = at.astimezone(tz)
     return local.weekday(), local.hour
 
 
+def _summarize(seconds: list[int]) -> AnswerTimes:
+    """Nearest ranks: each is the time of a call."""
+    if not seconds:
+        return AnswerTimes()
+    ordered = sorted(seconds)
+    p50, p90 = (ordered[math.ceil(len(ordered) * percent / 100) - 1] for percent in (50, 90))
+    return AnswerTimes(p50, p90)
+
+
 def _average_on_duty(
     shifts: Iterable[tuple[datetime, datetime]], since: datetime, until: datetime, tz: ZoneInfo
-) -> Mapping[_Slot, float]:
+) -> Mapping[Slot, float]:
     """People on duty in each hour of the week, on average over the weeks.
 
     Hours are counted from ``since``, which is a midnight: a clock change of half an hour shifts
@@ -162,10 +235,10 @@ def _average_on_duty(
         first, last = max((start - since) / _HOUR, 0), min((end - since) / _HOUR, hour_count)
         for index in range(int(first), min(int(last) + 1, hour_count)):
             people[index] += max(min(last, index + 1) - max(first, index), 0)
-    sums: dict[_Slot, float] = {}
-    counts: dict[_Slot, int] = {}
+    sums: dict[Slot, float] = {}
+    counts: dict[Slot, int] = {}
     for index, number in enumerate(people):
-        slot = _slot_of(since + index * _HOUR, tz)
+        slot = slot_of(since + index * _HOUR, tz)
         sums[slot] = sums.get(slot, 0) + number
         counts[slot] = counts.get(slot, 0) + 1
     return {slot: sums[slot] / counts[slot] for slot in sums}

@@ -2,7 +2,7 @@
 
 from config.api.examples import SAMPLE_TIME, ExampleBuilder
 from telephony import ivr
-from telephony.serializers import blocked_callers, callbacks, calls, number_profiles, numbers
+from telephony.serializers import blocked_callers, callbacks, calls, demand, number_profiles, numbers
 
 USER_ID = "usr_01JDCXR5V7W8M3T6Q2Z9K4B1NF"
 CONFIGURATION = ivr.default_configuration("Boston Harbour")
@@ -21,6 +21,7 @@ _builder = ExampleBuilder(
         "status": "active",
         "voice": True,
         "phone": "+16175550142",
+        "timeZone": "America/New_York",
     }
 )
 AVAILABLE_NUMBERS = _builder.build(numbers.AvailableNumbers)
@@ -94,3 +95,8 @@ BREAK = _builder.build(calls.BreakView, breakUntil="2026-11-23T09:30:00Z", alone
 BLOCKED_CALLER = _builder.build(
     blocked_callers.BlockedCallerView, number="+16175550100", reason="Advertising", blockedBy=USER_ID
 )
+_DEMAND_HOUR = _builder.build(
+    demand.DemandHourView, hour=9, calls=14, answered=11, missed=2, secondsToAnswer={"p50": 8, "p90": 21}, onDuty=1.5
+)
+_WINDOW = {"from": "2026-10-26T04:00:00Z", "to": "2026-11-23T05:00:00Z"}
+DEMAND = _builder.build(demand.DemandView, **_WINDOW, calls=14, hours=[_DEMAND_HOUR])

@@ -250,6 +250,9 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
         },
         invalid_values={"limit": "0", "outcome": "lost", "direction": "up"},
     ),
+    "getDemand": lambda test_users: RequestSample(
+        path={"id": test_users.boston.id}, query={"weeks": "2"}, invalid_values={"weeks": "13"}, id_kind="loc"
+    ),
     "getCall": lambda test_users: RequestSample(path={"id": test_users.recorded_call_id}, id_kind="cal"),
     "getCallRecording": lambda test_users: RequestSample(
         path={"id": test_users.recorded_call_id},
