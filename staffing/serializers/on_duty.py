@@ -23,10 +23,7 @@ class OnDutyView(RecordView[Any]):
     staffId = serializers.CharField(source="user.id")
     name = serializers.CharField(source="user.name")
     until = serializers.DateTimeField(help_text="When the user goes off duty.")
-    reason = serializers.ChoiceField(
-        choices=on_duty.REASONS,
-        help_text="scheduled: as planned; moved: the occurrence was moved; covering: for the user of the series.",
-    )
+    reason = serializers.ChoiceField(choices=on_duty.REASONS, help_text="Why the user is on duty.")
     breakUntil = serializers.DateTimeField(
         source="paused_until",
         allow_null=True,

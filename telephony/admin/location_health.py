@@ -15,22 +15,12 @@ from config.backoffice.checks import Check, CheckPanel, Mend
 from config.backoffice.links import admin_change_url, admin_list_url, link_to
 from config.backoffice.record_header import Tone
 from staffing.schedules.coverage import Period
+from telephony import reasons
 from telephony.calls import health
 from telephony.calls.health import LocationHealth, PersonOnDuty
-from telephony.calls.rota.routing import EXCLUSIONS
 
 TITLE = "Would a call be answered now?"
 MAX_NAMES, MAX_GAPS, MAX_PEOPLE = 4, 3, 20
-PASSING = ("on_a_break", "on_a_call")
-"""Reasons that pass by themselves."""
-IVR_REASONS = (health.NOT_SELECTED, "other_role", "other_skill", "too_many")
-"""Reasons that the IVR configuration gives."""
-_MEND_LABELS = {
-    "blocked": "Open person",
-    "no_phone": "Add a phone",
-    "ringing_off": "Turn calls on",
-    "phone_not_verified": "Ask to verify",
-}
 
 
 def location_checks(request: HttpRequest, obj: Any) -> CheckPanel:
@@ -147,25 +137,28 @@ class _Writer:
         user_id, name = str(person.user.id), str(person.user.name)
         link = link_to("accounts", "user", user_id, name)
         until = f"on duty until {self._time(person.until)}"
-        if not self._state.has_configuration and person.why_not == health.NOT_SELECTED:
+        if not self._state.has_configuration and person.why_not == "not_selected":
             return Check("On duty now", link, "neutral", until)
         if not person.why_not:
             can = "can be rung" if self._state.takes_calls else "could be rung"
             return Check("On duty now", format_html("{}: {}", link, can), detail=until)
-        if person.why_not == health.NOT_SELECTED:
-            why = "no step of the IVR configuration rings them"
-        else:
-            why = EXCLUSIONS.get(person.why_not, person.why_not)
+        why = reasons.words("why_not", person.why_not)
         if person.paused_until:
             until = f"break until {self._time(person.paused_until)}; {until}"
-        mends: Sequence[Mend] = []
-        if person.why_not in IVR_REASONS:
-            mends = self._ivr_mend()
-        elif person.why_not not in PASSING:
-            label = _MEND_LABELS.get(person.why_not, "Open person")
-            mends = [Mend(f"{label}: {name}", admin_change_url("accounts", "user", user_id))]
-        tone: Tone = "neutral" if person.why_not in PASSING else "warning"
+        is_passing = person.why_not in reasons.PASSING
+        tone: Tone = "neutral" if is_passing else "warning"
+        mends = () if is_passing else self._mends_of(person.why_not, user_id, name)
         return Check("On duty now", format_html("{}: not rung, {}", link, why), tone, until, mends)
+
+    def _mends_of(self, why_not: str, user_id: str, name: str) -> Sequence[Mend]:
+        """What mends it now: not a shift of somebody else, if the configuration can be changed."""
+        mends = {mend.code: mend for mend in reasons.list_mends("why_not", why_not)}
+        if "ivr" in mends:
+            return self._ivr_mend()
+        if "minutes" in mends:
+            return [Mend(mends["minutes"].label, admin_change_url("accounts", "customer", self._customer_id))]
+        label = next((mend.label for mend in mends.values() if mend.of == "person"), "Open person")
+        return [Mend(f"{label}: {name}", admin_change_url("accounts", "user", user_id))]
 
     def check_rota(self) -> Sequence[Check]:
         state = self._state

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 LOOK_AHEAD = timedelta(days=7)
 MAX_RING_ACTIONS = 12
 """Ring actions of a configuration that are looked at."""
-NOT_SELECTED = "not_selected"
-"""Why somebody on duty is not rung: no action of the configuration rings them."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class PersonOnDuty:
     user: "User"
     until: datetime
     why_not: str = ""
-    """Why a call would not ring them: one of `routing.EXCLUSIONS`, or `NOT_SELECTED`."""
+    """Why a call would not ring them: one of `reasons.WHY_NOT`."""
     paused_until: datetime | None = None
 
 
@@ -172,7 +170,7 @@ def _list_on_duty(
         if user is None or shift.staff_id in people:
             continue
         until, paused_until = shift.occurrence.end, candidate.paused_until if candidate else None
-        why_not = candidate.why_not if candidate else NOT_SELECTED
+        why_not = candidate.why_not if candidate else "not_selected"
         if user.status not in users.WORKING_STATUSES:
             why_not = "blocked"
         people[shift.staff_id] = PersonOnDuty(user, until, why_not, paused_until)

@@ -11,6 +11,7 @@ from typing import Any
 
 from config import public_holidays
 from staffing.recurrence import dst, wall_clock
+from telephony import reasons
 from telephony.ivr.schema import Fault, FaultPath
 
 WEEKDAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")
@@ -119,7 +120,9 @@ def find_entrance(
 def _enter_by_rota(*, is_staffed: bool | None) -> Entrance:
     if is_staffed is None:
         return Entrance("open", "The rota could not be read, so somebody may be on duty.", is_rota_unknown=True)
-    return Entrance("open", "Somebody is on duty.") if is_staffed else Entrance("closed", "Nobody is on duty.")
+    if is_staffed:
+        return Entrance("open", "Somebody is on duty.")
+    return Entrance("closed", reasons.sentence("hole", "nobody_on_duty"))
 
 
 def _enter_on_holiday(configuration: Mapping[str, Any], day: date, holiday: str, *, is_open: bool | None) -> Entrance:

@@ -19,11 +19,10 @@ from config.api.fields import (
 from config.api.number_fields import StrictIntegerField
 from config.api.record_views import RecordView
 from config.api.time_queries import DateTimeRangeQuery
-from telephony import phone_pauses
+from telephony import phone_pauses, reasons
 from telephony.callers import MAX_LENGTH
 from telephony.calls import recordings
 from telephony.calls.history import own_calls
-from telephony.calls.rota import routing
 from telephony.calls.state.call_record import CallRecord
 from telephony.models import CALL_OUTCOMES, EVENT_KINDS, Call
 
@@ -69,7 +68,7 @@ class CallCandidateView(RecordView[Any]):
 
     staffId = serializers.SerializerMethodField()
     phoneNumber = serializers.SerializerMethodField()
-    why = serializers.ChoiceField(choices=list(routing.REASONS), help_text="Why they were considered.")
+    why = serializers.ChoiceField(choices=list(reasons.WHY), help_text="Why they were considered.")
     locationId = serializers.CharField(
         source="location_id", allow_null=True, help_text="With neighbour: the location at which they are on duty."
     )
@@ -94,7 +93,7 @@ class CallCandidateView(RecordView[Any]):
 
     @extend_schema_field(
         serializers.ChoiceField(
-            choices=list(routing.EXCLUSIONS),
+            choices=list(reasons.WHY_NOT),
             allow_null=True,
             help_text="Why they could not be called; null if they could.",
         )
@@ -135,11 +134,10 @@ class CallEventView(RecordView[Any]):
         "configuration.",
     )
     why = serializers.ChoiceField(
-        choices=list(routing.REASONS), required=False, help_text="With rung: why they were called."
+        choices=list(reasons.WHY), required=False, help_text="With rung: why they were called."
     )
-    how = serializers.CharField(
-        required=False,
-        help_text="With not_taken: no_answer, busy, not_pressed (the key to accept), on_a_break or failed.",
+    how = serializers.ChoiceField(
+        choices=list(reasons.NOT_TAKEN), required=False, help_text="With not_taken and not_reached: why."
     )
     where = serializers.ChoiceField(
         choices=["open", "closed", "holiday"], required=False, help_text="With entered: where the call began."

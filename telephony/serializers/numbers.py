@@ -10,9 +10,8 @@ from config import errors
 from config.api.fields import PhoneTextField, StrictChoiceField, StrictQuery, StrictSerializer, TextField
 from config.api.record_views import RecordView
 from config.api.time_queries import LOCAL_TIMES_HELP, QueryTimeField
-from telephony import dialing_rules
+from telephony import dialing_rules, reasons
 from telephony.callers import MAX_LENGTH
-from telephony.calls.rota import routing
 from telephony.models import NUMBER_STATUSES, Line, PhoneNumber
 
 NUMBER_TYPE_HELP = "Type of number. Default: local. Toll-free numbers are free for callers and cost you more."
@@ -191,7 +190,7 @@ class PreviewCandidateView(RecordView[Any]):
 
     staffId = serializers.SerializerMethodField()
     name = serializers.CharField(help_text="Name of the user, or the phone number.")
-    why = serializers.ChoiceField(choices=list(routing.REASONS), help_text="Why they are considered.")
+    why = serializers.ChoiceField(choices=list(reasons.WHY), help_text="Why they are considered.")
     locationId = serializers.CharField(
         source="location_id", allow_null=True, help_text="With neighbour: the location at which they are on duty."
     )
@@ -218,7 +217,7 @@ class PreviewCandidateView(RecordView[Any]):
 
     @extend_schema_field(
         serializers.ChoiceField(
-            choices=list(routing.EXCLUSIONS), allow_null=True, help_text="Why no phone would ring; null if one would."
+            choices=list(reasons.WHY_NOT), allow_null=True, help_text="Why no phone would ring; null if one would."
         )
     )
     def get_whyNot(self, candidate: Any) -> str | None:  # noqa: N802 - the wire's name

@@ -63,7 +63,7 @@ class CallWebhook:
     caller: str
     """As `callers.normalize_caller`: a number or an address; empty if withheld."""
     end_reason: str
-    """Why ringing a phone ended: no_answer, busy, not_pressed or failed."""
+    """Why ringing a phone ended: one of `reasons.NOT_TAKEN`."""
     is_bridged: bool
     """Whether the person talked with the caller."""
     is_unbridged: bool

@@ -6,8 +6,9 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from config.backoffice import clock
+from telephony import reasons
 from telephony.calls.preview import CallPreview, PreviewStep
-from telephony.calls.rota.routing import EXCLUSIONS, REASONS, RingCandidate
+from telephony.calls.rota.routing import RingCandidate
 from telephony.ivr.language_names import describe_language
 from telephony.ivr.wording import KINDS
 
@@ -66,8 +67,8 @@ def _describe_step(step: PreviewStep, zone: str) -> StepWords:
 
 def describe_candidate(candidate: RingCandidate, zone: str) -> str:
     """Somebody whom a call could ring: why, and why not."""
-    name, why = candidate.name or candidate.id, REASONS.get(candidate.why, candidate.why)
+    name, why = candidate.name or candidate.id, reasons.words("why", candidate.why)
     until = f" until {candidate.until.astimezone(ZoneInfo(zone)):%H:%M}" if candidate.until else ""
     if not candidate.why_not:
         return f"{name} is rung: {why}{until}."
-    return f"{name} ({why}{until}) is not rung: {EXCLUSIONS.get(candidate.why_not, candidate.why_not)}."
+    return f"{name} ({why}{until}) is not rung: {reasons.words('why_not', candidate.why_not)}."

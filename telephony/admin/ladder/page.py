@@ -10,13 +10,14 @@ from django.urls import reverse
 
 from config import dynamodb
 from config.backoffice import clock
+from telephony import reasons
 from telephony.admin import readable
 from telephony.admin.ladder import shifts
 from telephony.admin.ladder.shifts import Shifts
 from telephony.admin.ladder.story import Ladder, Step, build_ladder, format_seconds
 from telephony.admin.readable import Context
 from telephony.calls.history import own_calls
-from telephony.calls.rota.routing import EXCLUSIONS, REASONS, RingCandidate
+from telephony.calls.rota.routing import RingCandidate
 from telephony.calls.state.call_record import CallRecord
 
 
@@ -130,13 +131,13 @@ def _to_row(
     location_id = candidate.location_id or str(call.row.location_id)
     is_rung = candidate.id in ladder.ring_ends
     if candidate.why_not:
-        outcome = f"Not rung: {EXCLUSIONS.get(candidate.why_not, candidate.why_not)}"
+        outcome = f"Not rung: {reasons.words('why_not', candidate.why_not)}"
     elif is_rung:
         rang = ladder.ring_seconds.get(candidate.id)
         outcome = f"Rung{f' for {format_seconds(rang)}' if rang else ''}: {ladder.ring_ends[candidate.id]}"
     else:
         outcome = "Not rung: the call was over or answered before it was their turn"
-    why = REASONS.get(candidate.why, candidate.why)
+    why = reasons.words("why", candidate.why)
     first = "; first, as they talked with this caller last" if candidate.has_spoken_last else ""
     duty_location = context.location(candidate.location_id) if candidate.location_id else ""
     row = CandidateRow(context.person(candidate.id), outcome, is_rung, why + first, place=duty_location)

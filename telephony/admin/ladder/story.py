@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from telephony.calls.rota.routing import NOT_TAKEN, REASONS
+from telephony import reasons
 from telephony.calls.state.call_record import CallRecord
 from telephony.calls.state.call_steps import CallEvent
 
@@ -127,7 +127,7 @@ class _Builder:
     def _on_ringing(self, event: CallEvent, at: datetime) -> list[Step]:
         who, lane = str(event.get("who", "")), self._lane(str(event.get("who", "")))
         self._rung_at[who] = at
-        why = REASONS.get(str(event.get("why")), str(event.get("why") or ""))
+        why = reasons.words("why", str(event.get("why") or ""))
         return [Step(at, DUTYLINE, lane, f"Rings {self._name_of(who)}{f' ({why})' if why else ''}")]
 
     def _on_accepted(self, event: CallEvent, at: datetime) -> list[Step]:
@@ -142,7 +142,7 @@ class _Builder:
 
     def _on_not_taken(self, event: CallEvent, at: datetime) -> list[Step]:
         who, lane = str(event.get("who", "")), self._lane(str(event.get("who", "")))
-        how = NOT_TAKEN.get(str(event.get("how")), str(event.get("how") or "does not answer"))
+        how = reasons.words("not_taken", str(event.get("how") or "no_answer"))
         if self._answered_at and lane not in self._talks and event.get("how") in ("no_answer", "not_pressed"):
             how = "stops ringing, as somebody else answered"
         rang = self._end_ringing(who, at, how)
@@ -161,7 +161,7 @@ class _Builder:
         return [pressed, Step(at, DUTYLINE, CALLER, "Rings the caller back")]
 
     def _on_not_reached(self, event: CallEvent, at: datetime) -> list[Step]:
-        how = NOT_TAKEN.get(str(event.get("how")), "does not answer")
+        how = reasons.words("not_taken", str(event.get("how") or "no_answer"))
         return [Step(at, CALLER, DUTYLINE, f"The caller {how}", "danger")]
 
     def _on_key(self, event: CallEvent, at: datetime) -> list[Step]:

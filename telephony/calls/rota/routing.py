@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from accounts import preferences, users
 from config import dynamodb
 from staffing.schedules import on_duty
-from telephony import dialing_rules, ivr
+from telephony import dialing_rules, ivr, reasons
 from telephony.calls.rota import ongoing
 from telephony.calls.rota.duty import DutyReader
 from telephony.lines import ResolvedLine
@@ -29,9 +29,10 @@ class RingCandidate:
     """Of the user; or the number that the configuration names."""
     name: str
     why: str
-    """One of `REASONS`."""
+    """One of `reasons.WHY`."""
     phone: str = ""
     why_not: str = ""
+    """One of `reasons.WHY_NOT`."""
     until: datetime | None = None
     """End of the shift."""
     paused_until: datetime | None = None
@@ -46,47 +47,8 @@ class RingCandidate:
     @property
     def reason(self) -> str:
         """Why the candidate rings, or does not, in words."""
-        why = REASONS.get(self.why, self.why)
-        return f"{why}, does not ring: {EXCLUSIONS.get(self.why_not, self.why_not)}" if self.why_not else why
-
-
-REASONS = {
-    "scheduled": "on duty",
-    "moved": "on duty in a moved shift",
-    "covering": "on duty, covering a shift",
-    "handing_over": "shift has just ended",
-    "neighbour": "on duty at another location",
-    "named": "named in the IVR configuration",
-    "calling_back": "calls the caller back",
-}
-"""The codes of ``why`` in words."""
-EXCLUSIONS = {
-    "blocked": "account is not active",
-    "no_phone": "no phone number",
-    "ringing_off": "calls are turned off in the person's settings",
-    "phone_not_verified": "phone number is not verified",
-    "on_a_break": "is on a break from calls",
-    "on_a_call": "talks in another call",
-    "too_many": "too many people",
-    "same_phone": "shares the phone of somebody who rings, talks or has a break",
-    "minutes_used_up": "call minutes of the day are used up",
-    "minutes_reserved": "calls under way may need the call minutes that are left of the day",
-    "other_role": "another role",
-    "other_skill": "none of the skills",
-    "no_number": "not a valid phone number",
-    "other_country": "number of another country",
-    "kind_of_number": "not an ordinary phone number",
-}
-"""The codes of ``why_not`` in words."""
-
-NOT_TAKEN = {
-    "no_answer": "does not answer",
-    "busy": "declines, or is busy",
-    "not_pressed": "picks up but does not press 1, as a mailbox does",
-    "on_a_break": "picks up and takes a break from calls",
-    "failed": "cannot be reached",
-}
-"""Why somebody whose phone rang did not answer, in words, by ``how`` of the event."""
+        why = reasons.words("why", self.why)
+        return f"{why}, does not ring: {reasons.words('why_not', self.why_not)}" if self.why_not else why
 
 
 @dataclass(frozen=True)

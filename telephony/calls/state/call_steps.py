@@ -59,7 +59,7 @@ class CallEvent(TypedDict, total=False):
     """A user's id, or a number of the configuration."""
     why: str
     how: str
-    """Why nobody answered: no_answer, busy, not_pressed or failed."""
+    """Why they did not answer: one of `reasons.NOT_TAKEN`."""
     where: str
     holiday: str
     """Of an entrance: the name of the holiday that it is on."""
