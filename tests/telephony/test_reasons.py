@@ -78,8 +78,8 @@ def test_the_table_has_each_way_in_which_ringing_ends() -> None:
     assigned = [node for node in modules()["telephony/twilio/voice.py"].body if isinstance(node, ast.Assign)]
     ends = next(node.value for node in assigned if getattr(node.targets[0], "id", "") == "_END_REASONS")
     assert isinstance(ends, ast.Dict)
-    given = {value for part in ends.values for value in values(part)}
-    assert given | {"failed", "on_a_break"} == codes("not_taken"), "the others: Twilio's, and a break by key"
+    end_codes = {value for part in ends.values for value in values(part)}
+    assert end_codes | {"failed", "on_a_break"} == codes("not_taken"), "the others: Twilio's, and a break by key"
 
 
 @pytest.mark.parametrize("reason", reasons.REASONS, ids=lambda reason: f"{reason.kind}-{reason.code}")
