@@ -95,7 +95,7 @@ def get_line(location_id: str, *, actor: Actor) -> tuple[Line, "Location"]:
     records = dynamodb.batch_get([locations.location_key(location_id), dynamodb.RecordKey(Line, location_id)])
     location = locations.get_location_from(records, location_id, actor)
     locations.check_access(actor, location_id)
-    return _require_configured_line(records, location_id), location
+    return require_configured_line(records, location_id), location
 
 
 def get_holiday_settings(location_id: str) -> Mapping[str, Any]:
@@ -118,7 +118,8 @@ def load_open_periods(
     return open_periods.list_open_periods(line.configuration, since, until, time_zone=time_zone)
 
 
-def _require_configured_line(records: dynamodb.BatchResult, location_id: str) -> Line:
+def require_configured_line(records: dynamodb.BatchResult, location_id: str) -> Line:
+    """The line of a location among these records. Raises `errors.NotFound`."""
     line = records.get(Line, location_id)
     if line is None or not line.configuration:
         raise errors.NotFound("This location has no phone number; purchase one first.")
@@ -163,7 +164,7 @@ def check_configuration(
     )
     location = locations.get_location_from(records, location_id, actor)
     locations.check_access(actor, location_id)
-    line = _require_configured_line(records, location_id)
+    line = require_configured_line(records, location_id)
     precondition.check(line)
     parsed.check_additions(line.configuration or {})
     for pointer, user_id in user_references:

@@ -12,6 +12,7 @@ REFERENCES = (
     Reference("ivr", "customer_id", "customers"),
     Reference("ivr", "number", "phone-numbers"),
     Reference("ivr-revisions", "location_id", "ivr"),
+    Reference("public-hours", "location_id", "ivr"),
     Reference("number-profiles", "customer_id", "customers"),
     Reference("blocked-callers", "customer_id", "customers"),
 )

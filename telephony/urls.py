@@ -29,6 +29,7 @@ from telephony.views.numbers import (
     PhoneNumbers,
     PhoneNumberSearches,
 )
+from telephony.views.public_hours import PublicHoursSettings, PublishedHours
 
 urlpatterns = [
     path("userManagement/find-phone-numbers", PhoneNumberSearches.as_view({"post": "search"})),
@@ -46,6 +47,12 @@ urlpatterns = [
     path("ivrConfiguration/<str:locationId>", lines.IvrConfigurations.as_view({"get": "retrieve", "put": "update"})),
     path("ivrConfiguration/<str:locationId>/preview", lines.CallPreviews.as_view({"get": "preview"})),
     path("location/<str:id>/demand", LocationDemand.as_view({"get": "retrieve"})),
+    path(
+        "ivrConfiguration/<str:locationId>/publicHours",
+        PublicHoursSettings.as_view({"get": "retrieve", "put": "update"}),
+    ),
+    path("public/<str:line>/hours", PublishedHours.as_view({"get": "retrieve"})),
+    path("public/<str:line>/hours.ics", PublishedHours.as_view({"get": "retrieve"}), {"file_format": "ics"}),
     path("schemas/ivr-1.json", lines.ivr_schema),
     path("call", Calls.as_view({"get": "list_page"})),
     path("call/<str:id>", CallDetail.as_view({"get": "retrieve"})),

@@ -44,6 +44,10 @@ BOOKKEEPING_RECORDS = {AuditEntry, OutboxMessage, IdempotencyRecord, PersonKey}
 """Records that any request may add."""
 
 
+PUBLIC_OPERATIONS = {"getPublicHours"}
+"""Operations without a token: what they show is meant for anybody."""
+
+
 def with_value(sample: RequestSample, id_field: tuple[str, str], value: Any) -> RequestSample:
     """The sample with another value for one parameter."""
     part, name = id_field
@@ -53,7 +57,8 @@ def with_value(sample: RequestSample, id_field: tuple[str, str], value: Any) -> 
 
 def test_all_operations_declare_a_permission(openapi: dict[str, Any]) -> None:
     for operation in operations(openapi):
-        assert operation.definition.get("x-permission") in permissions.PERMISSIONS, operation.id
+        assert operation.is_public == (operation.id in PUBLIC_OPERATIONS), operation.id
+        assert operation.is_public or operation.definition.get("x-permission") in permissions.PERMISSIONS, operation.id
         assert operation.id in SAMPLES, f"add a sample for {operation.id} to tests/support/samples.py"
 
 
@@ -71,6 +76,9 @@ def test_customers_are_isolated(
     foreign_rows = rows_of_customer(test_users.other_customer.id, test_users.cleo.id)
     assert len(foreign_rows) > 10
     for operation in operations(openapi):
+        if operation.is_public:
+            checked += check_public(test_users, env, operation)
+            continue
         with env.apply_plan() as own_plan:
             for role, user in test_users.users_by_role.items():
                 permission = operation.definition.get("x-permission-for-others", operation.definition["x-permission"])
@@ -90,6 +98,28 @@ def test_customers_are_isolated(
     assert own_writes  # or writes would not be seen
     assert rows_of_customer(test_users.other_customer.id, test_users.cleo.id) == foreign_rows
     record_figure(f"isolation: {checked} requests, no access across customers")
+
+
+def check_public(test_users: UserFixtures, env: Environment, operation: Operation) -> int:
+    """Anybody gets the same, whoever they are, and nobody writes; other ids are unknown."""
+    sample, web = SAMPLES[operation.id](test_users), test_users.ann.web
+    with env.apply_plan() as plan:
+        responses = [
+            send_request(None, operation, sample, web=web),
+            send_request(test_users.ann, operation, sample),
+            send_request(test_users.cleo, operation, sample),
+            send_request(None, operation, sample, web=web, headers={"Authorization": "Bearer x"}),
+        ]
+        assert {response.status_code for response in responses} == {200}, operation.id
+        assert len({response.content for response in responses}) == 1, operation.id
+        assert CANARY not in responses[0].text
+        location_id = test_users.boston.id
+        for value in (location_id, f"pub_{location_id[4:]}{'0' * 26}", test_users.hilltop.id, "pub_", "x", "%00", "é"):
+            unknown = send_request(None, operation, with_value(sample, ("path", "line"), value), web=web)
+            assert unknown.status_code == 404, f"{operation.id} at {value}: {unknown.text}"
+            assert "Canary" not in unknown.text
+    assert not written_tables(plan), f"{operation.id} writes"
+    return len(responses)
 
 
 MAY_BE_THEIR_OWN = (

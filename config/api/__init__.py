@@ -88,6 +88,15 @@ def operation(
     )
 
 
+def public_operation(id: str, *, errors: Sequence[ErrorType] = ()) -> Callable[[M], M]:
+    """Declare a view method that anybody may call without a token; it reads only.
+
+    Its requests count against the address that sends them, and browsers may read the answer on
+    pages of any origin: its path begins with `headers.PUBLIC_PREFIX`.
+    """
+    return _declare(id=id, is_public=True, rate_limit="anonymous", errors=tuple(errors))
+
+
 def accepts(body: type[StrictSerializer], example: Any = None) -> Callable[[M], M]:
     """Declare the JSON body."""
     return _declare(body=body, body_example=example)
@@ -106,6 +115,7 @@ def returns(
     etag: bool = False,
     location: str = "",
     may_exist: bool = False,
+    media_type: str = "application/json",
 ) -> Callable[[M], M]:
     """Declare the response: a serializer class, or for the document a choice of several.
 
@@ -114,11 +124,18 @@ def returns(
     ``location``: the path of a created resource, with fields of the response in braces and, after
     `?`, a field that is a query parameter unless it is null; the header Location of a 201, and of a
     202 that creates something. ``may_exist``: a 200 shows a record that was there already.
+    ``media_type``: what kind of JSON it is.
     """
     if (status == 201 and not location) or (location and status not in (201, 202)):
         raise TypeError("A response with status 201 needs the path of what was created; only a 202 may have one, too.")
     return _declare(
-        response=response, response_example=example, status=status, etag=etag, location=location, may_exist=may_exist
+        response=response,
+        response_example=example,
+        status=status,
+        etag=etag,
+        location=location,
+        may_exist=may_exist,
+        media_type=media_type,
     )
 
 
@@ -130,6 +147,11 @@ def returns_page(item: type[serializers.Serializer[Any]], item_example: Any) -> 
 def returns_file(media_type: str, *, ranges: bool = False) -> Callable[[M], M]:
     """Declare a file, alone or beside the JSON of `returns`; a `ranges.file_response` or not."""
     return _declare(file_media_type=media_type, file_ranges=ranges)
+
+
+def returns_text(media_type: str, example: str) -> Callable[[M], M]:
+    """Declare a text beside the JSON of `returns`, for clients that accept this media type."""
+    return _declare(text_media_type=media_type, text_example=example)
 
 
 def returns_pending(response: type[serializers.Serializer[Any]], example: Any, *, location: str) -> Callable[[M], M]:
@@ -217,6 +239,12 @@ class OperationViewSet(ViewSet):
             throttling.get_limiter().count_request("anonymous", request.META["REMOTE_ADDR"])
             raise exceptions.MethodNotAllowed(str(request.method))
         declared = self.declared_operation()
+        if declared.is_public:
+            limiter = throttling.get_limiter()
+            self.rate_limit_status = limiter.count_request(declared.rate_limit, request.META["REMOTE_ADDR"])
+            if declared.query is None and request.META.get("QUERY_STRING"):
+                StrictQuery.parse_query(request)
+            return
         if not declared.permission:
             raise errors.Forbidden("This operation has no permission declared.")
         caller = self._authenticate(request, declared)
@@ -258,7 +286,7 @@ class OperationViewSet(ViewSet):
             response[name] = value
         for name, value in (self.rate_limit_status.headers() if self.rate_limit_status else {}).items():
             response[name] = value
-        if declared.csv_columns:
+        if declared.csv_columns or declared.text_media_type:
             add_vary(response, "Accept")
         idempotency_key = request.META.get(_KEY_OF_REQUEST)
         if idempotency_key and idempotency_key.is_replayed:

@@ -88,6 +88,8 @@ class Entry:
     error: type[errors.DomainError]
     operations: tuple[str, ...]
     is_answered_by_all: bool
+    is_answered_by_all_signed_in: bool
+    """Whether every operation answers it that needs a token."""
 
     @property
     def code(self) -> str:
@@ -119,6 +121,8 @@ class Entry:
         """Which operations answer it, as a sentence."""
         if self.is_answered_by_all:
             return "Answered by every operation."
+        if self.is_answered_by_all_signed_in:
+            return "Answered by every operation that needs a token."
         if len(self.operations) > MAX_NAMED_OPERATIONS:
             return f"Answered by {len(self.operations)} operations."
         return f"Answered by {', '.join(self.operations or ['paths that are no operation'])}."
@@ -137,7 +141,8 @@ def example_document(error: type[errors.DomainError]) -> dict[str, Any]:
 @cache
 def list_operations() -> tuple[Operation, ...]:
     """Every operation of the API, as its view declares it."""
-    return tuple(_iter_operations(get_resolver().url_patterns))
+    operations = {operation.id: operation for operation in _iter_operations(get_resolver().url_patterns)}
+    return tuple(operations.values())
 
 
 def _iter_operations(patterns: list[URLPattern | URLResolver]) -> Iterator[Operation]:
@@ -159,8 +164,14 @@ def build_catalog() -> tuple[Entry, ...]:
     for operation in operations:
         for error in operation.error_types:
             answered_by.setdefault(error, []).append(operation.id)
+    signed_in_ids = {operation.id for operation in operations if not operation.is_public}
     entries = (
-        Entry(error, tuple(sorted(ids)), is_answered_by_all=len(ids) == len(operations))
+        Entry(
+            error,
+            tuple(sorted(ids)),
+            is_answered_by_all=len(ids) == len(operations),
+            is_answered_by_all_signed_in=signed_in_ids <= set(ids),
+        )
         for error, ids in answered_by.items()
     )
     return tuple(sorted(entries, key=lambda entry: (entry.error.status, entry.code)))

@@ -12,6 +12,21 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
 
 
+PUBLIC_PREFIX = "/public/"
+"""Of the paths of public operations."""
+_PUBLIC_HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": ", ".join(settings.CORS_EXPOSE_HEADERS),
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+_PREFLIGHT_HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, HEAD",
+    "Access-Control-Allow-Headers": "accept, if-none-match",
+    "Access-Control-Max-Age": "86400",
+}
+
+
 class ConstantHeaders:
     """Headers that responses have unless a view sets others.
 
@@ -95,11 +110,23 @@ def add_vary(response: HttpResponseBase, name: str) -> None:
 
 
 class CrossOriginMiddleware(CorsMiddleware):
-    """Answers apps of other origins; a request without an origin only varies by it."""
+    """Answers apps of other origins; a request without an origin only varies by it.
+
+    What is public, pages of any origin may read: nothing there depends on who asks.
+    """
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path.startswith(PUBLIC_PREFIX):
+            return self._answer_anybody(request)
         if "HTTP_ORIGIN" in request.META or request.method == "OPTIONS":
             return cast(HttpResponseBase, super().__call__(request))
         response = cast(HttpResponseBase, self.get_response(request))
         add_vary(response, "origin")
+        return response
+
+    def _answer_anybody(self, request: HttpRequest) -> HttpResponseBase:
+        is_preflight = request.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.META
+        response = HttpResponse(status=204) if is_preflight else cast(HttpResponseBase, self.get_response(request))
+        for name, value in (_PREFLIGHT_HEADERS if is_preflight else _PUBLIC_HEADERS).items():
+            response[name] = value
         return response

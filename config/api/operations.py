@@ -23,6 +23,7 @@ class Operation:
 
     id: str = ""
     permission: str = ""
+    is_public: bool = False
     permission_for_others: str = ""
     rate_limit: str = "read"
     no_account_status: int = 401
@@ -38,6 +39,9 @@ class Operation:
     etag: bool = False
     location: str = ""
     may_exist: bool = False
+    media_type: str = "application/json"
+    text_media_type: str = ""
+    text_example: str = ""
     file_media_type: str = ""
     file_ranges: bool = False
     csv_columns: tuple[str, ...] = ()
@@ -64,7 +68,10 @@ class Operation:
     def error_types(self) -> list[ErrorType]:
         """Every error that the operation may answer, by status and code."""
         types = {errors.InvalidRequest, errors.TooManyRequests, problem_details.InternalError, *self.errors}
-        types |= {*own_codes(errors.Unauthenticated), *own_codes(errors.Unavailable)}
+        types |= {*own_codes(errors.Unavailable)}
+        if self.is_public:
+            return sorted(types, key=lambda error: (error.status, error.code))
+        types |= {*own_codes(errors.Unauthenticated)}
         if self.permission not in import_string(settings.PERMISSIONS_OF_EVERYONE):
             types.add(errors.Forbidden)
         if self.body:

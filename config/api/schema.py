@@ -60,6 +60,8 @@ class OperationSchema(AutoSchema):
         operation = super().get_operation(path, path_regex, path_prefix, method, registry)
         if operation is None:
             return None
+        if self.operation.is_public:
+            operation["security"] = []
         for status, errors_of_status in self._errors_by_status():
             operation["responses"][str(status)]["content"][problem_details.CONTENT_TYPE]["examples"] = {
                 error.code: {"$ref": f"#/components/examples/{error.code}"} for error in errors_of_status
@@ -160,10 +162,11 @@ class OperationSchema(AutoSchema):
         operation = self.operation
         responses: dict[Any, OpenApiResponse] = {}
         if operation.response:
-            examples = [OpenApiExample(self.get_summary(), value=operation.response_example)]
+            value, media_type = operation.response_example, operation.media_type
+            examples = [OpenApiExample(self.get_summary(), value=value, media_type=media_type)]
             for status in operation.statuses:
                 description = HTTPStatus(status).phrase if status == operation.status else "It was there already"
-                responses[status, "application/json"] = OpenApiResponse(
+                responses[status, operation.media_type] = OpenApiResponse(
                     operation.response, description=description, examples=examples
                 )
         if operation.pending:
@@ -177,6 +180,9 @@ class OperationSchema(AutoSchema):
             responses[200, csv_tables.MEDIA_TYPE] = OpenApiResponse(
                 OpenApiTypes.STR, examples=[OpenApiExample("CSV", value=example, media_type=csv_tables.MEDIA_TYPE)]
             )
+        if operation.text_media_type:
+            text = OpenApiExample("Text", value=operation.text_example, media_type=operation.text_media_type)
+            responses[200, operation.text_media_type] = OpenApiResponse(OpenApiTypes.STR, examples=[text])
         if operation.file_media_type:
             responses[200, operation.file_media_type] = OpenApiResponse(OpenApiTypes.BINARY, description="A file")
         if operation.file_ranges:
@@ -200,8 +206,9 @@ def _describe_errors(errors_of_status: list[type[errors.DomainError]]) -> str:
 
 
 def exclude_documentation_paths(endpoints: Iterable[Any], **_: Any) -> list[Any]:
-    """Every endpoint but the documentation's own."""
-    return [endpoint for endpoint in endpoints if not endpoint[0].startswith(("/docs", "/openapi"))]
+    """Every endpoint but the documentation's own, and second paths of one that end as a file."""
+    paths = [endpoint for endpoint in endpoints if not endpoint[0].startswith(("/docs", "/openapi"))]
+    return [endpoint for endpoint in paths if not endpoint[0].endswith(".ics")]
 
 
 def add_common_headers(result: dict[str, Any], **_: Any) -> dict[str, Any]:

@@ -84,6 +84,7 @@ OUTBOX_TASK_MODULES = [
     "telephony.numbers.purchase",
     "telephony.numbers.unassigned",
     "telephony.numbers.webhooks",
+    "telephony.public_hours.publication",
 ]
 OUTBOX_LANES = ("push", "mail", "sign-in", "telephone", "files")
 """What tasks wait for, besides DynamoDB: what is away delays only the messages of its lane."""
@@ -175,6 +176,7 @@ LOCATION_GUARDS = [
     "telephony.blocked_callers.LOCATION_GUARD",
     "telephony.numbers.inventory.LOCATION_GUARD",
     "telephony.ivr_revisions.LOCATION_GUARD",
+    "telephony.public_hours.publication.LOCATION_GUARD",
     "telephony.callbacks.handing_over.LOCATION_GUARD",
 ]
 ACCESS_LOSS_TASKS = ["telephony.check_holder"]

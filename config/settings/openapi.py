@@ -12,6 +12,7 @@ OPENAPI_TAGS = {
     "Calendar Feed": "A private iCalendar feed of the signed-in user's shifts.",
     "Phone Numbers": "Finding, purchasing, adopting and releasing the phone numbers of locations.",
     "IVR": "What callers of a location hear, and whom a call rings.",
+    "Public Hours": "When a line is open, for anybody to read.",
     "Calls": "Calls to a location, and their recordings.",
     "Call-backs": "Callers who reached nobody, until somebody has called them back.",
 }
@@ -92,6 +93,10 @@ OPENAPI_IDS: dict[str, dict[str, Any]] = {
     "Callback": {"description": "Id of the call-back.", **_CALLBACK},
     "Customer": {"description": "Id of the customer.", **_CUSTOMER},
     "Location": {"description": "Id of the location.", **_LOCATION},
+    "Public": {
+        "description": "The id in the URL of the public hours of a line.",
+        "pattern": "^pub_[0-9A-HJKMNP-TV-Z]{52}$",
+    },
     "PhoneNumber": {"description": "Phone number (E.164); send `+` as `%2B`.", **_PHONE_NUMBER},
     "PreparedExport": {"description": "Id of the export.", **_EXPORT},
     "Schedule": {"description": "Id of the schedule.", **_SCHEDULE},

@@ -11,6 +11,7 @@ TASK_SENTENCES = {
     "telephony.close_spam": "Call-backs of a blocked caller could not be closed",
     "telephony.end_unreported": "The end of a call could not be found out",
     "telephony.end_unreported_call": "The end of the call of a call-back could not be found out",
+    "telephony.clear_public_hours": "The public hours of a removed location could not be removed",
     "telephony.erase_caller": "A caller could not be erased",
     "telephony.finish_adoption": "A number could not be taken over",
     "telephony.finish_purchase": "The purchase of a number could not be completed",

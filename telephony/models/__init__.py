@@ -14,6 +14,7 @@ from telephony.models.calls import CALL_OUTCOMES, EVENT_KINDS, Call, CallOfUser,
 from telephony.models.last_messages import LastMessage, last_message_key
 from telephony.models.numbers import ADDRESS_STATUSES, NUMBER_STATUSES, Line, NumberProfile, Orphan, PhoneNumber, Quota
 from telephony.models.phones import PhonePause, PhoneVerification
+from telephony.models.public_hours import PublicHours
 from telephony.models.revisions import IvrRevision
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "PhoneNumber",
     "PhonePause",
     "PhoneVerification",
+    "PublicHours",
     "Quota",
     "Usage",
     "blocked_caller_id",

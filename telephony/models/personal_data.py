@@ -79,6 +79,9 @@ IVR_CHANGES = PersonalData(
     Erasure.EVIDENCE,
     withheld_because="part of the audit log",
 )
+PUBLIC_HOURS = replace(
+    BUSINESS, purpose="show on the web when a line is open", retention="until the location is removed"
+)
 PROFILES = replace(
     BUSINESS, purpose="buy numbers where an address is demanded", retention="until the customer removes it"
 )

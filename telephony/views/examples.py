@@ -2,7 +2,7 @@
 
 from config.api.examples import SAMPLE_TIME, ExampleBuilder
 from telephony import ivr
-from telephony.serializers import blocked_callers, callbacks, calls, demand, number_profiles, numbers
+from telephony.serializers import blocked_callers, callbacks, calls, demand, number_profiles, numbers, public_hours
 
 USER_ID = "usr_01JDCXR5V7W8M3T6Q2Z9K4B1NF"
 CONFIGURATION = ivr.default_configuration("Boston Harbour")
@@ -52,6 +52,33 @@ NUMBER_PROFILE = _builder.build(
     hasBundle=False,
 )
 LINE = _builder.build(numbers.LineView)
+_PUBLIC_URL = "https://api.dutyline.example/public/pub_01JDCXQ9R4S6T8V0W2X4Y6Z8AB7J2M9QK4T6WX0Z3C5E8G1H2J9K/hours"
+PUBLIC_HOURS_SETTINGS = _builder.build(
+    public_hours.PublicHoursSettingsView, enabled=True, url=_PUBLIC_URL, calendarUrl=f"{_PUBLIC_URL}.ics"
+)
+PUBLISHED_HOURS = {
+    "@context": "https://schema.org",
+    "@type": "LocalBusiness",
+    "name": "Boston Harbour",
+    "telephone": "+14155550123",
+    "openingHoursSpecification": [
+        {
+            "@type": "OpeningHoursSpecification",
+            "dayOfWeek": ["https://schema.org/Monday", "https://schema.org/Tuesday"],
+            "opens": "09:00",
+            "closes": "17:00",
+        },
+        {
+            "@type": "OpeningHoursSpecification",
+            "name": "Christmas Day",
+            "validFrom": "2026-12-25",
+            "validThrough": "2026-12-25",
+            "opens": "00:00",
+            "closes": "00:00",
+        },
+    ],
+}
+HOURS_CALENDAR = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nEND:VCALENDAR\r\n"
 _CANDIDATE = _builder.build(
     numbers.PreviewCandidateView,
     name="Sam Reed",

@@ -20,7 +20,7 @@ from accounts.terms import documents
 from config import dynamodb
 from telephony import blocked_callers, ivr
 from telephony.models import PhoneNumber, Quota
-from tests.support import bulk, chaos, exports
+from tests.support import bulk, chaos, exports, rate_limits
 from tests.support.environment import ENVIRONMENT
 from tests.support.problems import check_error
 from tests.support.proxy import FaultPlan
@@ -235,6 +235,17 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
         body={"configuration": ivr.default_configuration(f"Boston {next(_sequence)}")},
         invalid_values={"configuration": {"version": 2}},
     ),
+    "getPublicHoursSettings": lambda test_users: RequestSample(
+        path={"locationId": test_users.boston_number.number.location_id}
+    ),
+    "updatePublicHoursSettings": lambda test_users: RequestSample(
+        path={"locationId": test_users.boston_number.number.location_id},
+        body={"enabled": True},
+        invalid_values={"enabled": "yes"},
+    ),
+    "getPublicHours": lambda test_users: RequestSample(
+        path={"line": test_users.public_line}, invalid_values={"format": "doc"}
+    ),
     "previewCall": lambda test_users: RequestSample(
         path={"locationId": test_users.boston_number.number.location_id},
         query={"at": "2031-01-01T10:00:00Z"},
@@ -359,6 +370,11 @@ class Operation:
     method: str
     path_template: str
     definition: dict[str, Any]
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it needs no token."""
+        return bool(self.definition["security"] == [])
 
     def path(self, sample: RequestSample) -> str:
         path = self.path_template
@@ -623,6 +639,12 @@ def _change_closed_callback(test_users: UserFixtures, operation: Operation, samp
     return send_request(test_users.ann, operation, sample)
 
 
+def _ask_too_often(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
+    """What anybody may read counts against the address."""
+    with rate_limits.use_up(["anonymous"], "127.0.0.1"):
+        return send_request(None, operation, sample, web=test_users.ann.web)
+
+
 REQUEST_BY_OPERATION: dict[tuple[str, int], Callable[[UserFixtures, Operation, RequestSample], httpx.Response]] = {
     ("createUser", 404): _unknown_location,
     ("createUser", 409): _duplicate_email,
@@ -712,6 +734,16 @@ REQUEST_BY_OPERATION: dict[tuple[str, int], Callable[[UserFixtures, Operation, R
     ("updateIvrConfiguration", 404): lambda test_users, operation, sample: _unknown_ivr_location(
         test_users, operation, sample
     ),
+    ("getPublicHoursSettings", 404): lambda test_users, operation, sample: _unknown_ivr_location(
+        test_users, operation, sample
+    ),
+    ("updatePublicHoursSettings", 404): lambda test_users, operation, sample: _unknown_ivr_location(
+        test_users, operation, sample
+    ),
+    ("getPublicHours", 404): lambda test_users, operation, sample: send_request(
+        None, operation, RequestSample(path={"line": "pub_" + "0" * 52}), web=test_users.ann.web
+    ),
+    ("getPublicHours", 429): lambda test_users, operation, sample: _ask_too_often(test_users, operation, sample),
     ("previewCall", 404): lambda test_users, operation, sample: _unknown_ivr_location(test_users, operation, sample),
     ("exportMyData", 202): lambda test_users, operation, sample: _request_pdf(test_users, operation, "preparing"),
     ("exportMyData", 409): lambda test_users, operation, sample: _request_pdf(test_users, operation, "failed"),

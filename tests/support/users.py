@@ -34,6 +34,7 @@ from telephony.calls.state import call_creation, call_record
 from telephony.models import OngoingCall
 from telephony.numbers import address_registration, adoption, profiles, purchase
 from telephony.numbers.reservation import NumberWithLine
+from telephony.public_hours import publication
 from telephony.twilio import client
 from tests.support import chaos, messages
 from tests.support.environment import ENVIRONMENT, Environment
@@ -151,6 +152,13 @@ class UserFixtures:
     def boston_number(self) -> NumberWithLine:
         """Boston's phone number."""
         return self.purchase_number(self.boston)
+
+    @cached_property
+    def public_line(self) -> str:
+        """The id in the URL of Boston's public hours."""
+        location_id = self.boston_number.number.location_id
+        record = publication.update_settings(location_id, is_public=True, actor=self.ann.actor, at=now())
+        return str(record.public_id)
 
     def put_profile(self, country: str, *, has_bundle: bool = False) -> str:
         """Give Ann's customer a profile for numbers of a country; the country."""
