@@ -75,8 +75,12 @@ def test_anybody_reads_both_formats_on_any_page(test_users: UserFixtures, env: E
     assert httpx.get(f"{url}?format=json", headers={"Accept": "text/calendar"}).json()["@context"]
     assert httpx.get(f"{url}.ics", headers={"If-None-Match": calendars[0].headers["ETag"]}).status_code == 304
 
-    asked = {**origin, "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "if-none-match"}
-    preflight = httpx.options(url, headers=asked)
+    preflight_headers = {
+        **origin,
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "if-none-match",
+    }
+    preflight = httpx.options(url, headers=preflight_headers)
     assert (preflight.status_code, preflight.headers["Access-Control-Allow-Origin"]) == (204, "*")
     assert httpx.post(url, json={}).status_code == 405
 
