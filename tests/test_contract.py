@@ -244,7 +244,7 @@ def test_openapi_contains_the_reference_operations(openapi: dict[str, Any]) -> N
 def test_all_operations_document_examples_and_security(openapi: dict[str, Any]) -> None:
     assert openapi["openapi"].startswith("3.1")
     for operation in operations(openapi):
-        expected_security = [] if operation.is_public else [{"auth0": []}, {"bearer": []}]
+        expected_security: list[dict[str, list[str]]] = [] if operation.is_public else [{"auth0": []}, {"bearer": []}]
         assert operation.definition["security"] == expected_security, operation.id
         assert operation.definition["summary"]
         for status, response in operation.definition["responses"].items():
