@@ -87,15 +87,27 @@ def load_lines(location_ids: Iterable[str], customer_id: str) -> list[ResolvedLi
     ]
 
 
-def get_line(location_id: str, *, actor: Actor) -> tuple[Line, "Location"]:
-    """A location and its line. Raises `errors.NotFound` and `errors.Forbidden`."""
+def get_line(
+    location_id: str, *, actor: Actor, known: dynamodb.BatchResult = dynamodb.NOTHING_READ
+) -> tuple[Line, "Location"]:
+    """A location and its line, which may be among the ``known`` records.
+
+    Raises `errors.NotFound` and `errors.Forbidden`.
+    """
     actor.require("calls:read")
     if not dynamodb.is_id("loc", location_id):
         raise errors.NotFound("Location not found.")
-    records = dynamodb.batch_get([locations.location_key(location_id), dynamodb.RecordKey(Line, location_id)])
+    records = dynamodb.batch_get(line_keys(location_id), known)
     location = locations.get_location_from(records, location_id, actor)
     locations.check_access(actor, location_id)
     return require_configured_line(records, location_id), location
+
+
+def line_keys(location_id: str) -> list[dynamodb.RecordKey]:
+    """The keys of what `get_line` reads; none if this is no id of a location."""
+    if not dynamodb.is_id("loc", location_id):
+        return []
+    return [locations.location_key(location_id), dynamodb.RecordKey(Line, location_id)]
 
 
 def get_holiday_settings(location_id: str) -> Mapping[str, Any]:

@@ -30,6 +30,7 @@ from telephony.views.numbers import (
     PhoneNumberSearches,
 )
 from telephony.views.public_hours import PublicHoursSettings, PublishedHours
+from telephony.views.replay import LocationReplay
 
 urlpatterns = [
     path("userManagement/find-phone-numbers", PhoneNumberSearches.as_view({"post": "search"})),
@@ -53,6 +54,7 @@ urlpatterns = [
     ),
     path("public/<str:line>/hours", PublishedHours.as_view({"get": "retrieve"})),
     path("public/<str:line>/hours.ics", PublishedHours.as_view({"get": "retrieve"}), {"file_format": "ics"}),
+    path("location/<str:id>/replay", LocationReplay.as_view({"post": "replay"})),
     path("schemas/ivr-1.json", lines.ivr_schema),
     path("call", Calls.as_view({"get": "list_page"})),
     path("call/<str:id>", CallDetail.as_view({"get": "retrieve"})),

@@ -221,7 +221,7 @@ def test_a_repeated_request_is_marked_where_a_key_is_declared(
         sample = SAMPLES[operation.id](test_users)
         headers = {"Idempotency-Key": f"replay of {operation.id}"}
         if "Idempotency-Key" not in names:
-            assert operation.method != "POST" or operation.id == "findPhoneNumbers", operation.id
+            assert operation.method != "POST" or operation.id in ("findPhoneNumbers", "replayCalls"), operation.id
             continue
         responses = [send_request(test_users.ann, operation, sample, headers=headers) for _ in range(3)]
         assert {response.status_code for response in responses} == {success_status(operation)}, responses[-1].text

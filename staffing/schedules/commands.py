@@ -124,7 +124,7 @@ def build_schedule(draft: ScheduleDraft, records: dynamodb.BatchResult, actor: A
     """The schedule of a draft, from ``records``; not compared with other schedules."""
     location = locations.get_location_from(records, draft.location_id, actor, pointer="/locationId")
     locations.check_access(actor, location.id)
-    _check_staff(draft.staff_id, records, actor)
+    check_staff(draft.staff_id, records, actor)
     template = (
         shift_templates.get_template_from(records, draft.template_id, actor, "/templateId")
         if draft.template_id
@@ -163,7 +163,8 @@ def _build_series(draft: ScheduleDraft, local_zone: str, template: Template | No
     return pattern.parse_series(pattern_fields, start=start, end=end, zone=zone)
 
 
-def _check_staff(user_id: str, records: dynamodb.BatchResult, actor: Actor) -> None:
+def check_staff(user_id: str, records: dynamodb.BatchResult, actor: Actor) -> None:
+    """Raise `errors.NotFound`, and as `users.check_schedulable`, for who cannot get shifts."""
     user = users.get_user_from(records, user_id, actor.customer_id, pointer="/staffId")
     users.check_schedulable(user, pointer="/staffId")
 
@@ -204,7 +205,7 @@ def update_schedule(
         location = locations.get_location_from(records, new_location_id, actor, pointer="/locationId")
         locations.check_access(actor, location.id)
         for user_id in new_staff:
-            _check_staff(user_id, records, actor)
+            check_staff(user_id, records, actor)
         edit_result = edit.update_series(
             before.series(),
             update,
@@ -214,7 +215,7 @@ def update_schedule(
             local_zone=location.time_zone,
             series_details=get_details(before),
         )
-        after = _build_records(before, edit_result, location_id=new_location_id, at=at)
+        after = build_records(before, edit_result, location_id=new_location_id, at=at)
         if _is_unchanged(before, after):
             return before
         save.save_schedules(
@@ -225,7 +226,7 @@ def update_schedule(
     return journal.retry_on_conflict(decide, known)
 
 
-def _build_records(before: Schedule, edit_result: EditResult, *, location_id: str, at: datetime) -> list[Schedule]:
+def build_records(before: Schedule, edit_result: EditResult, *, location_id: str, at: datetime) -> list[Schedule]:
     """The records that an edit leaves; the last is the one that was edited."""
     if edit_result.remaining is None:
         return []
@@ -276,7 +277,7 @@ def delete_schedule(
             before.series(), staff_id=before.staff_id, scope=scope, recurrence_id=recurrence_id
         )
         records = fetch_records(save.list_assigned_staff(before), actor)
-        after = _build_records(before, edit_result, location_id=before.location_id, at=at)
+        after = build_records(before, edit_result, location_id=before.location_id, at=at)
         save.save_schedules(before, after, edit_result, actor=actor, at=at, records=records)
         return before
 

@@ -2,7 +2,16 @@
 
 from config.api.examples import SAMPLE_TIME, ExampleBuilder
 from telephony import ivr
-from telephony.serializers import blocked_callers, callbacks, calls, demand, number_profiles, numbers, public_hours
+from telephony.serializers import (
+    blocked_callers,
+    callbacks,
+    calls,
+    demand,
+    number_profiles,
+    numbers,
+    public_hours,
+    replay,
+)
 
 USER_ID = "usr_01JDCXR5V7W8M3T6Q2Z9K4B1NF"
 CONFIGURATION = ivr.default_configuration("Boston Harbour")
@@ -127,3 +136,27 @@ _DEMAND_HOUR = _builder.build(
 )
 _WINDOW = {"from": "2026-10-26T04:00:00Z", "to": "2026-11-23T05:00:00Z"}
 DEMAND = _builder.build(demand.DemandView, **_WINDOW, calls=14, hours=[_DEMAND_HOUR])
+_ADDED_SERIES = {
+    "action": "add",
+    "staffId": USER_ID,
+    "startTime": "2026-10-26T08:00:00",
+    "endTime": "2026-10-26T12:00:00",
+    "recurrencePattern": {"frequency": "weekly", "byDay": [{"day": "mo"}]},
+}
+REPLAY_BODY = {"from": "2026-10-26", "to": "2026-11-23", "changes": [_ADDED_SERIES]}
+_MET = {"then": 11, "now": 13}
+_REPLAYED_CALL = _builder.build(
+    replay.ReplayedCallView,
+    callId="CA0123456789abcdef0123456789abcdef",
+    was="missed",
+    isMet=True,
+    wouldRing=[{"staffId": USER_ID, "phoneNumber": None, "rangThen": False}],
+)
+REPLAY = _builder.build(
+    replay.ReplayView,
+    **_WINDOW,
+    calls=14,
+    met=_MET,
+    unmet=[_REPLAYED_CALL],
+    perHour=[_builder.build(replay.ReplayHourView, hour=9, calls=14, met=_MET)],
+)

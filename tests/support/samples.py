@@ -264,6 +264,12 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
     "getDemand": lambda test_users: RequestSample(
         path={"id": test_users.boston.id}, query={"weeks": "2"}, invalid_values={"weeks": "13"}, id_kind="loc"
     ),
+    "replayCalls": lambda test_users: RequestSample(
+        path={"id": test_users.boston_number.number.location_id},
+        body={**_past_week(), "changes": [{"action": "remove", "scheduleId": test_users.create_shift().id}]},
+        invalid_values={"to": "2031-01-01"},
+        id_kind="loc",
+    ),
     "getCall": lambda test_users: RequestSample(path={"id": test_users.recorded_call_id}, id_kind="cal"),
     "getCallRecording": lambda test_users: RequestSample(
         path={"id": test_users.recorded_call_id},
@@ -522,6 +528,23 @@ def _exclude_one_shift_too_many(test_users: UserFixtures, operation: Operation) 
     return send_request(test_users.ann, operation, RequestSample(path={"id": schedules[0].id}, query=query))
 
 
+def _past_week() -> dict[str, str]:
+    """The window of the last seven days."""
+    return {"from": (now() - timedelta(days=7)).isoformat(), "to": now().isoformat()}
+
+
+def _make_series_with_exception_single(
+    test_users: UserFixtures, operation: Operation, sample: RequestSample
+) -> httpx.Response:
+    start = datetime.fromisoformat("2045-01-02T09:00")
+    exceptions = {start.isoformat(): {"notes": "Bring the keys."}}
+    pattern = {"frequency": "weekly", "byDay": [{"day": "mo"}], "count": 2, "exceptions": exceptions}
+    times = {"start": start, "end": start + timedelta(hours=1)}
+    series = test_users.create_shift(**times, pattern=pattern, recurring=True, allow_overlap=True)
+    change = {"action": "change", "scheduleId": series.id, "recurring": False}
+    return _with_body_fields(test_users, operation, sample, changes=[change])
+
+
 def _unknown_ivr_location(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
     return send_request(test_users.ann, operation, replace(sample, path={"locationId": UNKNOWN_IDS["loc"]}))
 
@@ -752,6 +775,9 @@ REQUEST_BY_OPERATION: dict[tuple[str, int], Callable[[UserFixtures, Operation, R
     ),
     ("getPreparedExport", 202): lambda test_users, operation, sample: _fetch_export(test_users, operation, "preparing"),
     ("getPreparedExport", 409): lambda test_users, operation, sample: _fetch_export(test_users, operation, "failed"),
+    ("replayCalls", 409): lambda test_users, operation, sample: _make_series_with_exception_single(
+        test_users, operation, sample
+    ),
     ("listCalls", 404): lambda test_users, operation, sample: send_request(
         test_users.ann, operation, RequestSample(query={"locationId": UNKNOWN_IDS["loc"]})
     ),

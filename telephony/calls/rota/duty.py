@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from accounts import locations, users
 from config import dynamodb
@@ -12,6 +12,9 @@ from staffing.schedules.expansion import Shift
 from telephony import ivr
 from telephony.lines import ResolvedLine
 from telephony.models import LastConversation, OngoingCall, PhonePause, PhoneVerification, caller_key
+
+if TYPE_CHECKING:
+    from accounts.models import User
 
 
 @dataclass
@@ -27,6 +30,17 @@ class DutyReader:
     records: dynamodb.BatchResult = dynamodb.NOTHING_READ
     """What was read of people and locations."""
     _shifts: dict[str, list[Shift]] = field(default_factory=dict)
+
+    @classmethod
+    def of_records(
+        cls, line: ResolvedLine, at: datetime, shifts: Mapping[str, Sequence[Shift]], records: dynamodb.BatchResult
+    ) -> "DutyReader":
+        """A reader that reads nothing more.
+
+        ``shifts``: the current ones by location, as `on_duty.list_current_shifts` has them.
+        ``records``: of their people, of those whom the configuration names, and of other locations.
+        """
+        return cls(line, at, records=records, _shifts={id: list(items) for id, items in shifts.items()})
 
     def prepare(self, target: Mapping[str, Any]) -> None:
         """Read what `list_staff`, and the candidates of a target, need. Two round trips."""
@@ -74,6 +88,11 @@ class DutyReader:
         if not self.caller or target.get("onDuty", {}).get("first") != "last_spoken":
             return []
         return [dynamodb.RecordKey(LastConversation, caller_key(self.line.location_id, self.caller))]
+
+    def find_named(self, user_ids: Sequence[str]) -> "list[User]":
+        """The users of these ids, in this order, whom a ring action names."""
+        self.read(map(users.user_key, user_ids))
+        return [user for id in user_ids if (user := self._find_user(id))]
 
     def read(self, keys: Iterable[dynamodb.RecordKey]) -> None:
         """Read records that were not read before; at most one round trip per 100."""

@@ -110,7 +110,7 @@ def list_candidates(
         return [_number_candidate(number, line.country) for number in target["numbers"]]
     duty = duty or DutyReader(line, at, caller)
     if "users" in target:
-        matches = _match_named(line, target["users"])
+        matches = [_Match(user, "named") for user in duty.find_named(target["users"])]
     else:
         matches = _match_on_duty(line, target["onDuty"], duty.list_staff_of(target))
     duty.read_phones((match.user.id for match in matches), target)
@@ -186,11 +186,6 @@ def _limit(candidates: Sequence[RingCandidate]) -> list[RingCandidate]:
 def _number_candidate(number: str, country: str | None) -> RingCandidate:
     why_not = dialing_rules.rejection_reason(number, country)
     return RingCandidate(number, number, "named", "" if why_not else number, why_not)
-
-
-def _match_named(line: ResolvedLine, user_ids: list[str]) -> list[_Match]:
-    users_by_id = users.load_users(user_ids, line.customer_id)
-    return [_Match(users_by_id[user_id], "named") for user_id in user_ids if user_id in users_by_id]
 
 
 def _match_on_duty(
