@@ -25,6 +25,12 @@ def to_instant(wall_time: datetime, zone: str) -> datetime:
     return wall_time.replace(tzinfo=_get_zone_info(zone), fold=0).astimezone(UTC)
 
 
+def list_instants(wall_time: datetime, zone: str) -> set[datetime]:
+    """The instants of a wall time: two if the clock shows it twice; in a gap, by either offset."""
+    zoned_times = (wall_time.replace(tzinfo=_get_zone_info(zone), fold=fold) for fold in (0, 1))
+    return {zoned_time.astimezone(UTC) for zoned_time in zoned_times}
+
+
 def to_wall_time(at: datetime, zone: str) -> datetime:
     """The wall time of an instant."""
     return at.astimezone(_get_zone_info(zone)).replace(tzinfo=None, fold=0)

@@ -179,6 +179,11 @@ def list_schedules_in_each(filters: Sequence[ScheduleFilter]) -> list[list[Sched
     ]
 
 
+def is_cut(schedules: Iterable[Schedule]) -> bool:
+    """Whether `list_schedules_in` may have left out later single shifts of a window."""
+    return sum(not schedule.is_series for schedule in schedules) >= MAX_SINGLE_SHIFTS
+
+
 def list_staff_ids(schedule: Schedule) -> set[str]:
     """The ids of the owner of a schedule, and of those who cover shifts of it."""
     covers = (exception.get("staffId") for exception in (schedule.pattern or {}).get("exceptions", {}).values())

@@ -21,4 +21,12 @@ from telephony.ivr.configuration import (
     shows_caller,
     validate_configuration,
 )
-from telephony.ivr.opening_hours import Entrance, find_entrance, find_holiday, list_boundaries, list_open_periods
+from telephony.ivr.opening_hours import (
+    Entrance,
+    find_entrance,
+    find_holiday,
+    list_boundaries,
+    list_changes,
+    list_open_periods,
+)
+from telephony.ivr.ways import Way, list_ways

@@ -157,6 +157,29 @@ def list_boundaries(
     return sorted(instant for instant in instants if since <= instant <= until)
 
 
+def list_changes(
+    configuration: Mapping[str, Any], since: datetime, until: datetime, *, time_zone: str
+) -> list[datetime]:
+    """The instants from ``since`` on, before ``until``, at which the entrance may change.
+
+    Apart from the rota: ``since`` itself, the edges of periods, midnights and clock changes. A wall
+    time that the clock shows twice counts both times.
+    """
+    zone = str(configuration.get("timeZone") or time_zone)
+    weekly = configuration["hours"].get("weekly", {})
+    first_day, last_day = (wall_clock.to_wall_time(at, zone).date() for at in (since, until))
+    instants = {since, *dst.list_transitions(zone, since.year)}
+    for number in range(-1, (last_day - first_day).days + 2):
+        day = first_day + timedelta(days=number)
+        midnight = datetime.combine(day, time())
+        minutes = {0}
+        for start, end in weekly.get(WEEKDAYS[day.weekday()], ()):
+            minutes |= {_to_minutes(start), _to_minutes(end), _to_minutes(end) + MINUTES_PER_DAY}
+        for minute in minutes:
+            instants |= wall_clock.list_instants(midnight + timedelta(minutes=minute), zone)
+    return sorted(instant for instant in instants if since <= instant < until)
+
+
 def list_open_periods(
     configuration: Mapping[str, Any], since: datetime, until: datetime, *, time_zone: str
 ) -> list[tuple[datetime, datetime]]:

@@ -71,7 +71,7 @@ class RingPlan:
 
 
 @dataclass(frozen=True)
-class _Match:
+class Match:
     """A user whom a ring action selects."""
 
     user: "User"
@@ -107,23 +107,38 @@ def list_candidates(
     Another round trip if somebody talks in a call.
     """
     if "numbers" in target:
-        return [_number_candidate(number, line.country) for number in target["numbers"]]
+        return [number_candidate(number, line.country) for number in target["numbers"]]
     duty = duty or DutyReader(line, at, caller)
     if "users" in target:
-        matches = [_Match(user, "named") for user in duty.find_named(target["users"])]
+        matches = match_named(duty.find_named(target["users"]))
     else:
-        matches = _match_on_duty(line, target["onDuty"], duty.list_staff_of(target))
+        matches = match_on_duty(line, target["onDuty"], duty.list_staff_of(target))
     duty.read_phones((match.user.id for match in matches), target)
     records = duty.records
     talking = ongoing.find_talking((records.get(OngoingCall, match.user.id) for match in matches), at)
-    candidates = [_to_candidate(match, records, line, at, is_talking=match.user.id in talking) for match in matches]
-    candidates = _without_phones(candidates, _list_taken_phones(matches, records, talking, at))
+    candidates = judge(matches, records, line, at, talking)
     conversations = (records.get(LastConversation, key.hash) for key in duty.conversation_keys(target))
     return _limit(_put_first(candidates, {conversation.user_id for conversation in conversations if conversation}))
 
 
+def judge(
+    matches: Iterable[Match],
+    records: dynamodb.BatchResult,
+    line: ResolvedLine,
+    at: datetime,
+    talking: Collection[str] = (),
+) -> list[RingCandidate]:
+    """Whom of those that a ring action selects a call could ring, by records that were read.
+
+    ``talking``: the ids of those who talk in another call.
+    """
+    matches = list(matches)
+    candidates = [_to_candidate(match, records, line, at, is_talking=match.user.id in talking) for match in matches]
+    return _without_phones(candidates, _list_taken_phones(matches, records, talking, at))
+
+
 def _list_taken_phones(
-    matches: Iterable[_Match], records: dynamodb.BatchResult, talking: Collection[str], at: datetime
+    matches: Iterable[Match], records: dynamodb.BatchResult, talking: Collection[str], at: datetime
 ) -> set[str]:
     """The verified phones of users who talk, or have a break: others may share them."""
     phones: set[str] = set()
@@ -141,10 +156,10 @@ def _without_phones(candidates: Iterable[RingCandidate], phones: Collection[str]
 
 
 def _to_candidate(
-    match: _Match, records: dynamodb.BatchResult, line: ResolvedLine, at: datetime, *, is_talking: bool
+    match: Match, records: dynamodb.BatchResult, line: ResolvedLine, at: datetime, *, is_talking: bool
 ) -> RingCandidate:
     user = match.user
-    why_not = match.why_not or skip_reason(user, records.get(PhoneVerification, user.id), line.country)
+    why_not = exclusion_reason(match, records, line.country)
     phone_pause = records.get(PhonePause, user.id)
     if not why_not and phone_pause and phone_pause.is_current(at):
         why_not = "on_a_break"
@@ -183,21 +198,28 @@ def _limit(candidates: Sequence[RingCandidate]) -> list[RingCandidate]:
     return limited
 
 
-def _number_candidate(number: str, country: str | None) -> RingCandidate:
+def number_candidate(number: str, country: str | None) -> RingCandidate:
+    """A number that the configuration names, for a call from a line in a country."""
     why_not = dialing_rules.rejection_reason(number, country)
     return RingCandidate(number, number, "named", "" if why_not else number, why_not)
 
 
-def _match_on_duty(
+def match_named(named: "Iterable[User]") -> list[Match]:
+    """The users whom a ring action names."""
+    return [Match(user, "named") for user in named]
+
+
+def match_on_duty(
     line: ResolvedLine, duty_target: Mapping[str, Any], people: Mapping[str, Sequence[on_duty.OnDuty]]
-) -> list[_Match]:
-    matches: dict[str, _Match] = {}
+) -> list[Match]:
+    """The people on duty, by location, for a ring action, with those whom it does not select."""
+    matches: dict[str, Match] = {}
     for location_id, entries in people.items():
         for entry in entries:
             is_neighbour = location_id != line.location_id
             why = "neighbour" if is_neighbour else "handing_over" if entry.is_over else entry.reason
             why_not = filter_reason(entry.user, duty_target)
-            match = _Match(entry.user, why, why_not, entry.until, location_id if is_neighbour else None)
+            match = Match(entry.user, why, why_not, entry.until, location_id if is_neighbour else None)
             matches.setdefault(entry.user.id, match)
     return list(matches.values())
 
@@ -209,6 +231,11 @@ def filter_reason(user: "User", duty_target: Mapping[str, Any]) -> str:
     if "skills" in duty_target and not set(duty_target["skills"]) & set(user.skills):
         return "other_skill"
     return ""
+
+
+def exclusion_reason(match: Match, records: dynamodb.BatchResult, country: str | None) -> str:
+    """Why a call would never ring a user, whether they talk or have a break; empty if it may."""
+    return match.why_not or skip_reason(match.user, records.get(PhoneVerification, match.user.id), country)
 
 
 def skip_reason(user: "User", verification: PhoneVerification | None, country: str | None) -> str:
