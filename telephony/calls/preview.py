@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -61,7 +61,7 @@ def preview_call(
     line = lines.to_resolved_line(line_record, location)
     if configuration is not None:
         line = replace(line, configuration=dict(configuration))
-    at = local_time.resolve_instant(at, line.time_zone, pointer="?at").astimezone(ZoneInfo(line.time_zone))
+    at = local_time.resolve_instant(at, line.time_zone, pointer="?at").astimezone(UTC)
     configuration = line.configuration
     follows_rota = ivr.follows_rota(configuration)
 
@@ -77,8 +77,9 @@ def preview_call(
     if ivr.is_recording_enabled(configuration):
         steps.append(texts.step("recording", "say", configuration["recording"]["consentPrompt"]))
     steps += _build_steps(line, entrance.name, texts, duty)
-    next_opening = next_opening.astimezone(at.tzinfo) if next_opening else None
-    return CallPreview(location_id, line_record.number, at, entrance, steps, next_opening)
+    zone = ZoneInfo(line.time_zone)
+    next_opening = next_opening.astimezone(zone) if next_opening else None
+    return CallPreview(location_id, line_record.number, at.astimezone(zone), entrance, steps, next_opening)
 
 
 @dataclass

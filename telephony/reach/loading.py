@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,7 @@ def load_each(
 
     ``records`` has those of `list_keys`. Raises `QueryTooWide`.
     """
+    since, until = since.astimezone(UTC), until.astimezone(UTC)
     loads = [
         _Load(_resolve(location, records), location, records.get(Line, str(location.id))) for location in of_locations
     ]

@@ -1,21 +1,24 @@
 """Which minutes of a window reach nobody: by hand, and against a call in each minute."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from staffing.recurrence.expand import RecurrenceException
-from staffing.recurrence.rules import NthWeekday, RecurrenceRule
+from staffing.recurrence.rules import RecurrenceRule
 from staffing.recurrence.wall_clock import to_instant
 from telephony import ivr
-from telephony.reach.sweep import Hole, Reach, find_reach
+from telephony.reach.sweep import Reach, find_reach
 from tests.support.reach import HOME, NEXT_DOOR, RING, ZONE, PlannedRota, iter_minutes
 
 VOICEMAIL = {"type": "voicemail"}
-WEEKLY = {"mo": [["09:00", "12:00"]], "th": [["09:00", "12:00"]], "sa": [["21:00", "02:30"]], "su": [["02:45", "10:00"]]}
+WEEKLY = {
+    "mo": [["09:00", "12:00"]],
+    "th": [["09:00", "12:00"]],
+    "sa": [["21:00", "02:30"]],
+    "su": [["02:45", "10:00"]],
+}
 HOURS: dict[str, dict[str, Any]] = {
     "schedule": {"mode": "schedule"},
     "schedule and holidays": {"mode": "schedule", "holidays": {"country": "US", "dates": ["2027-11-07"]}},
