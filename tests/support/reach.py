@@ -83,7 +83,7 @@ class PlannedRota:
 
     # --- minute by minute -------------------------------------------------------------------------
     def list_candidates(self, target: Mapping[str, Any], at: datetime) -> list[RingCandidate]:
-        """Whom a ring action would ring, as a call finds it out that reads the rota at an instant."""
+        """Whom a ring action would ring, as a call finds it out at an instant."""
         if "numbers" in target:
             return [routing.number_candidate(number, self.line.country) for number in target["numbers"]]
         if "users" in target:
@@ -106,7 +106,7 @@ class PlannedRota:
         return routing.find_entrance(self.line, at, staff).name == "open"
 
     def list_unreached(self, at: datetime) -> set[str]:
-        """The ways on which a caller reaches nobody at an instant; none while the line is closed."""
+        """The ways on which a caller reaches nobody at an instant."""
         if not self.is_open(at):
             return set()
         ways = ivr.list_ways(self.configuration)
