@@ -16,7 +16,7 @@ from typing import Any
 
 from staffing.schedules import coverage
 from staffing.schedules.coverage import Period
-from telephony import ivr
+from telephony import ivr, reasons
 from telephony.ivr.ways import Way
 from telephony.reach.opening import find_opening
 from telephony.reach.results import Hole, Reach, SharedPerson, Unreachable, count_minutes
@@ -30,13 +30,6 @@ MAX_PEOPLE = 20
 """People of a hole that are listed."""
 _FILTERS = ("other_role", "other_skill")
 """Why somebody is not rung whom the configuration does not mean."""
-_REMEDIES = {
-    "phone_not_verified": "verify",
-    "ringing_off": "ring",
-    "blocked": "unblock",
-    "on_a_break": "resume",
-    **dict.fromkeys(("no_phone", "no_number", "other_country", "kind_of_number", "same_phone"), "phone"),
-}
 
 
 def find_reach(rota: Rota, *, way: str | None = None, neighbour_targets: Mapping[str, Any] | None = None) -> Reach:
@@ -153,20 +146,17 @@ def _build_hole(rota: Rota, swept: _SweptWay, period: Period) -> Hole:
 
 
 def list_remedies(people: Iterable[Unreachable], *, rings_rota: bool) -> list[str]:
-    """What would close a hole, as ``what:whom``.
+    """What would close a hole, as `reasons.list_changes` names it, the best first.
 
-    ``verify``, ``ring`` (turn calls on), ``unblock``, ``resume`` (end the break) and ``phone``
-    (another number), each with the id of a person; then, if people on duty are rung, ``shift``: of
-    somebody else, with ``other_skill`` or ``other_role`` if those on duty have the wrong ones, or
-    else ``nobody_on_duty``.
+    If people on duty are rung, a shift of somebody else would: ``shift:nobody_on_duty``, unless
+    those on duty are the wrong ones.
     """
-    people = list(people)
-    remedies = [f"{_REMEDIES[item.why_not]}:{item.staff_id}" for item in people if item.why_not in _REMEDIES]
-    reasons = {person.why_not for person in people}
-    if not rings_rota:
-        return remedies
-    missing = [f"shift:{reason}" for reason in _FILTERS if reason in reasons]
-    return [*remedies, *(missing or ["shift:nobody_on_duty"])]
+    remedies = list(
+        dict.fromkeys(chain.from_iterable(reasons.list_changes(item.why_not, item.staff_id) for item in people))
+    )
+    if rings_rota and not any(remedy.startswith("shift:") for remedy in remedies):
+        remedies.append("shift:nobody_on_duty")
+    return remedies
 
 
 # --- people of two locations ----------------------------------------------------------------------
