@@ -175,8 +175,8 @@ def _list_shared(
                 periods.setdefault((member.staff_id, location_id), []).append(period)
     shared = [
         SharedPerson(staff_id, location_id, parts[0][0], count_minutes(parts))
-        for (staff_id, location_id), found in periods.items()
-        if (parts := intersect(coverage.merge(found), open_periods))
+        for (staff_id, location_id), rung in periods.items()
+        if (parts := intersect(coverage.merge(rung), open_periods))
     ]
     return sorted(shared, key=lambda person: (person.start, person.staff_id))
 

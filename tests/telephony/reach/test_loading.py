@@ -28,7 +28,7 @@ def load_location(line: LineFixture) -> Any:
 
 # --- previews -------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
-def busy_line(test_users: UserFixtures) -> LineFixture:
+def varied_line(test_users: UserFixtures) -> LineFixture:
     """A line with people of all sorts in the week in which the clock changes."""
     line, neighbour = create_line(test_users), create_line(test_users)
     ring_tax = {"type": "ring", "target": {"onDuty": {"skills": ["tax"], "graceMinutes": 20}}, "otherwise": VOICEMAIL}
@@ -62,11 +62,11 @@ def busy_line(test_users: UserFixtures) -> LineFixture:
     return line
 
 
-def test_previews_of_200_moments_say_the_same(busy_line: LineFixture) -> None:
+def test_previews_of_200_moments_say_the_same(varied_line: LineFixture) -> None:
     since, until = datetime(2027, 11, 4, 4, tzinfo=UTC), datetime(2027, 11, 9, 5, tzinfo=UTC)
-    reach = loading.load_reach(load_location(busy_line), since=since, until=until)
-    actor = busy_line.test_users.ann.actor
-    configuration = lines.get_line(busy_line.location.id, actor=actor)[0].configuration or {}
+    reach = loading.load_reach(load_location(varied_line), since=since, until=until)
+    actor = varied_line.test_users.ann.actor
+    configuration = lines.get_line(varied_line.location.id, actor=actor)[0].configuration or {}
     ways = {way.path: ivr.action_at(configuration, way.path) for way in ivr.list_ways(configuration)}
     assert list(reach.ways) == list(ways) == ["open/otherwise", "open/keys/1", "open/keys/2"]
     chosen, agreed = random.Random(7), dict[str, int]()
@@ -74,7 +74,7 @@ def test_previews_of_200_moments_say_the_same(busy_line: LineFixture) -> None:
         at = since + timedelta(seconds=chosen.randrange(int((until - since).total_seconds())))
         path = chosen.choice(list(ways))
         changed = {**configuration, "open": ways[path]}
-        call = preview.preview_call(busy_line.location.id, actor=actor, at=at, configuration=changed)
+        call = preview.preview_call(varied_line.location.id, actor=actor, at=at, configuration=changed)
         hole = next((hole for hole in reach.holes if hole.way == path and hole.start <= at < hole.end), None)
         outcome = assert_agrees(hole, call)
         agreed[outcome] = agreed.get(outcome, 0) + 1
