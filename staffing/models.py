@@ -105,13 +105,13 @@ class Schedule(dynamodb.Record):
     @property
     def first_shift(self) -> Occurrence:
         """The only shift, or the first of a series, also where a rule would leave that out."""
-        values = self.attribute_values  # lists ask for thousands of them: half of the time of the attributes
+        values = vars(self)
         return _build_first_shift(values["start"], values["end"], values["zone"])
 
     @property
     def zoned_times(self) -> tuple[datetime, datetime]:
         """Start and end of the first shift, with the offset of the schedule's time zone."""
-        values = self.attribute_values
+        values = vars(self)
         return _build_zoned_times(values["start"], values["end"], values["zone"])
 
     def follows_present_rules(self) -> bool:
@@ -124,7 +124,7 @@ class Schedule(dynamodb.Record):
 
     def series(self, window: tuple[datetime, datetime] | None = None) -> Series:
         """Its shifts; with a window, complete only for those that overlap it."""
-        values = self.attribute_values
+        values = vars(self)
         return pattern.from_stored_pattern(
             values["start"], values["end"], values["zone"], values.get("pattern"), window
         )

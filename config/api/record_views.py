@@ -16,8 +16,6 @@ from rest_framework import serializers
 from rest_framework.fields import Field, SkipField
 from rest_framework.settings import api_settings
 
-from config.dynamodb import Record
-
 T = TypeVar("T")
 _MISSING = object()
 _PLAIN_TYPES: dict[Callable[..., Any], type] = {
@@ -99,8 +97,6 @@ class RecordView(serializers.Serializer[T]):
 @cache
 def _value_finder(instance_class: type) -> Callable[[Any], Mapping[str | None, Any]]:
     """Finds the values of a record, dict or plain object by name, without descriptors."""
-    if issubclass(instance_class, Record):
-        return attrgetter("attribute_values")
     if instance_class is dict:
         return _itself
     if issubclass(instance_class, Mapping) or not instance_class.__dictoffset__:

@@ -74,14 +74,7 @@ class RecordAttribute(Attribute[T]):
         super().__set_name__(owner, name)
         self._name = name
 
-    if not TYPE_CHECKING:  # PynamoDB's look for maps of attributes, which no record has, takes four times as long
-
-        def __get__(self, instance, owner):
-            return self if instance is None else instance.attribute_values.get(self._name)
-
-        def __set__(self, instance, value):
-            instance.attribute_values[self._name] = value
-
+    if not TYPE_CHECKING:
         # Conditions: as PynamoDB's, by a path that is made once.
         def __eq__(self, other):
             return self._path == other

@@ -77,7 +77,7 @@ def _batch_get_chunk(keys: list[RecordKey]) -> dict[RecordKey, Record]:
             record_class = record_classes[name]
             hash_name, range_name = record_writing.key_names(record_class)
             for record in map(record_class.from_item, rows):
-                values = record.attribute_values
+                values = vars(record)
                 items[record_class, values[hash_name], values[range_name] if range_name else None] = record
     return items
 

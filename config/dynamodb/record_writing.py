@@ -75,7 +75,7 @@ def default_values(record_class: type[Model]) -> dict[str, Any]:
 
 def to_item(record: Model) -> Item:
     """The item that stores a record. Raises `AttributeNullError` if a value is missing."""
-    values = record.attribute_values
+    values = vars(record)
     item: Item = {}
     for name, stored_name, kind, write, is_optional in _list_writers(type(record)):
         value = values.get(name)
@@ -99,7 +99,7 @@ def to_key(record_class: type[Model], key_values: Sequence[Any]) -> Item:
 
 def key_values(record: Model) -> list[Any]:
     """The value of the hash key and, if there is one, of the range key."""
-    return [record.attribute_values.get(writer.name) for writer in list_key_writers(type(record))]
+    return [vars(record).get(writer.name) for writer in list_key_writers(type(record))]
 
 
 def put_arguments(record: Model, condition: Condition | None) -> dict[str, Any]:
