@@ -9,6 +9,8 @@ from staffing import shift_templates
 from staffing.recurrence import rules, wall_clock
 from staffing.schedules import commands
 
+WEEKS = 6
+"""How long ago the rota starts: before the calls of the demo."""
 WEEKDAYS = ("mo", "tu", "we", "th", "fr")
 _ROTA = (
     # person, location, weekdays, start hour, hours
@@ -23,13 +25,13 @@ _ROTA = (
 def create_rota(
     owner: Actor, *, user_ids: Mapping[str, str], locations_by_name: Mapping[str, tuple[str, str]], at: datetime
 ) -> None:
-    """Create the rota, starting two weeks ago.
+    """Create the rota, starting `WEEKS` ago.
 
     ``user_ids`` by first name; ``locations_by_name``: id and time zone by name.
     """
     for user_name, location_name, days, hour, hours in _ROTA:
         location_id, zone = locations_by_name[location_name]
-        first_start = _get_first_start(days[0], hour, wall_clock.to_wall_time(at, zone) - timedelta(days=14))
+        first_start = _get_first_start(days[0], hour, wall_clock.to_wall_time(at, zone) - timedelta(weeks=WEEKS))
         pattern = {"frequency": "weekly", "byDay": [{"day": day} for day in days]}
         draft = commands.ScheduleDraft(
             customer_id=owner.customer_id,

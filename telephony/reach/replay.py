@@ -7,37 +7,29 @@ left. A caller who would come to a menu presses the keys that they pressed then.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
-from accounts import locations, users
 from accounts.permissions import Actor
 from config import dynamodb, errors, local_time
 from staffing.recurrence import rules
-from staffing.schedules import changed_rota, expansion, queries
+from staffing.schedules import changed_rota
 from staffing.schedules.changed_rota import RotaChange
-from staffing.schedules.expansion import Shift
-from staffing.schedules.queries import ScheduleFilter
 from telephony import ivr, lines
 from telephony.calls.demand import Slot, iter_slots, slot_of
 from telephony.calls.history.location_calls import list_incoming_calls
 from telephony.calls.state.call_record import CallRecord
-from telephony.ivr import IvrConfiguration
-from telephony.lines import ResolvedLine
-from telephony.models import Call, OngoingCall, PhonePause, PhoneVerification
+from telephony.models import Call
+from telephony.reach import past_shifts
 from telephony.reach.call_way import iter_ring_actions
 from telephony.reach.past_rota import PastRota
 
 if TYPE_CHECKING:
     pass
-
-MAX_SHIFTS = 10_000
-"""The most shifts of a window, and how many single ones are read."""
 
 
 @dataclass(frozen=True)
@@ -148,20 +140,15 @@ def replay_calls(
     line_record, location = lines.get_line(location_id, actor=actor, known=known)
     line = lines.to_resolved_line(line_record, location)
     since, until = _check_window(since, until, line.time_zone, at)
-    longest_grace = ivr.longest_grace_period(line.configuration)
-    window = ScheduleFilter(since=since - longest_grace, until=until)
-    location_ids = [location_id, *_list_neighbours(line.configuration)]
     (calls, is_cut), schedules, records = dynamodb.gather(
         lambda: list_incoming_calls(location_id, since, until),
-        lambda: queries.list_schedules_in_each([replace(window, location_id=id) for id in location_ids]),
+        lambda: past_shifts.list_schedules(line, since, until),
         lambda: dynamodb.batch_get(changed_rota.list_keys(changes, location_id)),
     )
-    _check_complete(schedules)
-    schedules[0] = changed_rota.apply_changes(
-        schedules[0], changes, location=location, records=records, actor=actor, at=at
+    schedules[location_id] = changed_rota.apply_changes(
+        schedules[location_id], changes, location=location, records=records, actor=actor, at=at
     )
-    shifts = {id: _expand(items, window) for id, items in zip(location_ids, schedules, strict=True)}
-    rota = PastRota(line, shifts, read_people(line, shifts, records))
+    rota = past_shifts.build_rota(line, schedules, since, until, known=records)
     ended = [CallRecord(call) for call in calls if call.outcome != "ringing"]
     judged = [_judge(call, rota) for call in reversed(ended)]
     return Replay(location_id, line.time_zone, since, until, judged[::-1], is_cut)
@@ -179,42 +166,6 @@ def _check_window(since: datetime, until: datetime, zone: str, at: datetime) -> 
     if start < at - timedelta(days=kept_days):
         raise errors.InvalidRequest(f"Calls are stored for {kept_days} days.", pointer="/from")
     return start, end
-
-
-def _list_neighbours(configuration: IvrConfiguration) -> list[str]:
-    """The other locations whose people the configuration rings."""
-    return list(dict.fromkeys(id for _, id in ivr.list_location_references(configuration)))
-
-
-# --- the rota -------------------------------------------------------------------------------------
-def _check_complete(schedules: Iterable[Sequence[Any]]) -> None:
-    """Raise `queries.QueryTooWide` if there may be single shifts that were not read."""
-    if any(sum(not schedule.is_series for schedule in items) >= queries.MAX_SINGLE_SHIFTS for items in schedules):
-        raise queries.QueryTooWide("There are too many shifts in this window; choose a shorter one.", pointer="/to")
-
-
-def _expand(schedules: Iterable[Any], window: ScheduleFilter) -> list[Shift]:
-    shifts = list(islice(expansion.iter_series_shifts(schedules, window, MAX_SHIFTS), MAX_SHIFTS + 1))
-    if len(shifts) > MAX_SHIFTS:
-        raise queries.QueryTooWide("There are too many shifts in this window; choose a shorter one.", pointer="/to")
-    return shifts
-
-
-def read_people(
-    line: ResolvedLine, shifts: Mapping[str, Sequence[Shift]], known: dynamodb.BatchResult = dynamodb.NOTHING_READ
-) -> dynamodb.BatchResult:
-    """The people whom calls could ring, their phones, and the other locations.
-
-    They count as without a break and without a call: what of that was true then is not stored.
-    """
-    on_duty_ids = (shift.staff_id for shift in chain.from_iterable(shifts.values()))
-    named_ids = (id for _, id in ivr.list_user_references(line.configuration))
-    user_ids = list(dict.fromkeys([*on_duty_ids, *named_ids]))
-    keys = [users.user_key(id) for id in user_ids]
-    keys += [dynamodb.RecordKey(PhoneVerification, id) for id in user_ids]
-    keys += [locations.location_key(id) for id in shifts if id != line.location_id]
-    states = [dynamodb.RecordKey(record_class, id) for id in user_ids for record_class in (OngoingCall, PhonePause)]
-    return dynamodb.batch_get(keys, known) | dynamodb.BatchResult({}, states)
 
 
 # --- calls ----------------------------------------------------------------------------------------

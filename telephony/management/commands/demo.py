@@ -1,4 +1,4 @@
-"""Create the demo data: users, locations, a rota and a phone line."""
+"""Create the demo data: users, locations, a rota, a phone line and its past calls."""
 
 import json
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ from accounts import demo, permissions, users
 from accounts.users import update
 from staffing.demo import create_rota
 from telephony import phone_verification
+from telephony.demo import create_past_calls
 from telephony.numbers import inventory, purchase
 
 PHONES = {
@@ -28,7 +29,7 @@ AREA_CODE = "617"
 class Command(BaseCommand):
     """``manage.py demo --out FILE``: local only."""
 
-    help = "Create demo customers, users, a rota and a phone number; write the accounts to a file."
+    help = "Create demo customers, users, a rota, a phone number and past calls; write the accounts to a file."
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -45,6 +46,7 @@ class Command(BaseCommand):
             at=datetime.now(UTC),
         )
         _create_demo_phones(harbour)
+        _create_past_calls(harbour)
         accounts = [demo.sign_in_details(item) for item in (*harbour.people, *hilltop.people)]
         temporary_file = options["out"].with_suffix(".part")
         temporary_file.write_text(json.dumps({"accounts": accounts}, indent=2))
@@ -55,12 +57,21 @@ def _create_demo_phones(business: demo.DemoCustomer) -> None:
     """Give each user a verified phone, and Boston Harbour a number."""
     for user in business.people:
         demo.repeat_while_unavailable(partial(_verify_phone, user.id))
-    location_id = next(location.id for location in business.locations if location.name == "Boston Harbour")
-    owner = business.owner
+    location_id, owner = _boston_of(business), business.owner
     available = demo.repeat_while_unavailable(lambda: inventory.search_numbers("US", AREA_CODE, actor=owner))
     demo.repeat_while_unavailable(
         lambda: purchase.purchase_number(available[0].number, location_id, actor=owner, at=datetime.now(UTC))
     )
+
+
+def _create_past_calls(business: demo.DemoCustomer) -> None:
+    """Let Boston Harbour have been called in the past weeks."""
+    at = datetime.now(UTC)
+    demo.repeat_while_unavailable(lambda: create_past_calls(_boston_of(business), actor=business.owner, at=at))
+
+
+def _boston_of(business: demo.DemoCustomer) -> str:
+    return next(str(location.id) for location in business.locations if location.name == "Boston Harbour")
 
 
 def _verify_phone(user_id: str) -> None:

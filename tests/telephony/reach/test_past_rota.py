@@ -8,13 +8,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from accounts.permissions import Actor
-from staffing.schedules import expansion, queries
-from staffing.schedules.queries import ScheduleFilter
 from telephony import ivr, lines
 from telephony.calls.rota import routing
 from telephony.calls.rota.duty import DutyReader
-from telephony.reach import replay
-from telephony.reach.past_rota import PastRota
+from telephony.reach import past_shifts
 from tests.support.calls import create_line
 from tests.support.users import UserFixtures
 
@@ -40,7 +37,7 @@ def test_calls_ring_the_same_people_as_in_a_replay(test_users: UserFixtures, mod
     line.put_on_duty("2026-11-02T09:00", "2026-11-02T17:00", has_ringing_phone=False, name="Una Silent")
     near.put_on_duty("2026-10-30T16:00", "2026-11-01T02:00", name="Nora Near")
     resolved = resolve(line.location.id, test_users.ann.actor)
-    rota = load(resolved, [line.location.id, near.location.id])
+    rota = past_shifts.load_rota(resolved, SINCE, UNTIL)
 
     generator = random.Random(7)
     moments = sorted(SINCE + (UNTIL - SINCE) * generator.random() for _ in range(60))
@@ -60,12 +57,3 @@ def test_calls_ring_the_same_people_as_in_a_replay(test_users: UserFixtures, mod
 def resolve(location_id: str, actor: Actor) -> lines.ResolvedLine:
     record, location = lines.get_line(location_id, actor=actor)
     return lines.to_resolved_line(record, location)
-
-
-def load(line: lines.ResolvedLine, location_ids: list[str]) -> PastRota:
-    window = ScheduleFilter(since=SINCE - timedelta(hours=1), until=UNTIL)
-    shifts = {}
-    for id in location_ids:
-        own_window = ScheduleFilter(location_id=id, since=window.since, until=window.until)
-        shifts[id] = list(expansion.iter_series_shifts(queries.list_schedules_in(own_window), window))
-    return PastRota(line, shifts, replay.read_people(line, shifts))
