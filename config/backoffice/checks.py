@@ -42,6 +42,8 @@ class CheckPanel:
     verdict: str
     tone: Tone
     checks: Sequence[Check]
+    figure: Any = ""
+    """What is drawn below them: safe HTML."""
 
 
 def load_checks(request: HttpRequest, obj: Any) -> CheckPanel | None:

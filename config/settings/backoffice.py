@@ -62,7 +62,7 @@ UNFOLD = {
     "SHOW_BACK_BUTTON": True,
     "STYLES": [
         *("/static/backoffice/style.css", "/static/backoffice/board.css"),
-        *("/static/backoffice/setup.css", "/static/backoffice/checks.css"),
+        *("/static/backoffice/setup.css", "/static/backoffice/checks.css", "/static/backoffice/reach.css"),
     ],
     "SCRIPTS": ["/static/backoffice/pages.js"],
     "SIDEBAR": {"navigation": "config.backoffice.site.menu_sections"},

@@ -1,5 +1,6 @@
 """The week of a location as a heat map: calls against people on duty, by hour."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -9,17 +10,19 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from accounts.admin import projected
-from config import errors
+from config import dynamodb, errors
 from config.backoffice import clock, operators
 from config.backoffice.links import admin_change_url, admin_list_url
 from config.backoffice.page_customer import set_page_customer
+from telephony.admin import reach_panel, reach_strip
 from telephony.calls import demand
-from telephony.calls.demand import Demand, DemandHour
+from telephony.calls.demand import Demand, DemandHour, Slot
 from telephony.calls.history.location_calls import MAX_CALLS
 
 WEEKDAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 LEVELS = 5
 """Shades of the map."""
+MAX_LISTED = 5
 
 
 def location_demand(request: HttpRequest, location_id: str) -> HttpResponse:
@@ -30,7 +33,11 @@ def location_demand(request: HttpRequest, location_id: str) -> HttpResponse:
     record = location.record
     set_page_customer(request, str(record.customer_id))
     clock.set_zone(str(record.time_zone))
-    loaded = demand.load_demand(record, at=operators.now())
+    now = operators.now()
+    loaded, reach = dynamodb.gather(
+        lambda: demand.load_demand(record, at=now), lambda: reach_panel.load_reach(record, at=now)
+    )
+    holes = reach_strip.count_holes_by_hour(reach) if reach else {}
     context = {
         **admin.site.each_context(request),
         "title": f"Calls and people on duty at {record.name}",
@@ -44,14 +51,16 @@ def location_demand(request: HttpRequest, location_id: str) -> HttpResponse:
         "last_day": loaded.until - timedelta(microseconds=1),
         "max_calls": MAX_CALLS,
         "hours": range(demand.HOURS_PER_DAY),
-        "rows": [(name, _cells_of(loaded, weekday)) for weekday, name in enumerate(WEEKDAY_NAMES)],
+        "rows": [(name, _cells_of(loaded, weekday, holes)) for weekday, name in enumerate(WEEKDAY_NAMES)],
         "alone": _list_alone(loaded),
+        "ahead": _list_ahead(loaded, holes),
+        "has_holes": bool(holes),
         "weeks": demand.WEEKS,
     }
     return TemplateResponse(request, "backoffice/demand.html", context)
 
 
-def _cells_of(loaded: Demand, weekday: int) -> list[dict[str, Any]]:
+def _cells_of(loaded: Demand, weekday: int, holes: Mapping[Slot, int]) -> list[dict[str, Any]]:
     hours = loaded.hours[weekday * demand.HOURS_PER_DAY : (weekday + 1) * demand.HOURS_PER_DAY]
     return [
         {
@@ -59,6 +68,7 @@ def _cells_of(loaded: Demand, weekday: int) -> list[dict[str, Any]]:
             "level": -(-LEVELS * hour.calls // loaded.busiest) if loaded.busiest else 0,
             "is_alone": _is_alone(hour),
             "on_duty": f"{hour.on_duty:g}",
+            "holes": holes.get((hour.weekday, hour.hour), 0),
         }
         for hour in hours
     ]
@@ -73,7 +83,21 @@ def _list_alone(loaded: Demand) -> list[str]:
     """The hours with calls in which often nobody is on duty, with the most missed calls first."""
     hours = sorted(filter(_is_alone, loaded.hours), key=lambda hour: (-hour.unanswered, -hour.calls))
     return [
-        f"{WEEKDAY_NAMES[hour.weekday]} {hour.hour:02}:00–{(hour.hour + 1) % 24:02}:00: {hour.calls} "
-        f"call{'' if hour.calls == 1 else 's'}, {hour.unanswered} not answered, {hour.on_duty:g} on duty"
-        for hour in hours[:5]
+        f"{_describe_calls(hour)}, {hour.unanswered} not answered, {hour.on_duty:g} on duty"
+        for hour in hours[:MAX_LISTED]
     ]
+
+
+def _list_ahead(loaded: Demand, holes: Mapping[Slot, int]) -> list[str]:
+    """The hours with calls in which calls will ring nobody, with the most calls first."""
+    hours = [hour for hour in loaded.hours if hour.calls and (hour.weekday, hour.hour) in holes]
+    hours.sort(key=lambda hour: -hour.calls)
+    return [
+        f"{_describe_calls(hour)}; calls ring nobody in {holes[hour.weekday, hour.hour]} of the next 4 weeks"
+        for hour in hours[:MAX_LISTED]
+    ]
+
+
+def _describe_calls(hour: DemandHour) -> str:
+    times = f"{WEEKDAY_NAMES[hour.weekday]} {hour.hour:02}:00–{(hour.hour + 1) % 24:02}:00"
+    return f"{times}: {hour.calls} call{'' if hour.calls == 1 else 's'}"

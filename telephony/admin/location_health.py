@@ -1,6 +1,7 @@
 """Whether a call to a location would ring somebody now, in words, with what mends each problem."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,36 +11,47 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 
+from config import dynamodb
 from config.backoffice import clock, operators
 from config.backoffice.checks import Check, CheckPanel, Mend
 from config.backoffice.links import admin_change_url, admin_list_url, link_to
 from config.backoffice.record_header import Tone
-from staffing.schedules.coverage import Period
 from telephony import reasons
+from telephony.admin import reach_panel
+from telephony.admin.reach_panel import LoadedReach
 from telephony.calls import health
 from telephony.calls.health import LocationHealth, PersonOnDuty
 
 TITLE = "Would a call be answered now?"
-MAX_NAMES, MAX_GAPS, MAX_PEOPLE = 4, 3, 20
+MAX_NAMES, MAX_PEOPLE = 4, 20
 
 
 def location_checks(request: HttpRequest, obj: Any) -> CheckPanel:
     """The checks of a location: its number, configuration, hours, people on duty and rota."""
-    state = health.load_health(obj.record, at=operators.now())
-    return build_panel(state, obj.record, may_write=operators.has_right(request, operators.WRITE))
+    location, now = obj.record, operators.now()
+    state, reach = dynamodb.gather(
+        lambda: health.load_health(location, at=now), lambda: reach_panel.load(location, at=now)
+    )
+    return build_panel(state, location, reach, may_write=operators.has_right(request, operators.WRITE), at=now)
 
 
-def build_panel(state: LocationHealth, location: Any, *, may_write: bool) -> CheckPanel:
+def build_panel(
+    state: LocationHealth, location: Any, reach: LoadedReach | None, *, may_write: bool, at: datetime
+) -> CheckPanel:
     """The state of a location in words; without links to what an operator may not do."""
-    writer = _Writer(state, location, may_write=may_write)
+    writer = _Writer(state, location, reach, may_write=may_write, at=at)
     verdict, tone = writer.judge()
-    checks = [*writer.check_number(), *writer.check_hours(), *writer.check_people(), *writer.check_rota()]
-    return CheckPanel(TITLE, verdict, tone, checks)
+    checks = [*writer.check_number(), *writer.check_hours(), *writer.check_people(), writer.check_rota()]
+    has_strip = reach is not None and state.takes_calls
+    strip = reach_panel.render_strip(reach, location, may_write=may_write) if reach and has_strip else ""
+    return CheckPanel(TITLE, verdict, tone, checks, strip)
 
 
 class _Writer:
-    def __init__(self, state: LocationHealth, location: Any, *, may_write: bool) -> None:
-        self._state, self._may_write = state, may_write
+    def __init__(
+        self, state: LocationHealth, location: Any, reach: LoadedReach | None, *, may_write: bool, at: datetime
+    ) -> None:
+        self._state, self._reach, self._may_write, self._at = state, reach, may_write, at
         self._id, self._customer_id = str(location.id), str(location.customer_id)
         self._zone = "UTC" if clock.shows_utc() else str(location.time_zone)
 
@@ -160,20 +172,17 @@ class _Writer:
         label = next((mend.label for mend in mends.values() if mend.of == "person"), "Open person")
         return [Mend(f"{label}: {name}", admin_change_url("accounts", "user", user_id))]
 
-    def check_rota(self) -> Sequence[Check]:
-        state = self._state
-        if state.covered is None:
-            return [Check("Next 7 days", "Too many shifts to look at here", "neutral", mends=self._rota_mend())]
-        if not state.covered:
-            mends = [*self._add_shift_mend(), *self._rota_mend()]
-            return [Check("Next 7 days", "Nobody is on duty at any time", "danger", mends=mends)]
-        if state.gaps:
-            more = f"; and {len(state.gaps) - MAX_GAPS} more" if len(state.gaps) > MAX_GAPS else ""
-            shown = "; ".join(self._period(gap) for gap in state.gaps[:MAX_GAPS])
-            text = "Nobody is on duty at some opening hours"
-            return [Check("Next 7 days", text, "warning", shown + more, self._rota_mend())]
-        text = "Somebody is on duty at all opening hours" if state.gaps is not None else "The rota has shifts"
-        return [Check("Next 7 days", text, mends=self._rota_mend())]
+    def check_rota(self) -> Check:
+        """Whom calls would ring in the next four weeks."""
+        if self._reach is None:
+            text = "Too many shifts to look at here"
+            return Check(reach_panel.LABEL, text, "neutral", mends=self._rota_mend())
+        reach = self._reach.reach
+        check = reach_panel.describe(reach, at=self._at, hours_mode=self._state.hours_mode)
+        if not reach.ways:
+            return replace(check, mends=self._ivr_mend())
+        is_empty = not reach.open_minutes
+        return replace(check, mends=[*(self._add_shift_mend() if is_empty else ()), *self._rota_mend()])
 
     # --- links and times --------------------------------------------------------------------------
     def _ivr_mend(self) -> Sequence[Mend]:
@@ -194,8 +203,3 @@ class _Writer:
     def _time(self, at: datetime) -> str:
         local = at.astimezone(ZoneInfo(self._zone))
         return f"{clock.format_day_time(local)} {local:%Z}"
-
-    def _period(self, period: Period) -> str:
-        start, end = (at.astimezone(ZoneInfo(self._zone)) for at in period)
-        last = f"{end:%H:%M}" if start.date() == end.date() else clock.format_day_time(end)
-        return f"{clock.format_day_time(start)} to {last}"

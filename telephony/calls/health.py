@@ -1,28 +1,25 @@
 """Whether a call to a location would ring somebody now, and what keeps it from doing so."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from accounts import customers, users
 from config import dynamodb
-from staffing.schedules import coverage, on_duty, queries
-from staffing.schedules.coverage import Period
+from staffing.schedules import on_duty, queries
 from staffing.schedules.expansion import Shift
 from telephony import ivr, lines
 from telephony.calls.limits import minutes
 from telephony.calls.rota import next_opening, routing
 from telephony.calls.rota.duty import DutyReader
 from telephony.calls.rota.routing import RingCandidate
-from telephony.ivr import open_periods
 from telephony.lines import ResolvedLine
 from telephony.models import Line, PhoneNumber
 
 if TYPE_CHECKING:
     from accounts.models import Location, User
 
-LOOK_AHEAD = timedelta(days=7)
 MAX_RING_ACTIONS = 12
 """Ring actions of a configuration that are looked at."""
 
@@ -59,10 +56,6 @@ class LocationHealth:
     are_minutes_used_up: bool = False
     next_answer: datetime | None = None
     """When a caller would next be answered; None: not within a month."""
-    gaps: Sequence[Period] | None = None
-    """Opening hours of the next days without anybody on duty; None: the rota opens the line."""
-    covered: Sequence[Period] | None = field(default_factory=tuple)
-    """When somebody is on duty in the next days; None: too many shifts to look at."""
 
     @property
     def takes_calls(self) -> bool:
@@ -75,18 +68,14 @@ def load_health(location: "Location", *, at: datetime) -> LocationHealth:
     """The state of a location. About five round trips follow each other."""
     location_id, customer_id = str(location.id), str(location.customer_id)
     keys = [dynamodb.RecordKey(Line, location_id), customers.customer_key(customer_id)]
-    records, covered, shifts = dynamodb.gather(
-        lambda: dynamodb.batch_get(keys),
-        lambda: _load_covered(location_id, customer_id, at),
-        lambda: _load_shifts(location_id, at),
-    )
+    records, shifts = dynamodb.gather(lambda: dynamodb.batch_get(keys), lambda: _load_shifts(location_id, at))
     line_record = records.get(Line, location_id)
     number = str(line_record.number) if line_record and line_record.number else None
     is_suspended = not customers.is_active_in(records, customer_id)
     if line_record is None or not line_record.configuration:
         staff = _load_staff(shifts, customer_id)
         people = _list_on_duty(shifts, staff, {})
-        return LocationHealth(number, is_suspended=is_suspended, on_duty=people, covered=covered)
+        return LocationHealth(number, is_suspended=is_suspended, on_duty=people)
     line = lines.to_resolved_line(line_record, location)
     stored_number, staff, plan, used_up, answer = dynamodb.gather(
         lambda: dynamodb.get_record(PhoneNumber, number) if number else None,
@@ -96,7 +85,6 @@ def load_health(location: "Location", *, at: datetime) -> LocationHealth:
         lambda: _find_next_answer(line, at),
     )
     is_own = stored_number is not None and stored_number.location_id == location_id
-    own_hours = open_periods.list_open_periods(line.configuration, at, at + LOOK_AHEAD, time_zone=line.time_zone)
     return LocationHealth(
         number=number,
         number_status=str(stored_number.status) if is_own else None,
@@ -109,8 +97,6 @@ def load_health(location: "Location", *, at: datetime) -> LocationHealth:
         on_duty=_list_on_duty(shifts, staff, {item.id: item for item in plan.considered}),
         are_minutes_used_up=used_up,
         next_answer=answer,
-        gaps=_find_gaps(own_hours, covered, at),
-        covered=covered,
     )
 
 
@@ -189,24 +175,8 @@ def _load_staff(shifts: Iterable[Shift], customer_id: str) -> "Mapping[str, User
     return users.load_users(staff_ids, customer_id) if staff_ids else {}
 
 
-def _load_covered(location_id: str, customer_id: str, at: datetime) -> list[Period] | None:
-    try:
-        return coverage.list_covered([location_id], at, at + LOOK_AHEAD, customer_id=customer_id)[location_id]
-    except queries.QueryTooWide:
-        return None
-
-
 def _find_next_answer(line: ResolvedLine, at: datetime) -> datetime | None:
     try:
         return next_opening.find_next_opening(line, at)
     except queries.QueryTooWide:
         return None
-
-
-def _find_gaps(
-    required_periods: Sequence[Period] | None, covered: Sequence[Period] | None, at: datetime
-) -> list[Period] | None:
-    if required_periods is None or covered is None:
-        return None
-    required = [(max(start, at), min(end, at + LOOK_AHEAD)) for start, end in required_periods]
-    return coverage.subtract((period for period in required if period[0] < period[1]), covered)

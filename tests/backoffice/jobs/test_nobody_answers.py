@@ -56,6 +56,39 @@ def test_a_location_without_number_leads_to_buying_one(
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_a_hole_of_next_month_leads_to_what_mends_it(
+    test_users: UserFixtures, backoffice_url: str, open_tab: Callable[..., Page], record_figure: Callable[[str], None]
+) -> None:
+    ann, number = test_users.ann, test_users.purchase_number()
+    location = locations.get_location(str(number.number.location_id), actor=ann.actor)
+    configuration = ann.get(f"/ivrConfiguration/{location.id}").json()["configuration"]
+    body = {"configuration": {**configuration, "hours": {"mode": "always"}}}
+    assert ann.put(f"/ivrConfiguration/{location.id}", body).status_code == 200
+    user = test_users.create_user(name="Rhoda Still", locations=[location.id])
+    ann.patch(f"/location/{location.id}", {"name": "Denver Highlands"}).raise_for_status()
+    noon = (now() + timedelta(days=9)).replace(tzinfo=None, hour=12, minute=0, second=0, microsecond=0)
+    create_shift(ann.actor, location, user.id, start=noon, end=noon + timedelta(hours=4))
+    desk = CountedPage(open_tab("oscar"))
+    page = desk.page
+    page.goto(f"{backoffice_url}/admin/")
+
+    desk.type(page.locator("#bo-find"), "denver highlands")
+    desk.press_enter(page.locator("#bo-find"))
+    desk.click(page.get_by_role("region", name="Locations").get_by_role("link", name="Denver Highlands").first)
+    strip = page.get_by_role("region", name="Whom calls ring")
+    assert strip.locator(".bo-reach-week li.bo-reach-nobody").count() == 28
+    hole = strip.get_by_role("listitem").filter(has_text="Rhoda Still has no phone number.")
+    violations = Axe().run(page).response["violations"]
+    assert [item["id"] for item in violations if item["impact"] in ("serious", "critical")] == []
+    page.set_viewport_size(NARROW_VIEWPORT)  # type: ignore[arg-type]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    desk.click(hole.get_by_role("link", name="Add a phone: Rhoda Still"))
+
+    page.get_by_role("heading", name="Rhoda Still").first.wait_for()
+    assert len(desk.actions) <= MAX_ACTIONS, desk.actions
+    record_figure(f"a hole of next month is mended: {len(desk.actions)} actions to the person")
+
+
 def test_the_page_says_of_each_person_on_duty_why_their_phone_does_not_ring(
     test_users: UserFixtures,
     env: Environment,
@@ -150,7 +183,7 @@ TABLE: list[tuple[LocationHealth, str, str]] = [
 def test_the_verdict_names_what_keeps_a_call_from_being_answered(
     state: LocationHealth, tone: str, verdict: str
 ) -> None:
-    panel = build_panel(state, LOCATION, may_write=True)
+    panel = build_panel(state, LOCATION, None, may_write=True, at=AT)
     assert (panel.tone, panel.verdict) == (tone, verdict)
 
 
@@ -169,15 +202,19 @@ REASONS = [
 @pytest.mark.parametrize(("why_not", "words", "mend"), REASONS)
 def test_each_reason_has_words_and_what_mends_it(why_not: str, words: str, mend: str) -> None:
     state = LocationHealth(**TAKES_CALLS, entrance=OPEN, is_ringing=True, on_duty=[person(why_not)])
-    check = next(check for check in build_panel(state, LOCATION, may_write=True).checks if check.label == "On duty now")
+    check = next(
+        check
+        for check in build_panel(state, LOCATION, None, may_write=True, at=AT).checks
+        if check.label == "On duty now"
+    )
     assert words in str(check.text)
     assert [link.label for link in check.mends] == ([mend] if mend else [])
     assert "on duty until Sun 29 Nov 2026, 15:02 MST" in str(check.detail)
 
 
 def test_who_only_reads_gets_no_link_to_what_they_may_not_do() -> None:
-    state = LocationHealth(None, covered=[])
-    labels = [mend.label for check in build_panel(state, LOCATION, may_write=False).checks for mend in check.mends]
+    panel = build_panel(LocationHealth(None), LOCATION, None, may_write=False, at=AT)
+    labels = [mend.label for check in panel.checks for mend in check.mends]
     assert "Buy a number" not in labels
     assert "Add a shift" not in labels
     assert "Open rota" in labels

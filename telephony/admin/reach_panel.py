@@ -1,0 +1,102 @@
+"""The next four weeks of a line on the page of its location: when calls ring nobody, and why."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from django.template.loader import render_to_string
+
+from accounts import users
+from config.backoffice import clock
+from config.backoffice.checks import Check
+from staffing.schedules.queries import QueryTooWide
+from telephony.admin import reach_holes, reach_strip
+from telephony.admin.reach_holes import Place, format_minutes
+from telephony.reach import loading
+from telephony.reach.results import Reach
+
+if TYPE_CHECKING:
+    from accounts.models import Location
+
+DAYS, SOON = 28, timedelta(days=7)
+LABEL = f"Next {DAYS} days"
+
+
+@dataclass(frozen=True)
+class LoadedReach:
+    """The reach of a line and the names of the people in its holes."""
+
+    reach: Reach
+    names: Mapping[str, str]
+
+
+def load_reach(location: "Location", *, at: datetime) -> Reach | None:
+    """The reach of today's rest and the days after it; None: too many shifts. Four round trips."""
+    tz = ZoneInfo(str(location.time_zone))
+    since = at.replace(second=0, microsecond=0)
+    until = datetime.combine(since.astimezone(tz).date() + timedelta(days=DAYS), time(), tz).astimezone(UTC)
+    try:
+        return loading.load_reach(location, since=since, until=until)
+    except QueryTooWide:
+        return None
+
+
+def load(location: "Location", *, at: datetime) -> LoadedReach | None:
+    """The same with names, which take another round trip if there are holes."""
+    reach = load_reach(location, at=at)
+    if reach is None:
+        return None
+    staff_ids = {id for id in reach_holes.list_people(reach) if not id.startswith("+")}
+    people = users.load_users(sorted(staff_ids), str(location.customer_id)) if staff_ids else {}
+    return LoadedReach(reach, {id: users.display_name(user) for id, user in people.items()})
+
+
+def describe(reach: Reach, *, at: datetime, hours_mode: str) -> Check:
+    """The reach as one check, without mends."""
+    if not reach.ways:
+        return Check(LABEL, "The IVR configuration rings nobody at any time", "warning")
+    if not reach.open_minutes:
+        text = "Nobody is on duty at any time" if hours_mode == "schedule" else "The line is never open"
+        return Check(LABEL, text, "danger")
+    if reach.holes:
+        share = f"{format_minutes(reach.hole_minutes)} of {format_minutes(reach.open_minutes)}"
+        callers = "Calls ring nobody" if reach_strip.list_total_holes(reach) else "After some keys calls ring nobody"
+        text = f"{callers} for {share} that the line is open"
+        return Check(LABEL, text, "danger" if reach.holes[0].start < at + SOON else "warning")
+    text = "Calls ring somebody whenever the line is open"
+    if hours_mode == "schedule" and reach.closed_by_rota_minutes:
+        closed = f"Nobody is on duty for {format_minutes(reach.closed_by_rota_minutes)}: the line is closed then"
+        return Check(LABEL, text, detail=closed)
+    return Check(LABEL, text)
+
+
+def render_strip(loaded: LoadedReach, location: Any, *, may_write: bool) -> str:
+    """The strip, and the holes in words; empty if nothing would be on it."""
+    reach = loaded.reach
+    if not reach.open_minutes or not reach.ways:
+        return ""
+    zone = "UTC" if clock.shows_utc() else reach.time_zone
+    place = Place(
+        str(location.id),
+        str(location.customer_id),
+        zone,
+        reach.time_zone,
+        loaded.names,
+        has_line=reach.line_version is not None,
+        may_write=may_write,
+    )
+    weeks = reach_strip.build_strip(reach, zone=zone)
+    first, last = weeks[0][0].day.date, weeks[-1][-1].day.date
+    holes = reach_holes.describe_holes(reach, place)
+    context = {
+        "title": f"Whom calls ring, {first.day} {first:%b} to {last.day} {last:%b %Y}",
+        "zone": zone,
+        "weeks": weeks,
+        "has_keys": len(reach.ways) > 1,
+        "assumed": format_minutes(reach.assumed_minutes) if reach.assumed_minutes else "",
+        "holes": holes,
+        "more_holes": reach_holes.count_groups(reach) - len(holes),
+    }
+    return render_to_string("backoffice/reach.html", context)
