@@ -78,9 +78,20 @@ def to_resolved_line(line: Line, location: "Location | None") -> ResolvedLine:
 def load_lines(location_ids: Iterable[str], customer_id: str) -> list[ResolvedLine]:
     """The lines of those locations of a customer that have one. One round trip."""
     ids = list(location_ids)
-    keys = [*(dynamodb.RecordKey(Line, id) for id in ids), *map(locations.location_key, ids)]
-    records = dynamodb.batch_get(keys)
-    stored_lines = [line for id in ids if (line := records.get(Line, id)) and line.number and line.configuration]
+    return find_lines_in(dynamodb.batch_get(keys_of_lines(ids)), ids, customer_id)
+
+
+def keys_of_lines(location_ids: Iterable[str]) -> list[dynamodb.RecordKey]:
+    """What `find_lines_in` needs."""
+    ids = list(location_ids)
+    return [*(dynamodb.RecordKey(Line, id) for id in ids), *map(locations.location_key, ids)]
+
+
+def find_lines_in(records: dynamodb.BatchResult, location_ids: Iterable[str], customer_id: str) -> list[ResolvedLine]:
+    """The lines among records of those locations of a customer that have one."""
+    stored_lines = [
+        line for id in location_ids if (line := records.get(Line, id)) and line.number and line.configuration
+    ]
     return [
         to_resolved_line(line, locations.find_location_in(records, line.location_id, customer_id))
         for line in stored_lines

@@ -1,18 +1,17 @@
 """What needs the attention of operators at the numbers, calls and rotas of a customer.
 
-A check of a customer takes about eight round trips, whatever the customer has.
+A check of a customer takes about ten round trips, whatever the customer has.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from accounts import locations, permissions
+from accounts import customers, locations, permissions
 from config import dynamodb
 from config.board.sources import Findings, Problem, Source
-from staffing.recurrence import wall_clock
 from staffing.schedules import coverage, first_shifts
 from staffing.schedules.coverage import Period
 from telephony import ivr, lines
@@ -20,21 +19,22 @@ from telephony.lines import ResolvedLine
 from telephony.models import Call, Callback, PhoneNumber, queue_key
 from telephony.numbers import unassigned
 from telephony.numbers.acquisition import TWILIO_LIST_LAG
+from telephony.reach.coming_days import ComingHoles, iter_whole_days, load_coming_holes
 
 MISSED_CALLS, CALLBACK_LATE, STUCK_PURCHASE = "calls-missed", "callback-late", "purchase-stuck"
 NUMBER_WITHOUT_ROTA, ROTA_HOLE, UNASSIGNED_NUMBER = "number-without-rota", "rota-hole", "number-unassigned"
 MAX_NUMBERS, MAX_LOCATIONS, MAX_CALLS, MAX_CALLBACKS = 50, 50, 1_000, 50
 """Of a customer, that are looked at."""
 CALLS_SINCE, LONG_WAIT, LOOK_AHEAD_DAYS = timedelta(days=1), timedelta(hours=1), 7
-MAX_SHOWN_GAPS = 4
-"""Gaps of a location that an item names; it counts the others."""
+WINDOW = timedelta(days=LOOK_AHEAD_DAYS + 1)
+MAX_SHOWN_GAPS, MAX_SHOWN_PEOPLE = 4, 3
+"""Of a location, that an item names; it counts the other gaps."""
 
 
 def find_number_problems(customer: Any, at: datetime) -> Findings:
-    """Numbers without a rota, hanging purchases, and times in which nobody is on duty.
+    """Numbers without a rota, hanging purchases, and times in which calls ring nobody.
 
-    Within opening hours where a line has any; else days on which nobody is on duty at any time, at
-    locations that have a rota.
+    At locations without a line that have a rota: days on which nobody is on duty at any time.
     """
     if customer.status != "active":
         return Findings()
@@ -46,25 +46,30 @@ def find_number_problems(customer: Any, at: datetime) -> Findings:
     )
     zones = {str(location.id): str(location.time_zone) for location in page.records}
     active = {str(number.location_id): number for number in numbers if number.status == "active"}
-    lines_by_id = {line.location_id: line for line in lines.load_lines(active, customer_id)} if active else {}
+    records = dynamodb.batch_get([*lines.keys_of_lines(active), customers.customer_key(customer_id)])
+    lines_by_id = {line.location_id: line for line in lines.find_lines_in(records, active, customer_id)}
     since = at.replace(minute=0, second=0, microsecond=0)
-    until = since + timedelta(days=LOOK_AHEAD_DAYS + 1)
-    covered = coverage.list_covered(dict.fromkeys([*zones, *active]), since, until, customer_id=customer_id)
-    with_rota = {id for id in covered if covered[id]}
+    with_lines = [location for location in page.records if location.id in lines_by_id]
+    without_line = [id for id in dict.fromkeys([*zones, *active]) if id not in lines_by_id or id not in zones]
+    holes, covered = dynamodb.gather(
+        partial(load_coming_holes, lines_by_id, with_lines, records, since=since, days=LOOK_AHEAD_DAYS),
+        partial(coverage.list_covered, without_line, since, since + WINDOW, customer_id=customer_id),
+    )
+    with_rota = {id for id in covered if covered[id]} | {id for id in holes if holes[id].has_people}
     others = [id for id in active if id not in with_rota]
     with_rota |= first_shifts.find_locations_with_future_shifts(others, at) if others else set()
-    without_rota = [
-        number for id, number in active.items() if id not in with_rota and rings_people(lines_by_id.get(id))
-    ]
+    without_rota = {id for id in active if id not in with_rota and rings_people(lines_by_id.get(id))}
+    gaps = {id: _list_empty_days(zones[id], covered[id], since) for id in covered if id in zones and covered[id]}
     problems = [
         *(_stuck(number) for number in numbers if is_stuck(number, at)),
-        *(Problem(NUMBER_WITHOUT_ROTA, str(number.number), _facts(number)) for number in without_rota),
+        *(
+            Problem(NUMBER_WITHOUT_ROTA, str(active[id].number), _facts(active[id]))
+            for id in active
+            if id in without_rota
+        ),
+        *(_rota_hole(id, periods) for id, periods in gaps.items() if periods),
+        *(_rota_hole(id, hole.periods, hole) for id, hole in holes.items() if hole.periods and id not in without_rota),
     ]
-    for id in zones:
-        line = lines_by_id.get(id)
-        if id in with_rota and (line is None or rings_people(line)):
-            gaps = _list_gaps(line, zones[id], covered[id], since)
-            problems += [_rota_hole(id, gaps)] if gaps else []
     checked = {STUCK_PURCHASE: len(numbers), NUMBER_WITHOUT_ROTA: len(active), ROTA_HOLE: len(with_rota & set(zones))}
     return Findings(problems, checked)
 
@@ -88,25 +93,18 @@ def rings_people(line: ResolvedLine | None) -> bool:
     return ivr.follows_rota(line.configuration) or any("onDuty" in target for target in targets)
 
 
-def _list_gaps(line: ResolvedLine | None, zone: str, covered: Sequence[Period], since: datetime) -> list[Period]:
-    """When nobody is on duty who should be, in the next seven days by the location's clock."""
-    today = wall_clock.to_wall_time(since, zone).date()
-    days = [today + timedelta(days=number) for number in range(LOOK_AHEAD_DAYS + 1)]
-    midnights = [wall_clock.to_instant(datetime.combine(day, time()), zone) for day in days]
-    if line and not ivr.follows_rota(line.configuration):
-        periods = ivr.list_open_periods(line.configuration, since, midnights[-1], time_zone=zone)
-        return coverage.subtract(periods, covered)
-    whole_days = [
-        (start, end)
-        for day, start, end in zip(days, midnights, midnights[1:], strict=False)
-        if line is None or not ivr.find_holiday(line.configuration, day)
-    ]
-    return coverage.list_empty(whole_days, covered)
+def _list_empty_days(zone: str, covered: Sequence[Period], since: datetime) -> list[Period]:
+    """The next days on which nobody is on duty at any time, by the location's clock."""
+    return coverage.list_empty(iter_whole_days(since, zone, LOOK_AHEAD_DAYS), covered)
 
 
-def _rota_hole(location_id: str, gaps: Sequence[Period]) -> Problem:
+def _rota_hole(location_id: str, gaps: Sequence[Period], hole: ComingHoles | None = None) -> Problem:
+    """``hole``: of a line, with the reasons of the first gap."""
     shown = [[_instant(start), _instant(end)] for start, end in gaps[:MAX_SHOWN_GAPS]]
-    return Problem(ROTA_HOLE, location_id, {"location": location_id, "gaps": shown, "count": len(gaps)})
+    facts: dict[str, Any] = {"location": location_id, "gaps": shown, "count": len(gaps)}
+    if hole:
+        facts["people"] = [[person.staff_id, person.why_not] for person in hole.people[:MAX_SHOWN_PEOPLE]]
+    return Problem(ROTA_HOLE, location_id, facts)
 
 
 def _stuck(number: PhoneNumber) -> Problem:

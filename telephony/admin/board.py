@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 
 from django.urls import reverse
 
-from accounts import locations
+from accounts import locations, users
 from config import dynamodb
 from config.backoffice import clock
 from config.backoffice.board import Kind, Line, describe_age
 from config.backoffice.links import admin_change_url, admin_list_url
 from config.board.models import BoardItem
-from telephony import problems
+from telephony import problems, reasons
 
 if TYPE_CHECKING:
     from accounts.models import Location
@@ -60,6 +60,11 @@ def _describe_without_rota(item: BoardItem, records: dynamodb.BatchResult, at: d
     return Line(f"{location.name}: the number {item.facts['number']} has no rota", url, "", "Open rota", url)
 
 
+def _hole_keys(item: BoardItem) -> Iterable[dynamodb.RecordKey]:
+    people = (staff_id for staff_id, _ in item.facts.get("people", ()) if dynamodb.is_id("usr", staff_id))
+    return [*_location_keys(item), *map(users.user_key, people)]
+
+
 def _describe_hole(item: BoardItem, records: dynamodb.BatchResult, at: datetime) -> Line | None:
     location, facts = _location_in(item, records), item.facts
     if location is None:
@@ -70,7 +75,22 @@ def _describe_hole(item: BoardItem, records: dynamodb.BatchResult, at: datetime)
     shown = "; ".join(_format_gap(start, end, location) for start, end in gaps)
     url = f"{reverse('admin:rota', args=(location.id,))}?show=week&day={first_day}"
     detail = shown + (f"; and {more} more" if more > 0 else "")
-    return Line(f"{location.name}: nobody on duty in the next seven days", url, detail, "Open rota", url)
+    if "people" not in facts:
+        return Line(f"{location.name}: nobody on duty in the next seven days", url, detail, "Open rota", url)
+    line_url = admin_change_url("accounts", "location", str(location.id))
+    why = " ".join(_list_hole_reasons(item, records)) or reasons.sentence("hole", "nobody_on_duty")
+    text = f"{location.name}: calls ring nobody at times in the next seven days"
+    return Line(text, line_url, f"{detail}. {why}", "Open rota", url)
+
+
+def _list_hole_reasons(item: BoardItem, records: dynamodb.BatchResult) -> list[str]:
+    """Why the first hole of a line is one, in sentences about people."""
+    staff = users.find_users_in(records, [staff_id for staff_id, _ in item.facts["people"]], str(item.customer_id))
+    return [
+        reasons.sentence("why_not", code, users.display_name(staff[staff_id]) if staff_id in staff else staff_id)
+        for staff_id, code in item.facts["people"]
+        if (staff_id in staff or staff_id.startswith("+")) and code in reasons.WHY_NOT
+    ]
 
 
 def _describe_stuck(item: BoardItem, records: dynamodb.BatchResult, at: datetime) -> Line | None:
@@ -131,9 +151,9 @@ KINDS = (
     Kind(
         problems.ROTA_HOLE,
         "Rota holes",
-        "Somebody is on duty at all times in the next seven days.",
+        "In the next seven days lines ring somebody while they are open.",
         "No rotas.",
-        _location_keys,
+        _hole_keys,
         _describe_hole,
     ),
     Kind(

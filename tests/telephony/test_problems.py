@@ -5,12 +5,14 @@ from datetime import datetime, timedelta
 from accounts import customers, locations, permissions
 from accounts.models import Location
 from config import dynamodb
+from config.backoffice.board import Line
 from config.board.models import BoardItem
 from staffing.schedules import coverage
+from telephony.admin import board
 from telephony.models import Call, PhoneNumber
 from tests.support.board import check, problems_of
 from tests.support.bulk import delete_records, put_records
-from tests.support.users import UserFixtures, create_shift, now, store_missed_call
+from tests.support.users import UserFixtures, create_shift, enable_ringing, now, store_missed_call
 
 MONDAY = datetime.fromisoformat("2033-01-03T00:00:00-05:00")
 
@@ -64,7 +66,7 @@ def test_days_without_anybody_are_holes(test_users: UserFixtures) -> None:
     assert hole_at(test_users, location, MONDAY + timedelta(hours=10)) is None
 
 
-def test_holes_are_inside_opening_hours(test_users: UserFixtures) -> None:
+def test_holes_of_a_line_are_times_in_which_calls_ring_nobody(test_users: UserFixtures) -> None:
     location = test_users.create_location()
     test_users.purchase_number(location)
     path = f"/ivrConfiguration/{location.id}"
@@ -73,15 +75,43 @@ def test_holes_are_inside_opening_hours(test_users: UserFixtures) -> None:
     hours = {"mode": "weekly", "weekly": weekly, "holidays": {"dates": ["2033-01-05"]}}
     response = test_users.ann.put(path, {"configuration": {**configuration, "hours": hours}})
     assert response.status_code == 200, response.text
-    plan_days(test_users, location, test_users.mia.id, 0, 1)
+    person = test_users.create_user(name="Holly Day", locations=[location.id])
+    plan_days(test_users, location, person.id, 0, 1)
 
     facts = hole_at(test_users, location, MONDAY + timedelta(hours=12, minutes=20))
 
     assert facts is not None
     assert facts["gaps"] == [
-        ["2033-01-03T22:00:00.000000Z", "2033-01-03T23:00:00.000000Z"],
-        ["2033-01-04T22:00:00.000000Z", "2033-01-04T23:00:00.000000Z"],
-    ], "not on the holiday, nor on days that are closed"
+        ["2033-01-03T17:00:00.000000Z", "2033-01-03T23:00:00.000000Z"],
+        ["2033-01-04T14:00:00.000000Z", "2033-01-04T23:00:00.000000Z"],
+    ], "somebody is on duty whose phone does not ring; not on the holiday, nor on days that are closed"
+    assert facts["people"] == [[person.id, "no_phone"]]
+    line = describe_item(problems_of(test_users.customer)[f"rota-hole#{location.id}"])
+    assert line.text == f"{location.name}: calls ring nobody at times in the next seven days"
+    assert line.detail == (
+        "Mon 3 Jan 2033, 12:00 to 18:00; Tue 4 Jan 2033, 09:00 to 18:00. Holly Day has no phone number."
+    )
+
+    enable_ringing(person)
+    facts = hole_at(test_users, location, MONDAY + timedelta(hours=12, minutes=20))
+
+    assert facts is not None
+    assert facts["gaps"] == [
+        ["2033-01-03T22:10:00.000000Z", "2033-01-03T23:00:00.000000Z"],
+        ["2033-01-04T22:10:00.000000Z", "2033-01-04T23:00:00.000000Z"],
+    ], "ten minutes after the end of a shift it still rings"
+    assert facts["people"] == []
+    assert describe_item(problems_of(test_users.customer)[f"rota-hole#{location.id}"]).detail.endswith(
+        "18:00. Nobody is on duty."
+    )
+
+
+def describe_item(item: BoardItem) -> Line:
+    """What operators read of an item."""
+    kind = next(kind for kind in board.KINDS if kind.name == item.kind)
+    line = kind.describe(item, dynamodb.batch_get(kind.list_keys(item)), now())
+    assert line is not None
+    return line
 
 
 def test_numbers_without_a_rota_and_hanging_purchases(test_users: UserFixtures) -> None:
