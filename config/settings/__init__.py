@@ -168,6 +168,7 @@ CUSTOMER_ERASURE = [
 LOCATION_NUMBERS = "telephony.numbers.inventory.LOCATION_NUMBERS"
 LOCATION_HOLIDAYS = "telephony.lines.get_holiday_settings"
 LOCATION_HOURS = "telephony.lines.load_open_periods"
+ROTA_CALLS = "telephony.admin.rota_calls.describe_calls"
 IS_OWN_NUMBER = "telephony.numbers.inventory.is_own_number"
 CALL_BREAKS = "telephony.phone_pauses.CALL_BREAKS"
 UNVERIFY_PHONE = "telephony.phone_verification.unverify_phone"

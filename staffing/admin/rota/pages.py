@@ -40,7 +40,7 @@ MAX_LISTED = 20
 """Gaps and overlaps that are listed above the grid."""
 MAX_OWN_LOCATIONS = 50
 """Locations of a person that have a row even without a shift."""
-_ALL_LOCATIONS = "*"
+_ALL_LOCATIONS, _CALLS = "*", "calls"
 
 
 @dataclass(frozen=True)
@@ -67,18 +67,14 @@ def location_rota(request: HttpRequest, location_id: str) -> HttpResponse:
     window = period.window(zone)
     customer_id = str(record.customer_id)
     set_page_customer(request, customer_id)
-    loaded, marked_days, open_periods = dynamodb.gather(
-        partial(
-            load_entries,
-            customer_id,
-            window,
-            actor=operator_actor(request, customer_id),
-            at=now,
-            location_id=location_id,
-            staff_id=None,
-        ),
+    actor = operator_actor(request, customer_id)
+    loaded, marked_days, open_periods, calls = dynamodb.gather(
+        partial(load_entries, customer_id, window, actor=actor, at=now, location_id=location_id, staff_id=None),
         partial(location_days.load_days, record, period.first_day, period.next_day),
         partial(_load_open_periods, location_id, window, zone),
+        partial(
+            import_string(settings.ROTA_CALLS) if _CALLS in request.GET else _no_calls, location_id, actor=actor, at=now
+        ),
     )
     staffed = [entry.span for entry in loaded.entries if entry.is_staffed]
     page = RotaPage(
@@ -95,14 +91,20 @@ def location_rota(request: HttpRequest, location_id: str) -> HttpResponse:
             ("Location", admin_change_url("accounts", "location", record.id)),
             ("Schedules", admin_list_url("staffing", "schedule", location_id__exact=record.id)),
             ("Calls by hour", reverse("admin:location_demand", args=(record.id,))),
+            ("Compare with past calls", f"?{period.query}&{_CALLS}=1#{_CALLS}"),
             ("Import", f"{reverse('admin:rota_import', args=(customer_id,))}?{import_query}"),
         ],
         "add_query": urlencode({"customer_id": customer_id, "locationId": record.id}),
         "note_url": reverse("admin:day_note", args=(record.id,)),
         "move_url": reverse("admin:rota_move", args=(record.id,)),
         "row_kind": "Person",
+        "calls": calls,
     }
     return _render(request, page, period, context, now)
+
+
+def _no_calls(location_id: str, **_: Any) -> None:
+    """Nothing: calls are read only if somebody wants to compare them, as there may be many."""
 
 
 def _load_open_periods(location_id: str, window: Span, zone: str) -> Sequence[Span] | None:
