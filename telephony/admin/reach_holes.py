@@ -40,7 +40,7 @@ class HoleWords:
 
 
 @dataclass(frozen=True)
-class Place:
+class HoleContext:
     """Where the holes are, and who reads of them."""
 
     location_id: str
@@ -67,9 +67,9 @@ def list_people(reach: Reach) -> set[str]:
     return {person.staff_id for hole in shown for person in hole.people}
 
 
-def describe_holes(reach: Reach, place: Place) -> list[HoleWords]:
+def describe_holes(reach: Reach, context: HoleContext) -> list[HoleWords]:
     """The holes of a window, those of the same kind together."""
-    return [_describe(holes, len(reach.ways), place) for holes in islice(_group(reach.holes), MAX_GROUPS)]
+    return [_describe(holes, len(reach.ways), context) for holes in islice(_group(reach.holes), MAX_GROUPS)]
 
 
 def count_groups(reach: Reach) -> int:
@@ -95,19 +95,19 @@ def _is_mended_by_person(person: Unreachable) -> bool:
     return any(mend.of == "person" for mend in reasons.list_mends("why_not", person.why_not))
 
 
-def _describe(holes: Sequence[Hole], way_count: int, place: Place) -> HoleWords:
+def _describe(holes: Sequence[Hole], way_count: int, context: HoleContext) -> HoleWords:
     periods = list(dict.fromkeys((hole.start, hole.end) for hole in holes))
     rest = periods[MAX_TIMES:]
-    last = f", the last on {_format_time(rest[-1][0], place.zone)}" if rest else ""
+    last = f", the last on {_format_time(rest[-1][0], context.zone)}" if rest else ""
     ways = list(dict.fromkeys(hole.way for hole in holes))
     return HoleWords(
-        [format_period(start, end, place.zone) for start, end in periods[:MAX_TIMES]],
+        [format_period(start, end, context.zone) for start, end in periods[:MAX_TIMES]],
         f"and {len(rest)} more{last}" if rest else "",
         format_minutes(count_minutes(periods)),
         "Every caller" if len(ways) >= way_count else f"Callers who {_join(map(describe_way, ways))}",
-        _list_reasons(holes, place),
+        _list_reasons(holes, context),
         reasons.sentence("ends", holes[0].ends),
-        list_mends(holes, place),
+        list_mends(holes, context),
     )
 
 
@@ -125,7 +125,7 @@ def _join(texts: Iterable[str]) -> str:
     return " or ".join(shown) + (f" or {len(listed) - len(shown)} other keys" if len(listed) > len(shown) else "")
 
 
-def _list_reasons(holes: Iterable[Hole], place: Place) -> list[Any]:
+def _list_reasons(holes: Iterable[Hole], context: HoleContext) -> list[Any]:
     """Why nobody is rung: a sentence for each reason, with the people that it is about."""
     people_by_reason: dict[str, dict[str, None]] = {}
     for person in chain.from_iterable(hole.people for hole in holes):
@@ -134,7 +134,7 @@ def _list_reasons(holes: Iterable[Hole], place: Place) -> list[Any]:
         return [reasons.sentence("hole", "nobody_on_duty")]
     texts = []
     for why_not, staff_ids in people_by_reason.items():
-        names = [place.link(id) for id in staff_ids]
+        names = [context.link(id) for id in staff_ids]
         if len(names) == 1:
             texts.append(format_html(reasons.sentence("why_not", why_not, "{0}"), names[0]))
             continue
@@ -144,26 +144,26 @@ def _list_reasons(holes: Iterable[Hole], place: Place) -> list[Any]:
     return texts
 
 
-def list_mends(holes: Sequence[Hole], place: Place) -> list[Mend]:
+def list_mends(holes: Sequence[Hole], context: HoleContext) -> list[Mend]:
     """Links to what would close holes; without those to what an operator may not do."""
     mends: dict[str, Mend] = {}
     for code, _, whom in (change.partition(":") for change in holes[0].would):
         mend = reasons.MENDS.get(code)
-        if mend and mend.of == "person" and whom in place.names and len(mends) < MAX_MENDS:
-            label = f"{mend.label}: {place.names[whom]}"
+        if mend and mend.of == "person" and whom in context.names and len(mends) < MAX_MENDS:
+            label = f"{mend.label}: {context.names[whom]}"
             mends[label] = Mend(label, admin_change_url("accounts", "user", whom))
-        elif mend and code == "shift" and place.may_write:
-            mends[mend.label] = Mend(mend.label, _shift_url(holes[0], place))
+        elif mend and code == "shift" and context.may_write:
+            mends[mend.label] = Mend(mend.label, _shift_url(holes[0], context))
     codes = {mend.code for person in holes[0].people for mend in reasons.list_mends("why_not", person.why_not)}
-    if place.has_line and ("ivr" in codes or not mends):
-        mends["ivr"] = Mend(reasons.MENDS["ivr"].label, admin_change_url("telephony", "line", place.location_id))
+    if context.has_line and ("ivr" in codes or not mends):
+        mends["ivr"] = Mend(reasons.MENDS["ivr"].label, admin_change_url("telephony", "line", context.location_id))
     return list(mends.values())
 
 
-def _shift_url(hole: Hole, place: Place) -> str:
-    query = {"customer_id": place.customer_id, "locationId": place.location_id}
+def _shift_url(hole: Hole, context: HoleContext) -> str:
+    query = {"customer_id": context.customer_id, "locationId": context.location_id}
     if hole.end - hole.start <= LONGEST_SHIFT:
-        tz = ZoneInfo(place.own_zone)
+        tz = ZoneInfo(context.own_zone)
         start, end = (at.astimezone(tz).strftime("%Y-%m-%dT%H:%M") for at in (hole.start, hole.end))
         query |= {"startTime": start, "endTime": end}
     return f"{reverse('admin:staffing_schedule_add')}?{urlencode(query)}"

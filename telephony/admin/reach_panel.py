@@ -13,7 +13,7 @@ from config.backoffice import clock
 from config.backoffice.checks import Check
 from staffing.schedules.queries import QueryTooWide
 from telephony.admin import reach_holes, reach_strip
-from telephony.admin.reach_holes import Place, format_minutes
+from telephony.admin.reach_holes import HoleContext, format_minutes
 from telephony.reach import loading
 from telephony.reach.results import Reach
 
@@ -78,7 +78,7 @@ def render_strip(loaded: LoadedReach, location: Any, *, may_write: bool) -> str:
     if not reach.open_minutes or not reach.ways:
         return ""
     zone = "UTC" if clock.shows_utc() else reach.time_zone
-    place = Place(
+    hole_context = HoleContext(
         str(location.id),
         str(location.customer_id),
         zone,
@@ -89,7 +89,7 @@ def render_strip(loaded: LoadedReach, location: Any, *, may_write: bool) -> str:
     )
     weeks = reach_strip.build_strip(reach, zone=zone)
     first, last = weeks[0][0].day.date, weeks[-1][-1].day.date
-    holes = reach_holes.describe_holes(reach, place)
+    holes = reach_holes.describe_holes(reach, hole_context)
     context = {
         "title": f"Whom calls ring, {first.day} {first:%b} to {last.day} {last:%b %Y}",
         "zone": zone,

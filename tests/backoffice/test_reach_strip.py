@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from telephony.admin import reach_panel
-from telephony.admin.reach_holes import Place, describe_holes, describe_way, format_minutes
+from telephony.admin.reach_holes import HoleContext, describe_holes, describe_way, format_minutes
 from telephony.admin.reach_strip import StripDay, build_strip, count_holes_by_hour
 from telephony.reach.results import Hole, Reach, Unreachable, count_minutes
 
@@ -32,9 +32,9 @@ def reach(holes: Sequence[Hole], *, ways: Sequence[str] = ("open",), days: int =
     )  # fmt: skip
 
 
-def place(*, may_write: bool = True) -> Place:
+def context(*, may_write: bool = True) -> HoleContext:
     names = {"usr_sam": "Sam <Reed>", "usr_mia": "Mia Tran"}
-    return Place("loc_1", "cus_1", ZONE, ZONE, names, has_line=True, may_write=may_write)
+    return HoleContext("loc_1", "cus_1", ZONE, ZONE, names, has_line=True, may_write=may_write)
 
 
 def days_of(strip: list[list[StripDay]]) -> list[StripDay]:
@@ -73,14 +73,14 @@ def test_a_day_on_which_the_clock_changes_is_as_long_as_it_is() -> None:
 def test_without_holes_all_is_well() -> None:
     check = reach_panel.describe(reach([]), at=at(0), hours_mode="weekly")
     assert (check.text, check.tone) == ("Calls ring somebody whenever the line is open", "good")
-    assert describe_holes(reach([]), place()) == []
+    assert describe_holes(reach([]), context()) == []
 
 
 def test_holes_of_a_kind_are_one_with_their_reasons_and_what_mends_them() -> None:
     would = ["verify:usr_sam", "shift:other_skill", "verify:usr_of_another_customer", "of_a_later_release:usr_sam"]
     holes = [hole(at(9, day), at(10, day), people=[SAM, MIA], would=would) for day in range(5)]
     holes.insert(1, hole(at(12), at(18), would=["shift:nobody_on_duty"]))
-    shown = describe_holes(reach(holes, days=5), place())
+    shown = describe_holes(reach(holes, days=5), context())
     assert [words.times[0] for words in shown] == ["Sat 31 Oct 2026, 09:00 to 10:00", "Sat 31 Oct 2026, 12:00 to 18:00"]
     assert (shown[0].more, shown[0].duration) == ("and 2 more, the last on Wed 4 Nov 2026, 08:00", "5 h")
     assert (shown[0].callers, shown[0].ends) == ("Every caller", "Callers leave a message.")
@@ -94,7 +94,7 @@ def test_holes_of_a_kind_are_one_with_their_reasons_and_what_mends_them() -> Non
 
 
 def test_who_only_reads_gets_no_link_to_add_a_shift() -> None:
-    (words,) = describe_holes(reach([hole(at(9), at(10), would=["shift:nobody_on_duty"])]), place(may_write=False))
+    (words,) = describe_holes(reach([hole(at(9), at(10), would=["shift:nobody_on_duty"])]), context(may_write=False))
     assert [mend.label for mend in words.mends] == ["Open IVR"]
 
 
@@ -116,7 +116,7 @@ def test_ways_are_read_as_keys() -> None:
 def test_people_with_the_same_reason_are_named_together() -> None:
     others = [Unreachable(f"usr_{number}", "other_skill", None) for number in range(7)]
     holes = [hole(at(9, index), at(10, index), people=[person, MIA]) for index, person in enumerate(others)]
-    (words,) = describe_holes(reach(holes, days=7), place())
+    (words,) = describe_holes(reach(holes, days=7), context())
     assert "Mia Tran</a>, a removed person" in words.reasons[0]
     assert words.reasons[0].endswith(" and 3 more: none of the skills.")
 
