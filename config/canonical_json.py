@@ -1,6 +1,5 @@
 """Canonical JSON (RFC 8785): one sequence of bytes per value, to hash and to sign."""
 
-from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -18,9 +17,8 @@ def dumps(value: Any) -> bytes:
 
     Of what audit entries hold, orjson writes the same bytes at a sixth of the CPU time.
     """
-    if _has_plain_content(value):
-        with suppress(TypeError):  # an unpaired surrogate, a name that is no text
-            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    if (plain := _dump_plain(value)) is not None:
+        return plain
     try:
         return rfc8785.dumps(value)
     except UnicodeEncodeError as error:  # of a name with an unpaired surrogate
@@ -29,10 +27,18 @@ def dumps(value: Any) -> bytes:
 
 def prepare(value: Any) -> Any:
     """A JSON value for several others with plain content: its canonical form is made once."""
-    if _has_plain_content(value):
-        with suppress(TypeError):
-            return orjson.Fragment(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
-    return value
+    plain = _dump_plain(value)
+    return value if plain is None else orjson.Fragment(plain)
+
+
+def _dump_plain(value: Any) -> bytes | None:
+    """The canonical form of plain content; None of other content."""
+    if not _has_plain_content(value):
+        return None
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # an unpaired surrogate, a name that is no text
+        return None
 
 
 def _has_plain_content(value: Any) -> bool:

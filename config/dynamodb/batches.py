@@ -67,7 +67,7 @@ def _batch_get_chunk(keys: list[RecordKey]) -> dict[RecordKey, Record]:
     record_classes: dict[str, type[Record]] = {}
     requests: dict[str, Any] = {}
     for record_class, hash_key, range_key in keys:
-        name = record_class.table_name()
+        name = record_class.Meta.table_name
         if name not in requests:
             record_classes[name], requests[name] = record_class, {"Keys": [], "ConsistentRead": True}
         requests[name]["Keys"].append(record_writing.to_key(record_class, (hash_key, range_key)))

@@ -123,8 +123,7 @@ class Record(Model):
         if hash_key is not None or range_key is not None:
             keys = [value for value in (hash_key, range_key) if value is not None]
             values |= zip((key.name for key in record_writing.list_key_writers(type(self))), keys, strict=False)
-        if not values.keys() <= self.get_attributes().keys():
-            unknown = values.keys() - self.get_attributes().keys()
+        if unknown := values.keys() - _names_of(type(self)):
             raise ValueError(f"{type(self).__name__} has no {', '.join(sorted(unknown))}.")
         self.__dict__ = record_writing.default_values(type(self)) | values
 
@@ -182,8 +181,8 @@ class Record(Model):
         record.__dict__ = values = record_writing.default_values(cls)
         readers = _readers_of(cls)
         for stored_name, stored in item.items():
-            if reader := readers.get(stored_name):
-                name, kind, read = reader
+            if stored_name in readers:
+                name, kind, read = readers[stored_name]
                 if kind in stored:
                     values[name] = read(stored[kind]) if read else stored[kind]
                 elif "NULL" not in stored:
@@ -196,6 +195,11 @@ class Record(Model):
         for name, value in {**values, "version": int(self.version) + 1}.items():
             setattr(updated, name, value)
         return updated
+
+
+@cache
+def _names_of(record_class: type[Record]) -> frozenset[str]:
+    return frozenset(record_class.get_attributes())
 
 
 @cache

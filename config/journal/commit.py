@@ -202,6 +202,7 @@ def _contention_error() -> errors.Unavailable:
 
 def _due_shards(transaction: transactions.Transaction, at: datetime) -> set[str]:
     now = dynamodb.format_timestamp(at)
+    table_name = outbox.OutboxMessage.table_name()
     puts = [action["Put"] for action in transaction.actions if "Put" in action]
-    items = [put["Item"] for put in puts if put["TableName"] == outbox.OutboxMessage.table_name()]
+    items = [put["Item"] for put in puts if put["TableName"] == table_name]
     return {item["shard"]["S"] for item in items if item["due_at"]["S"] <= now}
