@@ -9,13 +9,14 @@ from typing import Any, cast
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from accounts import reach_alerts
 from accounts.models import ALL_LOCATIONS, Location, make_name_key
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal, names, zone_names
 from config.dynamodb import idempotency, pagination
 from config.journal import write_set
 
-AUDITED_FIELDS = ("name", "time_zone", "address")
+AUDITED_FIELDS = ("name", "time_zone", "address", "settings")
 REMOVAL_GRACE = timedelta(seconds=60)
 """By then every request that read the location before its removal has ended."""
 
@@ -146,7 +147,7 @@ def update_location(
     at: datetime,
     precondition: journal.Precondition = journal.NO_PRECONDITION,
 ) -> Location:
-    """Change the name, address or time zone of a location; it has its phone number.
+    """Change name, address, time zone or settings of a location; it has its phone number.
 
     Raises `errors.InvalidRequest` or `errors.PreconditionFailed`.
     """
@@ -160,6 +161,8 @@ def update_location(
             values["name_key"] = make_name_key(values["name"], before.id)
         if values.get("time_zone", before.time_zone) != before.time_zone:  # a stored one may be older than the rule
             values["time_zone"] = zone_names.parse_place(values["time_zone"], pointer="/timeZone")
+        if "settings" in values:
+            values["settings"] = _merge_settings(before.own_settings, values["settings"])
         after = before.with_changes(**values, updated_at=at)
         updated = journal.update_record(
             actor, "location.changed", before, after, at, audited=AUDITED_FIELDS, prefetched=records
@@ -168,6 +171,15 @@ def update_location(
         return updated
 
     return journal.retry_on_conflict(decide)
+
+
+def _merge_settings(settings: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The stored settings after a partial change; None: there are none."""
+    if "reach_alerts" not in change:
+        return dict(settings) or None
+    choices = reach_alerts.merge(settings, change["reach_alerts"])
+    others = {name: value for name, value in settings.items() if name != "reach_alerts"}
+    return others | ({"reach_alerts": choices} if choices else {}) or None
 
 
 def delete_location(location_id: str, *, actor: Actor, at: datetime) -> Location:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from accounts import reach_alerts
 from config import zone_names
 
 LANGUAGES = ("en", "de", "es")
@@ -17,6 +18,7 @@ EVENTS = (
     *("rights_changed", "location_assigned", "terms_renewed"),
     *("rota_changed", "shift_reminder", "voicemail_left"),
     *("call_missed", "callback_due", "callback_handed_over"),
+    *("hole_found", "not_ringable"),
 )
 OPT_IN = {
     ("email", "rota_changed"),
@@ -26,6 +28,7 @@ OPT_IN = {
     ("email", "call_missed"),
     ("email", "callback_due"),
     ("email", "callback_handed_over"),
+    ("email", "not_ringable"),
 }
 """Notifications that are off until a person turns them on."""
 _NOTIFICATION_DEFAULTS = {channel: {event: (channel, event) not in OPT_IN for event in EVENTS} for channel in CHANNELS}
@@ -52,6 +55,8 @@ def merge_settings(settings: Settings, change: Settings) -> dict[str, Any]:
         if events:
             notifications[channel] = {**notifications.get(channel, {}), **events}
     merged_settings = {**settings, **change, "notifications": notifications}
+    if "reach_alerts" in change:
+        merged_settings["reach_alerts"] = reach_alerts.merge(settings, change["reach_alerts"])
     return {name: value for name, value in merged_settings.items() if value not in (None, {})}
 
 
@@ -67,6 +72,11 @@ def drop_shown(change: Settings, shown: Settings) -> dict[str, Any]:
                 event: value for event, value in events.items() if value != shown["notifications"][channel][event]
             }
             for channel, events in change["notifications"].items()
+        }
+    if changed_values.get("reach_alerts"):
+        shown_alerts = shown["reach_alerts"]
+        changed_values["reach_alerts"] = {
+            name: value for name, value in change["reach_alerts"].items() if value != shown_alerts[name]
         }
     return changed_values
 
@@ -110,7 +120,11 @@ def is_answering_without_key(settings: Settings) -> bool:
 
 def defaults_of(customer: Settings) -> dict[str, Any]:
     """What applies to people of a customer who chose nothing."""
-    return {"language": language_of({}, customer), "time_zone": time_zone_of({}, customer)}
+    return {
+        "language": language_of({}, customer),
+        "time_zone": time_zone_of({}, customer),
+        "reach_alerts": reach_alerts.to_shown(customer),
+    }
 
 
 def language_of(person: Settings, customer: Settings) -> str:

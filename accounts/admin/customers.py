@@ -12,7 +12,7 @@ from django.urls import URLPattern, path, reverse
 from unfold.decorators import display
 
 from accounts import customers, preferences
-from accounts.admin import customer_deletion
+from accounts.admin import customer_deletion, reach_alerts
 from accounts.admin.customer_export_page import download_view, export_view
 from accounts.admin.customer_setup import pages as setup_pages
 from accounts.admin.customer_setup.steps import setup_url
@@ -41,6 +41,7 @@ class CustomerForm(OperatorForm):
     """A customer, and the defaults for its people."""
 
     view_serializer, change_body = CustomerView, CustomerChange
+    labels = reach_alerts.REACH_ALERT_LABELS
     help_texts = {"settings__timeZone": "Such as Europe/Berlin. It is that of times on these pages, too."}
     choices = {"settings__language": LANGUAGE_CHOICES}
 
@@ -72,6 +73,7 @@ class CustomerAdmin(RecordAdmin):
     fieldsets = (
         (None, {"fields": ("name", "version")}),
         ("Defaults for e-mails", {"fields": ("settings__language", "settings__timeZone")}),
+        (reach_alerts.TITLE, {"fields": tuple(reach_alerts.REACH_ALERT_LABELS)}),
     )
     buttons = (
         Button(

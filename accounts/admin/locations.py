@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from accounts import locations
+from accounts.admin import reach_alerts
 from accounts.admin.operator_commands import OperatorForm, run_command
 from accounts.admin.projected import Location
 from accounts.models import Location as LocationRecord
@@ -23,7 +24,12 @@ class LocationForm(OperatorForm):
     """A location."""
 
     view_serializer, create_body, change_body = LocationView, NewLocation, LocationChange
-    help_texts = {"timeZone": "Such as America/Denver."}
+    labels = reach_alerts.REACH_ALERT_LABELS
+    help_texts = {
+        "timeZone": "Such as America/Denver.",
+        "settings__reachAlerts__days": "Empty: as the customer has it.",
+        "settings__reachAlerts__minMinutes": "Empty: as the customer has it.",
+    }
 
     def save_record(self) -> LocationRecord:
         if not self.is_change:
@@ -43,7 +49,11 @@ class LocationAdmin(RecordAdmin):
     list_display = ("name", "time_zone", "address", "people")
     search_help_text = "The beginning of a name, or an id"
     link_rights = {"Buy a number": operators.WRITE}
-    fieldsets = ((None, {"fields": ("name", "timeZone", "address", "version")}),)
+    fieldsets = (
+        (None, {"fields": ("name", "timeZone", "address", "version")}),
+        (reach_alerts.TITLE, {"fields": tuple(reach_alerts.REACH_ALERT_LABELS)}),
+    )
+    add_fieldsets = fieldsets[:1]
     buttons = (
         Button(
             "remove",

@@ -1,7 +1,7 @@
 """Records of customers and their locations."""
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from accounts.models.personal_data import BUSINESS, PLACES
 from config import audit, dynamodb, search_index
@@ -75,6 +75,8 @@ class Location(dynamodb.Record):
     address = Text(PLACES, default="")
     time_zone = TimeZoneName(PLACES)
     """A canonical IANA name."""
+    settings = Json(BUSINESS, null=True)
+    """What it has for itself: `accounts.reach_alerts`; None: nothing."""
     people = Number(BUSINESS, default=0)
     """How many people are assigned to this location."""
     created_at = Timestamp(BUSINESS)
@@ -82,6 +84,11 @@ class Location(dynamodb.Record):
     version = Number(BUSINESS, default=1)
     phone_number: str | None = None
     """Not stored here: `accounts.locations` adds it where a client sees the location."""
+
+    @property
+    def own_settings(self) -> Mapping[str, Any]:
+        """`settings`; empty where there are none."""
+        return self.settings or {}
 
     @property
     def party(self) -> audit.Party:

@@ -32,7 +32,7 @@ SOURCES = (
     ExportSource(
         "locations",
         read_by_index(Location),
-        row_of("id", "name", "address", "time_zone", "people", "created_at", "updated_at"),
+        row_of("id", "name", "address", "time_zone", "settings", "people", "created_at", "updated_at"),
     ),
     ExportSource(
         "people",

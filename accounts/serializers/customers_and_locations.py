@@ -4,6 +4,7 @@ from rest_framework import serializers
 
 from accounts.models import CUSTOMER_STATUSES, Customer, Location
 from accounts.serializers.preferences import DefaultsChange, DefaultsView
+from accounts.serializers.reach_alerts import LocationSettingsChange, LocationSettingsView
 from config.api.fields import StrictSerializer, TextField, TimeZoneField
 from config.api.name_field import NameField
 from config.api.record_bodies import NewRecordBody
@@ -49,6 +50,7 @@ class LocationView(RecordView[Location]):
     phoneNumber = serializers.CharField(
         source="phone_number", allow_null=True, help_text="In E.164; null if the location has no number."
     )
+    settings = LocationSettingsView(source="own_settings")
     createdAt = serializers.DateTimeField(source="created_at")
     version = serializers.IntegerField()
 
@@ -72,3 +74,4 @@ class LocationChange(StrictSerializer):
     name = NameField(is_new=False, required=False)
     timeZone = TimeZoneField(required=False, source="time_zone", help_text=_PLACE_ZONE)
     address = TextField(max_length=500, required=False, allow_blank=True)
+    settings = LocationSettingsChange(required=False)

@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from accounts import preferences
+from accounts.serializers.reach_alerts import ReachAlertsChange, ReachAlertsView
 from config import json_cache
 from config.api.fields import StrictBooleanField, StrictChoiceField, StrictSerializer, TimeZoneField
 from config.api.number_fields import StrictIntegerField
@@ -23,6 +24,9 @@ _EVENTS = {
     "location in five minutes.",
     "callback_due": "A caller expects to be called back now; to those on duty, or to those in charge.",
     "callback_handed_over": "A call-back is open again, because whoever had taken it is off duty; to those on duty.",
+    "hole_found": "Callers will reach nobody at a location at a time when its line is open; to those in charge, once.",
+    "not_ringable": "A shift starts in an hour, and calls cannot ring the user's phone; shortly before the shift to "
+    "those in charge.",
 }
 _LANGUAGE = "Language of notifications; null: the customer's default."
 _ZONE = "IANA time zone of times in notifications; null: the customer's default."
@@ -51,6 +55,8 @@ class ChannelChange(StrictSerializer):
     callbackHandedOver = StrictBooleanField(
         required=False, source="callback_handed_over", help_text=_EVENTS["callback_handed_over"]
     )
+    holeFound = StrictBooleanField(required=False, source="hole_found", help_text=_EVENTS["hole_found"])
+    notRingable = StrictBooleanField(required=False, source="not_ringable", help_text=_EVENTS["not_ringable"])
 
 
 class NotificationsChange(StrictSerializer):
@@ -95,6 +101,8 @@ class ChannelView(RecordView[Any]):
     callbackHandedOver = serializers.BooleanField(
         source="callback_handed_over", help_text=_EVENTS["callback_handed_over"]
     )
+    holeFound = serializers.BooleanField(source="hole_found", help_text=_EVENTS["hole_found"])
+    notRingable = serializers.BooleanField(source="not_ringable", help_text=_EVENTS["not_ringable"])
 
 
 class NotificationsView(RecordView[Any]):
@@ -134,6 +142,7 @@ class DefaultsChange(StrictSerializer):
 
     language = StrictChoiceField(choices=preferences.LANGUAGES, required=False, allow_null=True)
     timeZone = TimeZoneField(required=False, allow_null=True, source="time_zone")
+    reachAlerts = ReachAlertsChange(required=False, allow_null=True, source="reach_alerts")
 
 
 @extend_schema_serializer(component_name="CustomerDefaults")
@@ -142,6 +151,7 @@ class DefaultsView(RecordView[Any]):
 
     language = serializers.ChoiceField(choices=preferences.LANGUAGES)
     timeZone = serializers.CharField(source="time_zone")
+    reachAlerts = ReachAlertsView(source="reach_alerts")
 
     def to_representation(self, instance: Mapping[str, Any]) -> dict[str, Any]:
         """Stored settings are sparse: add the defaults."""

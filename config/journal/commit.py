@@ -2,16 +2,21 @@
 
 `write` commits an audited change. `write_intent` begins a flow that crosses systems: it stores an
 unfinished record with the outbox message that finishes it; the end of the flow is audited. Both
-raise the error that belongs to the condition that failed.
+raise the error that belongs to the condition that failed. Before the commit,
+``settings.WRITE_FOLLOW_UPS`` add messages for what must follow from the changed records: so what
+follows from a record is not forgotten by those who write it.
 """
 
 import secrets
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import datetime
+from functools import cache
 
+from django.conf import settings
+from django.utils.module_loading import import_string
 from pynamodb.exceptions import CancellationReason
 
 from config import audit, computing, dynamodb, errors, outbox
@@ -76,7 +81,15 @@ class _CommittedBlock:
             return
         if self._is_intent and not self._write.messages:
             raise TypeError("An intent needs a finisher: write.enqueue(…, due=…).")
+        if self._write.record_changes:
+            for follow_up in _load_follow_ups():
+                follow_up(self._write)
         _commit(self._write, self._prefetched)
+
+
+@cache
+def _load_follow_ups() -> tuple[Callable[[Write], None], ...]:
+    return tuple(import_string(path) for path in settings.WRITE_FOLLOW_UPS)
 
 
 def write_audit_event(

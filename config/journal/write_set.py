@@ -19,6 +19,18 @@ class StaleRecord(errors.Conflict):
         super().__init__(detail)
 
 
+@dataclass(frozen=True)
+class RecordChange:
+    """What a write does to a record."""
+
+    before: dynamodb.Record | None
+    """None: it is new, or stored whole without being known."""
+    after: dynamodb.Record | None
+    """None: it is removed."""
+    updated: frozenset[str] = frozenset()
+    """Of `Write.update`: the attributes that change, which ``before`` and ``after`` may lack."""
+
+
 @dataclass
 class Write:
     """Changes of records, audit events and outbox messages of one transaction, in call order.
@@ -33,6 +45,8 @@ class Write:
     events: list[audit.AuditEvent] = field(default_factory=list)
     condition_errors: dict[int, Exception | None] = field(default_factory=dict)
     """By the index of the action; None: `errors.Conflict`."""
+    record_changes: list[RecordChange] = field(default_factory=list)
+    """For ``settings.WRITE_FOLLOW_UPS``."""
     messages: list[tuple[str, dict[str, Any], str | None, datetime]] = field(default_factory=list)
     idempotency_action: tuple[int, idempotency.IdempotencyKey] | None = None
     prefetched: dynamodb.BatchResult | None = None
@@ -44,6 +58,7 @@ class Write:
         """Store a whole record."""
         self._set_condition_error(self.transaction.put(record, only_if), only_if, error)
         self._write_derived(None, record)
+        self.record_changes.append(RecordChange(None, record))
 
     def update(
         self,
@@ -55,6 +70,8 @@ class Write:
     ) -> None:
         """Change some attributes, such as a counter."""
         self._set_condition_error(self.transaction.update(record, changes, only_if), only_if, error)
+        paths: list[Any] = [change.values[0] for change in changes]
+        self.record_changes.append(RecordChange(record, record, frozenset(str(path.path[0]) for path in paths)))
 
     def save(self, before: dynamodb.Record, after: dynamodb.Record) -> None:
         """Store the attributes that differ between two versions; others keep their stored values.
@@ -64,6 +81,7 @@ class Write:
         is_unchanged = type(before).version == before.version
         self._set_condition_error(self.transaction.save(before, after, is_unchanged), is_unchanged, StaleRecord())
         self._write_derived(before, after)
+        self.record_changes.append(RecordChange(before, after))
 
     def remove_unchanged(self, record: dynamodb.Record) -> None:
         """Remove a record. Raises `StaleRecord` at the commit if the stored version is another."""
@@ -75,6 +93,7 @@ class Write:
         """Remove a record."""
         self._set_condition_error(self.transaction.remove(record, only_if), only_if, error)
         self._write_derived(record, None)
+        self.record_changes.append(RecordChange(record, None))
 
     def enqueue(self, task: str, *, id: str | None = None, due: datetime | None = None, **arguments: Any) -> None:
         """Run a task at least once after this write; ``arguments`` contain no personal data."""

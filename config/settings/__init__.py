@@ -35,6 +35,7 @@ UNAUDITED_TABLES = (
     "phone-usage",
     "phone-proofs",
     "phone-orphans",
+    "reach",
     "ended-shifts",
     "customer-exports",
     "prepared-exports",
@@ -85,7 +86,15 @@ OUTBOX_TASK_MODULES = [
     "telephony.numbers.unassigned",
     "telephony.numbers.webhooks",
     "telephony.public_hours.publication",
+    "telephony.reach.causes",
+    "telephony.reach.hole_messages",
+    "telephony.reach.look",
+    "telephony.reach.nightly",
+    "telephony.reach.readiness",
+    "telephony.reach.ready_messages",
 ]
+WRITE_FOLLOW_UPS = ["telephony.reach.causes.enqueue_looks"]
+"""What each write of records adds to itself: functions of the `Write`."""
 OUTBOX_LANES = ("push", "mail", "sign-in", "telephone", "files")
 """What tasks wait for, besides DynamoDB: what is away delays only the messages of its lane."""
 
@@ -139,6 +148,7 @@ WARM_UP_TASKS = ["accounts.auth.tokens.load_keys"]
 DAILY_TASKS = [
     "telephony.numbers.unassigned.update_list",
     "config.zone_rules.log_warning",
+    "telephony.reach.nightly.begin_planning",
     "accounts.privacy.prepared_exports.delete_old_files",
 ]
 
@@ -179,6 +189,7 @@ LOCATION_GUARDS = [
     "telephony.ivr_revisions.LOCATION_GUARD",
     "telephony.public_hours.publication.LOCATION_GUARD",
     "telephony.callbacks.handing_over.LOCATION_GUARD",
+    "telephony.reach.look.LOCATION_GUARD",
 ]
 ACCESS_LOSS_TASKS = ["telephony.check_holder"]
 ROTA_CHANGE_TASKS = ["telephony.check_holder"]

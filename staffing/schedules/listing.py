@@ -190,5 +190,10 @@ def _iter_shifts(schedule_filter: ScheduleFilter, limit: int) -> Iterator[Shift]
 
 def list_locations_on_duty(user_id: str, at: datetime) -> list[str]:
     """The ids of the locations where a user is on duty. Two round trips."""
-    now = ScheduleFilter(staff_id=user_id, since=at, until=at + timedelta(microseconds=1))
-    return list(dict.fromkeys(str(shift.schedule.location_id) for shift in _iter_shifts(now, limit=1)))
+    return list_locations_of_shifts(user_id, at, at + timedelta(microseconds=1))
+
+
+def list_locations_of_shifts(user_id: str, since: datetime, until: datetime) -> list[str]:
+    """The ids of the locations where a user has shifts in a window. Two round trips, if few."""
+    shifts = _iter_shifts(ScheduleFilter(staff_id=user_id, since=since, until=until), limit=1)
+    return list(dict.fromkeys(str(shift.schedule.location_id) for shift in shifts))

@@ -15,6 +15,7 @@ from telephony.models.last_messages import LastMessage, last_message_key
 from telephony.models.numbers import ADDRESS_STATUSES, NUMBER_STATUSES, Line, NumberProfile, Orphan, PhoneNumber, Quota
 from telephony.models.phones import PhonePause, PhoneVerification
 from telephony.models.public_hours import PublicHours
+from telephony.models.reach import ReachAlert
 from telephony.models.revisions import IvrRevision
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "PhoneVerification",
     "PublicHours",
     "Quota",
+    "ReachAlert",
     "Usage",
     "blocked_caller_id",
     "caller_key",

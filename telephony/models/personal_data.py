@@ -50,6 +50,13 @@ LAST_MESSAGES = PersonalData(
     Erasure.EXPIRES,
     withheld_because="temporary",
 )
+REACH = PersonalData(
+    "business",
+    "tell those in charge once of each time in which callers would reach nobody",
+    "until the location has no number any more, or is removed",
+    Erasure.NOT_PERSONAL,
+    withheld_because="not about a person",
+)
 BLOCKS = replace(BLOCKED_CALLERS, category="technical").withheld("about the caller, not the person")
 CONVERSATIONS = replace(CALLS, category="technical", purpose="ring first who last talked with a caller").withheld(
     "technical course of the call"

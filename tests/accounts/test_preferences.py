@@ -116,6 +116,8 @@ def test_assigned_location_is_emailed_unless_disabled(test_users: UserFixtures, 
         "callMissed": False,
         "callbackDue": False,
         "callbackHandedOver": False,
+        "holeFound": True,
+        "notRingable": False,
     }
     assert len(deliver_and_list_emails(env, person.user)) == len(messages)
 
@@ -149,7 +151,8 @@ def test_email_uses_language_and_time_zone_of_the_recipient(
 
 def test_customer_settings_are_the_default(test_users: UserFixtures, env: Environment) -> None:
     customer_change = {"settings": {"language": "de", "timeZone": "Europe/Berlin"}}
-    assert test_users.cleo.patch("/customer", customer_change).json()["settings"] == customer_change["settings"]
+    settings = test_users.cleo.patch("/customer", customer_change).json()["settings"]
+    assert settings == customer_change["settings"] | {"reachAlerts": {"days": 7, "minMinutes": 15, "off": False}}
     body = test_users.user_body(customerId=test_users.other_customer.id)
     assert test_users.cleo.post("/user", body).status_code == 201
     process_outbox()
