@@ -62,7 +62,7 @@ class KnownHole:
 def find_new(holes: Iterable[H], known: Iterable[KnownHole], *, least: timedelta) -> list[H]:
     """The holes of which at least so much was not told."""
     known = list(known)
-    return [hole for hole in holes if sum(map(_duration, _list_untold(hole, known)), timedelta(0)) >= least]
+    return [hole for hole in holes if sum(map(_duration, _list_unnotified(hole, known)), timedelta(0)) >= least]
 
 
 def remember(holes: Iterable[H], new: Sequence[H], known: Iterable[KnownHole], *, until: datetime) -> list[KnownHole]:
@@ -70,17 +70,17 @@ def remember(holes: Iterable[H], new: Sequence[H], known: Iterable[KnownHole], *
     known = list(known)
     remembered = []
     for hole in holes:
-        parts = [(hole.start, hole.end)] if hole in new else coverage.merge(_list_told(hole, known))
+        parts = [(hole.start, hole.end)] if hole in new else coverage.merge(_list_notified(hole, known))
         remembered += [KnownHole(hole.way, start, end, end >= until) for start, end in parts]
     return remembered
 
 
-def _list_told(hole: Hole, known: Sequence[KnownHole]) -> list[Period]:
+def _list_notified(hole: Hole, known: Sequence[KnownHole]) -> list[Period]:
     return [part for item in known if (part := item.covered_part(hole))]
 
 
-def _list_untold(hole: Hole, known: Sequence[KnownHole]) -> list[Period]:
-    return coverage.subtract([(hole.start, hole.end)], coverage.merge(_list_told(hole, known)))
+def _list_unnotified(hole: Hole, known: Sequence[KnownHole]) -> list[Period]:
+    return coverage.subtract([(hole.start, hole.end)], coverage.merge(_list_notified(hole, known)))
 
 
 def _duration(period: Period) -> timedelta:

@@ -52,7 +52,7 @@ def plan_checks(line: ResolvedLine, *, at: datetime) -> None:
 
     A check that is planned already stays. Raises `queries.QueryTooWide`.
     """
-    location_ids = list_locations_rung(line)
+    location_ids = list_ringing_locations(line)
     until = at + PLANNED_AHEAD
     filters = [ScheduleFilter(location_id=id, since=at, until=until) for id in location_ids]
     schedules = queries.list_schedules_in_each(filters) if filters else []
@@ -171,7 +171,7 @@ def list_unready(line: ResolvedLine, start: datetime) -> list[UnreadyPerson]:
 
     Two round trips.
     """
-    shifts = on_duty.list_current_shifts(dict.fromkeys(list_locations_rung(line), timedelta(0)), start)
+    shifts = on_duty.list_current_shifts(dict.fromkeys(list_ringing_locations(line), timedelta(0)), start)
     starting = [
         shift
         for items in shifts.values()
@@ -200,7 +200,7 @@ def _judge(
     return UnreadyPerson(user, why_not, shift) if why_not else None
 
 
-def list_locations_rung(line: ResolvedLine) -> list[str]:
+def list_ringing_locations(line: ResolvedLine) -> list[str]:
     """The locations whose people on duty a line rings; none if it rings nobody on duty."""
     locations = [id for target in _iter_duty_targets(line) for id in (line.location_id, *target.get("locations", ()))]
     return list(dict.fromkeys(locations))

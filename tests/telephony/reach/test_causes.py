@@ -172,7 +172,7 @@ def test_many_causes_of_a_minute_are_one_look(
     assert count_looks(watched, caplog, act) in (1, 2), "two if a minute ends in between"
 
 
-def test_every_table_that_decides_whom_a_call_rings_is_a_cause(test_users: UserFixtures, env: Environment) -> None:
+def test_each_table_that_a_call_reads_is_a_cause(test_users: UserFixtures, env: Environment) -> None:
     """Whoever lets it depend on other records has to say what follows from their changes."""
     watched = create_watched_line(test_users, env)
     path = f"/ivrConfiguration/{watched.location_id}/preview?at={tomorrow(10).isoformat()}"

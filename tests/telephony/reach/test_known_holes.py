@@ -49,20 +49,20 @@ CASES = [
 
 
 @pytest.mark.parametrize(("before", "after", "count", "why"), CASES, ids=[case[3] for case in CASES])
-def test_a_hole_is_told_once(before: list[Hole], after: list[Hole], count: int, why: str) -> None:
+def test_a_hole_is_reported_once(before: list[Hole], after: list[Hole], count: int, why: str) -> None:
     _, known = look(before, [])
     new, known = look(after, known)
     assert len(new) == count, why
     assert look(after, known)[0] == []
 
 
-def test_what_grows_slowly_is_told_when_it_has_grown_enough() -> None:
+def test_what_grows_slowly_is_reported_when_it_has_grown_enough() -> None:
     _, known = look([hole("12:00", "13:00")], [])
-    told = []
+    minutes = []
     for minute in range(5, 35, 5):
         new, known = look([hole("12:00", f"13:{minute:02}")], known)
-        told += [minute] if new else []
-    assert told == [15, 30]
+        minutes += [minute] if new else []
+    assert minutes == [15, 30]
 
 
 def test_what_is_gone_and_returns_is_new() -> None:

@@ -31,7 +31,7 @@ def list_present_holes(watched: WatchedLine) -> list[Any]:
     return list(loading.load_reach(location, since=now(), until=now() + timedelta(days=7)).holes)
 
 
-def test_who_is_in_charge_is_told_that_somebody_turned_calls_off(watched: WatchedLine, env: Environment) -> None:
+def test_manager_hears_that_somebody_turned_calls_off(watched: WatchedLine, env: Environment) -> None:
     set_ringing(watched, on=False)
     drain_outbox(LOOK_SECONDS)
 
@@ -62,7 +62,7 @@ def test_who_is_in_charge_is_told_that_somebody_turned_calls_off(watched: Watche
     assert len(watched.list_holes()) == 2, "it is a hole again"
 
 
-def test_a_hole_is_told_once_however_often_it_is_looked_at(watched: WatchedLine) -> None:
+def test_looking_again_repeats_no_message(watched: WatchedLine) -> None:
     set_ringing(watched, on=False)
     drain_outbox(LOOK_SECONDS)
     for seconds in (1, 2):
@@ -72,7 +72,7 @@ def test_a_hole_is_told_once_however_often_it_is_looked_at(watched: WatchedLine)
     assert len(watched.list_holes()) == 1
 
 
-def test_looks_at_the_same_time_tell_once(watched: WatchedLine) -> None:
+def test_looks_at_the_same_time_send_one_message(watched: WatchedLine) -> None:
     set_ringing(watched, on=False)
     for seconds in range(4):
         enqueue_look(watched, now() - timedelta(seconds=seconds))
@@ -98,7 +98,7 @@ def alerts(**values: Any) -> dict[str, Any]:
     return {"settings": {"reachAlerts": values}}
 
 
-def test_nobody_is_told_where_alerts_are_off(watched: WatchedLine) -> None:
+def test_nobody_is_notified_where_alerts_are_off(watched: WatchedLine) -> None:
     ann, path = watched.line.test_users.ann, f"/location/{watched.location_id}"
     assert ann.patch(path, alerts(off=True)).json()["settings"] == {
         "reachAlerts": {"days": None, "minMinutes": None, "off": True}
@@ -117,7 +117,7 @@ def test_nobody_is_told_where_alerts_are_off(watched: WatchedLine) -> None:
     assert len(watched.list_holes()) == 1
 
 
-def test_nobody_is_told_of_the_holes_of_a_suspended_customer(watched: WatchedLine) -> None:
+def test_nobody_is_notified_of_the_holes_of_a_suspended_customer(watched: WatchedLine) -> None:
     customer_id = watched.sam.user.customer_id
     set_ringing(watched, on=False)
     customers.suspend(customer_id, actor=permissions.system_actor(customer_id), at=now())
@@ -130,7 +130,7 @@ def test_nobody_is_told_of_the_holes_of_a_suspended_customer(watched: WatchedLin
     assert len(watched.list_holes()) == 1
 
 
-def test_what_was_told_is_forgotten_with_the_number(watched: WatchedLine) -> None:
+def test_alert_is_forgotten_with_the_number(watched: WatchedLine) -> None:
     set_ringing(watched, on=False)
     drain_outbox(LOOK_SECONDS)
     assert dynamodb.get_record(ReachAlert, watched.location_id)
@@ -153,7 +153,7 @@ def test_each_line_is_looked_at_at_three_by_its_clock(at: str, zone: str, expect
     assert nightly.next_look(datetime.fromisoformat(at), zone) == datetime.fromisoformat(expected)
 
 
-def test_every_night_each_line_is_looked_at(watched: WatchedLine) -> None:
+def test_each_line_has_a_look_every_night(watched: WatchedLine) -> None:
     nightly.begin_planning(now())
     nightly.begin_planning(now())
     drain_outbox()

@@ -54,7 +54,7 @@ def team(test_users: UserFixtures, env: Environment) -> Team:
     return Team(test_users, env)
 
 
-def test_who_cannot_be_rung_is_told_and_then_who_is_in_charge(team: Team, env: Environment) -> None:
+def test_who_cannot_be_called_is_notified_and_then_the_manager(team: Team, env: Environment) -> None:
     team.plan()
     team.wait_until(61)
     assert team.pushes(team.sam) == []
@@ -87,7 +87,7 @@ def test_who_mends_it_is_not_reported(team: Team) -> None:
     assert team.pushes(team.mia) == []
 
 
-def test_who_can_be_rung_hears_nothing(team: Team) -> None:
+def test_who_can_be_called_hears_nothing(team: Team) -> None:
     enable_ringing(team.sam.user)
     team.plan()
     team.wait_until(60)
@@ -111,7 +111,7 @@ SILENT = {
 
 
 @pytest.mark.parametrize("why", SILENT)
-def test_nobody_is_told_of_lines_that_ring_nobody_on_duty_then(team: Team, why: str) -> None:
+def test_nobody_is_notified_of_lines_that_ring_nobody_on_duty_then(team: Team, why: str) -> None:
     changes = dict(SILENT[why])
     if why == "it rings others":
         changes["open"]["target"]["users"] = [team.mia.id]
@@ -122,7 +122,7 @@ def test_nobody_is_told_of_lines_that_ring_nobody_on_duty_then(team: Team, why: 
     assert team.pushes(team.sam) == team.pushes(team.mia) == []
 
 
-def test_nobody_is_told_of_a_shift_that_was_removed(team: Team) -> None:
+def test_nobody_is_notified_of_a_shift_that_was_removed(team: Team) -> None:
     team.plan()
     schedules = team.test_users.ann.get("/staffSchedule", params={"locationId": team.line.location.id}).json()["items"]
     for schedule in schedules:

@@ -25,7 +25,7 @@ def render(event: str, language: str, **values: Any) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("language", preferences.LANGUAGES)
-def test_a_hole_is_told_with_place_time_and_reason(language: str) -> None:
+def test_a_hole_has_place_time_and_reason(language: str) -> None:
     why = reasons.sentence("why_not", "ringing_off", "Sam", language)
     lines = [
         render_to_string(f"notifications/hole.{language}.txt", {"when": f"Day {day}", "why": why, "keys": keys}).strip()
@@ -44,7 +44,7 @@ def test_a_hole_is_told_with_place_time_and_reason(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", preferences.LANGUAGES)
-def test_people_are_told_why_calls_do_not_ring_them(language: str) -> None:
+def test_people_learn_why_calls_do_not_ring_them(language: str) -> None:
     texts = set()
     for reason in REASONS:
         push, mail = render("not_ringable", language, topic="own", when="9:00", reason=reason, lines=[])
@@ -58,7 +58,7 @@ def test_people_are_told_why_calls_do_not_ring_them(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", preferences.LANGUAGES)
-def test_those_in_charge_are_told_who_cannot_be_rung(language: str) -> None:
+def test_managers_learn_whom_calls_cannot_ring(language: str) -> None:
     lines = [reasons.sentence("why_not", reason, "Sam", language) for reason in REASONS]
     push, mail = render("not_ringable", language, topic="team", when="9:00", reason="no_phone", lines=lines, more=2)
     assert all(line in push and line in mail for line in lines)
