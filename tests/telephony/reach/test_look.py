@@ -153,7 +153,7 @@ def test_each_line_is_looked_at_at_three_by_its_clock(at: str, zone: str, expect
     assert nightly.next_look(datetime.fromisoformat(at), zone) == datetime.fromisoformat(expected)
 
 
-def test_each_line_has_a_look_every_night(watched: WatchedLine) -> None:
+def test_each_night_has_a_look_at_each_line(watched: WatchedLine) -> None:
     nightly.begin_planning(now())
     nightly.begin_planning(now())
     drain_outbox()
