@@ -101,7 +101,7 @@ def test_a_shift_that_starts_soon_is_checked_at_once(team: Team) -> None:
     assert len(team.pushes(team.sam)) == 1
 
 
-SILENT = {
+SILENT: dict[str, dict[str, Any]] = {
     "the line is closed": {"hours": {"mode": "weekly", "weekly": {"mo": []}}},
     "it rings others": {"open": {"type": "ring", "target": {"users": []}, "otherwise": {"type": "voicemail"}}},
     "it rings other skills": {
