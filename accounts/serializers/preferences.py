@@ -142,7 +142,9 @@ class DefaultsChange(StrictSerializer):
 
     language = StrictChoiceField(choices=preferences.LANGUAGES, required=False, allow_null=True)
     timeZone = TimeZoneField(required=False, allow_null=True, source="time_zone")
-    reachAlerts = ReachAlertsChange(required=False, allow_null=True, source="reach_alerts")
+    reachAlerts = ReachAlertsChange(
+        required=False, allow_null=True, source="reach_alerts", help_text="Null: the defaults."
+    )
 
 
 @extend_schema_serializer(component_name="CustomerDefaults")

@@ -56,7 +56,9 @@ class LocationReachAlertsView(RecordView[Any]):
 class LocationSettingsChange(StrictSerializer):
     """Settings of a location to update; null: the customer's applies."""
 
-    reachAlerts = ReachAlertsChange(required=False, allow_null=True, source="reach_alerts")
+    reachAlerts = ReachAlertsChange(
+        required=False, allow_null=True, source="reach_alerts", help_text="Null: as the customer has it."
+    )
 
 
 class LocationSettingsView(RecordView[Any]):
