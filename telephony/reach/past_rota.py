@@ -7,6 +7,7 @@ from typing import Any
 
 from config import dynamodb
 from staffing.schedules.expansion import Shift
+from staffing.schedules.queries import QueryTooWide
 from telephony import ivr
 from telephony.calls.rota import routing
 from telephony.calls.rota.duty import DutyReader
@@ -14,13 +15,16 @@ from telephony.calls.rota.routing import RingCandidate
 from telephony.ivr import IvrAction
 from telephony.lines import ResolvedLine
 
+MAX_WORK = 600_000
+"""Current shifts, for each question about each call: 150 people for two about each of 2,000."""
+
 
 @dataclass
 class PastRota:
     """The rota of a window, asked at instants in ascending order.
 
     Who rings is decided as for a call; what depends on the people on duty alone is decided once for
-    all calls that find the same ones.
+    all calls that find the same ones. Raises `QueryTooWide` beyond `MAX_WORK`.
     """
 
     line: ResolvedLine
@@ -30,6 +34,8 @@ class PastRota:
     """Of all people and other locations, as `DutyReader.of_records` needs them."""
     _next: dict[str, int] = field(default_factory=dict)
     _current: dict[str, list[Shift]] = field(default_factory=dict)
+    _reader: DutyReader | None = None
+    _work: int = 0
     _decided: dict[Hashable, list[RingCandidate]] = field(default_factory=dict)
 
     def find_entrance(self, at: datetime) -> ivr.Entrance:
@@ -56,6 +62,17 @@ class PastRota:
         return [(id(shift), shift.occurrence.end <= at) for shift in current]
 
     def _read(self, at: datetime) -> DutyReader:
+        if self._reader is None or self._reader.at != at:
+            self._advance(at)
+            self._reader = DutyReader.of_records(self.line, at, self._current, self.records)
+        self._work += sum(map(len, self._current.values()))
+        if self._work > MAX_WORK:
+            detail = "Too many shifts overlap at the times of these calls; choose a shorter window."
+            raise QueryTooWide(detail, pointer="/to")
+        return self._reader
+
+    def _advance(self, at: datetime) -> None:
+        """Find the shifts that are current, or have just ended, as `on_duty` does."""
         longest_grace = ivr.longest_grace_period(self.line.configuration)
         for location_id, shifts in self.shifts.items():
             grace = longest_grace if location_id == self.line.location_id else timedelta(0)
@@ -65,4 +82,3 @@ class PastRota:
                 index += 1
             self._next[location_id] = index
             self._current[location_id] = [shift for shift in current if shift.occurrence.end > at - grace]
-        return DutyReader.of_records(self.line, at, self._current, self.records)

@@ -36,7 +36,7 @@ def list_schedules(line: ResolvedLine, since: datetime, until: datetime) -> dict
     filters = {id: replace(window, location_id=id) for id in (line.location_id, *other_ids)}
     schedules = dict(zip(filters, queries.list_schedules_in_each(list(filters.values())), strict=True))
     for items in schedules.values():
-        if sum(not schedule.is_series for schedule in items) >= queries.MAX_SINGLE_SHIFTS:
+        if queries.is_cut(items):
             raise QueryTooWide(_TOO_MANY_SHIFTS, pointer="/to")
     return schedules
 
