@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from django.template.loader import render_to_string
+from django.utils.text import capfirst
 
 from accounts import users
 from config.backoffice import clock
 from config.backoffice.checks import Check
 from staffing.schedules.queries import QueryTooWide
+from telephony import reasons
 from telephony.admin import reach_holes, reach_strip
 from telephony.admin.reach_holes import HoleContext, format_minutes
 from telephony.reach import loading
@@ -56,15 +58,19 @@ def load(location: "Location", *, at: datetime) -> LoadedReach | None:
 def describe(reach: Reach, *, at: datetime, hours_mode: str) -> Check:
     """The reach as one check, without mends."""
     if not reach.ways:
-        return Check(LABEL, "The IVR configuration rings nobody at any time", "warning")
+        return Check(LABEL, capfirst(reasons.words("hole", "rings_nobody")), "warning")
     if not reach.open_minutes:
         text = "Nobody is on duty at any time" if hours_mode == "schedule" else "The line is never open"
         return Check(LABEL, text, "danger")
     if reach.holes:
         share = f"{format_minutes(reach.hole_minutes)} of {format_minutes(reach.open_minutes)}"
         callers = "Calls ring nobody" if reach_strip.list_total_holes(reach) else "After some keys calls ring nobody"
+        if reach.line_version is None:
+            callers = "With a number, calls would ring nobody"
         text = f"{callers} for {share} that the line is open"
         return Check(LABEL, text, "danger" if reach.holes[0].start < at + SOON else "warning")
+    if reach.line_version is None:
+        return Check(LABEL, "With a number, calls would ring somebody whenever somebody is on duty", "neutral")
     text = "Calls ring somebody whenever the line is open"
     if hours_mode == "schedule" and reach.closed_by_rota_minutes:
         closed = f"Nobody is on duty for {format_minutes(reach.closed_by_rota_minutes)}: the line is closed then"

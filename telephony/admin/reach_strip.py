@@ -13,7 +13,8 @@ from telephony.calls.demand import Slot
 from telephony.reach.results import Reach
 
 QUARTER = timedelta(minutes=15)
-DAYS_PER_BLOCK = 7
+DAYS_PER_BLOCK, MAX_DAYS = 7, 28
+"""By another clock than the location's, a window of four weeks may touch a day more."""
 State = Literal["closed", "rings", "partly", "nobody"]
 """The line is closed; a call rings somebody; it rings nobody after some keys of the menu; it rings
 nobody at all."""
@@ -48,7 +49,9 @@ def build_strip(reach: Reach, *, zone: str | None = None) -> list[list[StripDay]
     zone = zone or reach.time_zone
     tz = ZoneInfo(zone)
     first, last = (at.astimezone(tz).date() for at in (reach.since, reach.until - timedelta(microseconds=1)))
-    days = build_days((first + timedelta(days=number) for number in range((last - first).days + 1)), zone)
+    days = build_days(
+        (first + timedelta(days=number) for number in range(min((last - first).days + 1, MAX_DAYS))), zone
+    )
     total = list_total_holes(reach)
     strip = [_build_day(day, reach, total, zone) for day in days]
     return [strip[start : start + DAYS_PER_BLOCK] for start in range(0, len(strip), DAYS_PER_BLOCK)]

@@ -1,6 +1,7 @@
 """The strip of a line's reach: days by quarter hour, and holes in words with what mends them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -124,3 +125,19 @@ def test_people_with_the_same_reason_are_named_together() -> None:
 def test_holes_are_counted_by_hour_of_the_week() -> None:
     holes = [hole(at(12.5), at(14)), hole(at(12.5, 7), at(13, 7)), hole(at(9, 1), at(9.25, 1))]
     assert count_holes_by_hour(reach(holes, days=9)) == {(5, 12): 1, (5, 13): 1, (5, 11): 1, (6, 8): 1}
+
+
+def test_a_location_without_a_line_is_told_what_a_number_would_bring() -> None:
+    without_holes = replace(reach([]), line_version=None)
+    check = reach_panel.describe(without_holes, at=at(0), hours_mode="")
+    assert (check.text, check.tone) == (
+        "With a number, calls would ring somebody whenever somebody is on duty",
+        "neutral",
+    )
+    with_holes = replace(reach([hole(at(9), at(10))]), line_version=None)
+    text = reach_panel.describe(with_holes, at=at(0), hours_mode="").text
+    assert text == "With a number, calls would ring nobody for 1 h of 30 h that the line is open"
+
+
+def test_the_strip_has_four_weeks_by_any_clock() -> None:
+    assert [len(week) for week in build_strip(reach([], days=28), zone="UTC")] == [7, 7, 7, 7]

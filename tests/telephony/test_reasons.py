@@ -13,6 +13,7 @@ from django.conf import settings
 from accounts import preferences
 from staffing.schedules import on_duty
 from telephony import lines, reasons
+from telephony.ivr.wording import KINDS
 from tests.test_openapi import document
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,6 +81,25 @@ def test_the_table_has_each_way_in_which_ringing_ends() -> None:
     assert isinstance(ends, ast.Dict)
     end_codes = {value for part in ends.values for value in values(part)}
     assert end_codes | {"failed", "on_a_break"} == codes("not_taken"), "the others: Twilio's, and a break by key"
+
+
+def test_the_table_has_what_callers_get_instead_and_no_other() -> None:
+    assert codes("ends") == set(KINDS) - {"ring", "menu", "say"}, "the actions that end a call without anybody"
+
+
+def test_each_code_that_is_put_in_words_is_in_the_table() -> None:
+    named: set[tuple[str, ...]] = set()
+    for tree in modules().values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("words", "sentence", "list_mends"):
+                arguments = [str(argument.value) for argument in node.args[:2] if isinstance(argument, ast.Constant)]
+                named |= (
+                    {tuple(arguments)} if getattr(getattr(node.func, "value", None), "id", "") == "reasons" else set()
+                )
+    kinds, pairs = {item[0] for item in named if item}, {item for item in named if len(item) == 2}
+    assert kinds <= set(get_args(reasons.Kind))
+    assert pairs <= {(reason.kind, reason.code) for reason in reasons.REASONS}
+    assert {code for kind, code in pairs if kind == "hole"} == codes("hole")
 
 
 @pytest.mark.parametrize("reason", reasons.REASONS, ids=lambda reason: f"{reason.kind}-{reason.code}")
