@@ -127,7 +127,7 @@ def test_holes_are_counted_by_hour_of_the_week() -> None:
     assert count_holes_by_hour(reach(holes, days=9)) == {(5, 12): 1, (5, 13): 1, (5, 11): 1, (6, 8): 1}
 
 
-def test_a_location_without_a_line_is_told_what_a_number_would_bring() -> None:
+def test_a_location_without_a_line_reads_what_a_number_would_bring() -> None:
     without_holes = replace(reach([]), line_version=None)
     check = reach_panel.describe(without_holes, at=at(0), hours_mode="")
     assert (check.text, check.tone) == (
