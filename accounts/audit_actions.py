@@ -18,7 +18,7 @@ ACTIONS = {
     "device.pruned": "A device that no longer accepts notifications was removed.",
     "device.registered": "A device was registered for notifications.",
     "device.removed": "A device was removed.",
-    "directory.completed": "The directory that searches for users read was completed.",
+    "directory.completed": "The index for finding users was completed.",
     "grant.refused": "An attempt to grant a role, permission or location that the actor does not have was refused, or "
     "several within an hour: `attempts` of them.",
     "import.previewed": "An operator previewed the import of a file, which tells who of it exists: `rows` of them.",
@@ -39,8 +39,8 @@ ACTIONS = {
     "user.erasure_begun": "The erasure of the deleted user began.",
     "user.restored": "The deleted user was restored.",
     "user.exported": "The user exported their personal data.",
-    "user.handed_over": "What came before a new address, an unblocking, a new invitation or a withdrawn change of the "
-    "address ended: password, sessions, tokens, links and devices.",
+    "user.handed_over": "Earlier access of the user ended: password, sessions, tokens, links and devices from before a "
+    "new address, an unblocking, a new invitation or a withdrawn change of the address.",
     "user.invitation_expired": "Nobody accepted the invitation in time, and somebody else uses the address.",
     "user.address_rekeyed": "The key that makes an e-mail address unique follows the present rule.",
     "user.invitation_resent": "The invitation was requested again.",

@@ -17,6 +17,8 @@ from config.dynamodb import idempotency, pagination
 from config.journal import write_set
 
 AUDITED_FIELDS = ("name", "time_zone", "address", "settings")
+MAX_COMPARED = 20
+"""The most locations whose time zones are compared."""
 REMOVAL_GRACE = timedelta(seconds=60)
 """By then every request that read the location before its removal has ended."""
 
@@ -251,6 +253,17 @@ def load_locations(location_ids: Iterable[str], customer_id: str) -> dict[str, L
     records = dynamodb.batch_get(location_key(id) for id in location_ids)
     locations = (records.get(Location, id) for id in location_ids)
     return {location.id: location for location in locations if location and location.customer_id == customer_id}
+
+
+def find_usual_zone(customer_id: str) -> str | None:
+    """The time zone of most of the first locations of a customer; None without locations."""
+    values = {":of": {"S": customer_id}}
+    options = {"IndexName": "byCustomer", "Limit": MAX_COMPARED}
+    zones = [
+        str(location.time_zone)
+        for location in dynamodb.query_records(Location, "#customer_id = :of", values, **options)
+    ]
+    return max(zones, key=zones.count) if zones else None
 
 
 def load_accessible_names(location_ids: Iterable[str], actor: Actor) -> dict[str, str]:

@@ -86,7 +86,7 @@ def with_defaults(settings: Settings) -> dict[str, Any]:
     notifications = settings.get("notifications", {})
     return {
         "language": settings.get("language"),
-        "time_zone": _recover_zone(settings),
+        "time_zone": chosen_time_zone(settings),
         "reminder_minutes": reminder_minutes_of(settings),
         "ringing": is_ringing_enabled(settings),
         "answer_without_key": is_answering_without_key(settings),
@@ -134,10 +134,10 @@ def language_of(person: Settings, customer: Settings) -> str:
 
 def time_zone_of(person: Settings, customer: Settings) -> str:
     """The IANA time zone of the times in notifications to a person."""
-    return _recover_zone(person) or _recover_zone(customer) or zone_names.UTC_NAME
+    return chosen_time_zone(person) or chosen_time_zone(customer) or zone_names.UTC_NAME
 
 
-def _recover_zone(settings: Settings) -> str | None:
+def chosen_time_zone(settings: Settings) -> str | None:
     """The chosen zone by its canonical name; None where its stored name is no zone's any more."""
     return zone_names.recover_name(settings.get("time_zone") or "")
 

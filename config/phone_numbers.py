@@ -59,3 +59,9 @@ def _without_extension(number: phonenumbers.PhoneNumber) -> phonenumbers.PhoneNu
     bare.merge_from(number)
     bare.extension = None
     return bare
+
+
+def to_readable(text: str) -> str:
+    """A number in E.164 as people read it: ``+1 617-555-0142``; any other text as it is."""
+    number = parse_number(text) if text.startswith("+") and text[1:].isdecimal() else None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL) if number else text

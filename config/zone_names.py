@@ -125,6 +125,22 @@ def find_canonical_name(text: str) -> str | None:
     return _names_by_folded().get(_fold(text)) if len(text) <= MAX_LENGTH else None
 
 
+def complete_city(text: str) -> str:
+    """The name of the zone whose city a text names, in whole or in part; else the text itself.
+
+    ``Chicago`` is America/Chicago, ``vancou`` America/Vancouver; ``san`` fits several, so stays.
+    """
+    part = _fold(text) if len(text) <= MAX_LENGTH else ""
+    if not part or find_canonical_name(text):
+        return text
+    cities = {name: _fold(name.rpartition("/")[2]) for name in list_places()}
+    for fits in (str.__eq__, str.startswith, str.__contains__):
+        places = [name for name, city in cities.items() if fits(city, part)]
+        if places:
+            return places[0] if len(places) == 1 else text
+    return text
+
+
 def parse_name(text: str, *, pointer: str) -> str:
     """The canonical name of a zone. Raises `errors.InvalidRequest` (`UNKNOWN_TIME_ZONE`)."""
     name = find_canonical_name(text)

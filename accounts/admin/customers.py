@@ -27,6 +27,7 @@ from config import dynamodb
 from config.backoffice import operators
 from config.backoffice.forms.actions import Button
 from config.backoffice.links import admin_list_url, build_panels
+from config.backoffice.page_customer import PageCustomer, get_page_customer
 from config.backoffice.record_admin import RecordAdmin
 from config.backoffice.record_header import Fact, Moment, RecordHeader
 
@@ -42,7 +43,7 @@ class CustomerForm(OperatorForm):
 
     view_serializer, change_body = CustomerView, CustomerChange
     labels = reach_alerts.REACH_ALERT_LABELS
-    help_texts = {"settings__timeZone": "Such as Europe/Berlin. It is that of times on these pages, too."}
+    help_texts = {"settings__timeZone": "That of times in e-mails, and on these pages. Such as Europe/Berlin."}
     choices = {"settings__language": LANGUAGE_CHOICES}
 
     def save_record(self) -> CustomerRecord:
@@ -119,7 +120,7 @@ class CustomerAdmin(RecordAdmin):
                 *customer_deletion.deletion_facts(record),
                 Fact("Customer since", Moment(record.created_at)),
                 Fact("Owners", int(record.owner_count)),
-                Fact("Time zone", preferences.time_zone_of({}, record.settings)),
+                Fact("Time zone", _describe_zone(record, get_page_customer(request))),
             ],
             primary="undo-deletion" if record.is_deleted else "resume",
         )
@@ -163,6 +164,12 @@ class CustomerAdmin(RecordAdmin):
         if operators.has_right(request, operators.LEAD):
             links.append(("Export everything", reverse("admin:customer_export", args=(obj.pk,))))
         return {"panels": build_panels(paths, obj.pk), "links": links}
+
+
+def _describe_zone(customer: CustomerRecord, page: PageCustomer | None) -> str:
+    """The zone of the customer's pages, and whether somebody chose it."""
+    chosen = preferences.chosen_time_zone(customer.settings)
+    return chosen or f"{page.time_zone if page else 'UTC'} (none chosen: that of the locations)"
 
 
 def customer_counts(obj: Any) -> Sequence[Fact]:

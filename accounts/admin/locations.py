@@ -26,7 +26,6 @@ class LocationForm(OperatorForm):
     view_serializer, create_body, change_body = LocationView, NewLocation, LocationChange
     labels = reach_alerts.REACH_ALERT_LABELS
     help_texts = {
-        "timeZone": "Such as America/Denver.",
         "settings__reachAlerts__days": "Empty: as the customer has it.",
         "settings__reachAlerts__minMinutes": "Empty: as the customer has it.",
     }

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from accounts import preferences
+from accounts import locations, preferences
 from accounts.models import Customer, Location, User
 from config import dynamodb
 from config.backoffice.links import admin_change_url
@@ -25,15 +25,19 @@ def load_page_customer(owner_id: str) -> PageCustomer | None:
             owner = dynamodb.get_record(record_class, owner_id)
             owner_id = str(owner.customer_id) if owner else ""
     customer = dynamodb.get_record(Customer, owner_id) if dynamodb.is_id("cus", owner_id) else None
-    return to_page_customer(customer) if customer else None
-
-
-def to_page_customer(customer: Customer) -> PageCustomer:
-    """What pages show of a customer."""
+    if customer is None:
+        return None
     return PageCustomer(
         str(customer.id),
         str(customer.name),
         admin_change_url("accounts", "customer", str(customer.id)),
-        preferences.time_zone_of({}, customer.settings),
+        zone_of_pages(customer),
         STATUS_BADGES[str(customer.status)],
     )
+
+
+def zone_of_pages(customer: Customer) -> str:
+    """The zone in which pages of a customer show times: as it chose, or that of its locations."""
+    if chosen := preferences.chosen_time_zone(customer.settings):
+        return chosen
+    return locations.find_usual_zone(str(customer.id)) or preferences.time_zone_of({}, customer.settings)

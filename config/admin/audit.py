@@ -12,7 +12,7 @@ from django.utils.html import format_html, format_html_join
 from unfold.decorators import display
 
 from config import audit, dynamodb, errors
-from config.admin import audit_file, audit_text
+from config.admin import audit_file, audit_subjects, audit_text
 from config.admin.audit_filters import (
     LOOKS_PARAM,
     ActionFilter,
@@ -29,7 +29,6 @@ from config.backoffice.links import Panel, PanelItem, admin_change_url, admin_li
 from config.backoffice.page_customer import set_page_customer
 from config.backoffice.record_admin import RecordAdmin
 from config.backoffice.records.changelist import CursorChangeList
-from config.backoffice.records.list_filters import SINCE_PARAM, UNTIL_PARAM
 from config.backoffice.records.models import Projection
 from config.dynamodb import encryption
 
@@ -127,9 +126,19 @@ class AuditAdmin(RecordAdmin):
     def load_related(self, objects: Any) -> None:
         decrypt_entries(objects)
         readable = [obj for obj in objects if obj.record.body]
-        names = audit_text.load_names((obj.decrypted for obj in readable), self.admin_site._registry.values())  # noqa: SLF001
+        entries = [obj.decrypted for obj in readable]
+        subjects = audit_subjects.load_subjects(entries)
+        admins = self.admin_site._registry.values()  # noqa: SLF001
+        names = audit_text.load_names(entries, admins, audit_subjects.list_ids(subjects))
         for obj in readable:
             obj.names = names
+            party = (str(obj.decrypted.subject["type"]), str(obj.decrypted.subject["id"]))
+            record = subjects.get(party)
+            obj.subject_name = (
+                audit_subjects.describe(party, record, names)
+                if record
+                else audit_text.party_name(obj.decrypted.subject)
+            )
 
     def get_changelist(self, request: HttpRequest, **_: Any) -> type[CursorChangeList]:
         return AuditChangeList
@@ -148,13 +157,10 @@ class AuditAdmin(RecordAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         set_page_customer(request, self._owner_in_filters(request))  # whose clock says what last month is
-        pdf_url = reverse("admin:config_auditentry_pdf")
-        has_period = {SINCE_PARAM, UNTIL_PARAM} & set(request.GET)
-        context = {
-            "pdf_url": f"{pdf_url}?{request.GET.urlencode()}",
-            "last_month_url": "" if has_period else f"{pdf_url}?{audit_file.last_month_query(request)}",
-        }
-        return super().changelist_view(request, {**context, **(extra_context or {})})
+        urls = {"CSV": self._csv_url, "PDF": reverse("admin:config_auditentry_pdf")}
+        return super().changelist_view(
+            request, {"files": audit_file.list_files(request, urls), **(extra_context or {})}
+        )
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.pdf_view)
@@ -204,7 +210,7 @@ class AuditAdmin(RecordAdmin):
 
     @display(description="About")
     def subject(self, obj: Any) -> str:
-        name, subject = audit_text.party_name(obj.decrypted.subject), obj.decrypted.subject
+        name, subject = obj.subject_name, obj.decrypted.subject
         if name == audit_text.ERASED:
             return name
         url = self._subject_url(subject)

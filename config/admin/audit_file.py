@@ -1,6 +1,6 @@
 """The audit as a readable file: a PDF of the entries that the filters select."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 from django.utils.module_loading import import_string
 
 from config.admin import audit_text
+from config.admin.audit_filters import LOOKS_PARAM, describe_choice
 from config.backoffice import clock, list_file, operators
 from config.backoffice.page_customer import get_page_customer
 from config.backoffice.records.list_filters import SINCE_PARAM, UNTIL_PARAM, last_month, parse_period
@@ -29,7 +30,7 @@ def build_row(obj: Any) -> list[str]:
         format_time(entry.at),
         audit_text.party_name(entry.actor),
         audit_text.sentence(entry),
-        audit_text.party_name(entry.subject),
+        obj.subject_name,
         audit_text.changes_text(entry, obj.names),
     ]
 
@@ -79,10 +80,15 @@ def _render(cells: Sequence[Sequence[str]], rows: list_file.ListRows, request: H
 
 
 def _describe_filters(request: HttpRequest) -> str:
-    names = {"person": "person", "what": "action", "stream__exact": "log"}
-    parts = [f"{label} {value[:100]}" for name, label in names.items() if (value := request.GET.get(name, ""))]
-    looks = "" if request.GET.get("looks") else "Your own looks are left out."
-    return " ".join(filter(None, [f"Only {', '.join(parts)}." if parts else "", looks]))
+    """The filters in words; that of the customer is the title."""
+    parts = []
+    if person := request.GET.get("person", ""):
+        parts.append(f"by or about “{person[:100]}”")
+    if what := request.GET.get("what", ""):
+        parts.append(f"about “{describe_choice(what)[:100]}”")
+    only = f"Only entries {', '.join(parts)}." if parts else ""
+    left_out = "" if request.GET.get(LOOKS_PARAM) else f"Left out: what {operators.operator_name(request.user)} viewed."
+    return " ".join(filter(None, (only, left_out)))
 
 
 def _to_json(objects: Sequence[Any]) -> bytes:
@@ -101,7 +107,14 @@ def _to_json(objects: Sequence[Any]) -> bytes:
     return orjson.dumps({"entries": entries}, default=str)
 
 
-def last_month_query(request: HttpRequest) -> str:
-    """The query that selects the month before this one in the list of a request."""
+def list_files(request: HttpRequest, urls: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The files of a list: titles and URLs, from the URLs by format.
+
+    Of last month, unless the list has a period; then of what is filtered.
+    """
     values = {name: str(value) for name, value in request.GET.items() if name != "p"}
-    return urlencode({**values, **last_month(timezone.localdate()).parameters})
+    queries = {"Download as": urlencode(values)}
+    if not {SINCE_PARAM, UNTIL_PARAM} & set(values):
+        month = urlencode({**values, **last_month(timezone.localdate()).parameters})
+        queries = {"Last month as": month, **queries}
+    return [(f"{title} {name}", f"{url}?{query}") for title, query in queries.items() for name, url in urls.items()]

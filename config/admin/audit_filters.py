@@ -1,15 +1,18 @@
 """Filters of the audit: a period, a person, an action, and one's own looks."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from functools import reduce
-from operator import or_
+from functools import cache, reduce
+from operator import itemgetter, or_
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
 
 from config import audit, dynamodb, search_index
+from config.admin import audit_text
 from config.audit.log import format_instant
 from config.backoffice import operators
 from config.backoffice.page_customer import get_page_customer
@@ -29,17 +32,47 @@ class LoggedFilter(PeriodFilter):
         return format_instant(at)
 
 
+OTHER_ACTIONS = "Dutyline itself"
+"""The group of actions that no other group has."""
+
+
 class ActionFilter(BarFilter):
-    """What happened."""
+    """What happened: one action, or all of a group."""
 
     title, parameter_names = "What", ("what",)
 
     @property
-    def options(self) -> list[tuple[str, str]]:
-        return [(name, text.replace("`", "")) for name, text in audit.known_actions().items()]
+    def option_groups(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        return [
+            (
+                title,
+                [
+                    (title, f"{title}: everything"),
+                    *sorted(((name, audit_text.describe_action(name)) for name in names), key=itemgetter(1)),
+                ],
+            )
+            for title, names in actions_by_group().items()
+        ]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if names := actions_by_group().get(self.value):
+            return queryset.filter(action__in=names)
         return queryset.filter(action=self.value) if self.value in audit.known_actions() else queryset
+
+
+def describe_choice(value: str) -> str:
+    """A choice of the filter in words."""
+    return value if value in actions_by_group() else audit_text.describe_action(value)
+
+
+@cache
+def actions_by_group() -> Mapping[str, list[str]]:
+    """The actions that there are, by group."""
+    group_names = {prefix: title for title, prefixes in settings.AUDIT_ACTION_GROUPS.items() for prefix in prefixes}
+    groups: dict[str, list[str]] = {title: [] for title in (*settings.AUDIT_ACTION_GROUPS, OTHER_ACTIONS)}
+    for name in audit.known_actions():
+        groups[group_names.get(name.partition(".")[0], OTHER_ACTIONS)].append(name)
+    return groups
 
 
 class PersonFilter(BarFilter):

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from config import audit, dynamodb
+from config import audit, dynamodb, phone_numbers
 from config.audit import reader
 from config.backoffice import clock
 from config.backoffice.record_admin import RecordAdmin
@@ -25,6 +25,9 @@ _ID = re.compile(r"\b([a-z]{3})_[0-9A-HJKMNP-TV-Z]{26}\b")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
 _LOCAL_TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(?![\d.:Z+-])")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_COUNT = re.compile(r": `(\w+)` of (?:them|it)\b")
+"""In sentences of actions: how many, in the field of this name."""
+_AFTER_FIRST_PART = re.compile(r"(?:[:;(]|, (?!or |and )).*", re.DOTALL)
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 
@@ -32,14 +35,24 @@ class FieldWords(NamedTuple):
     """How a field of changes is shown; ``settings.AUDIT_WORDS`` names mappings of these."""
 
     label: str
+    """Empty: the field is not shown, as people cannot read it."""
     to_words: Callable[[Any], str] | None = None
     """Of a value that is not empty; None: as any other."""
 
 
-def load_names(entries: Iterable[reader.DecryptedEntry], admins: Iterable[Any]) -> dict[str, str]:
-    """The names of the records whose ids are in changes, as far as they exist; one round trip."""
+ChangeReader = Callable[[Iterable[Mapping[str, Any]], Mapping[str, str]], Iterable[tuple[str, str, str]]]
+"""From the changes of an entry, with names by id: labels, before and after."""
+
+
+def load_names(
+    entries: Iterable[reader.DecryptedEntry], admins: Iterable[Any], others: Iterable[str] = ()
+) -> dict[str, str]:
+    """The names of the records whose ids are in changes, and of others, as far as they exist.
+
+    One round trip.
+    """
     texts = (orjson.dumps([change["before"], change["after"]]).decode() for item in entries for change in item.changes)
-    ids = dict.fromkeys(match[0] for text in texts for match in _ID.finditer(text))
+    ids = dict.fromkeys([*others, *(match[0] for text in texts for match in _ID.finditer(text))])
     classes = _named_classes(admins)
     keys = [dynamodb.RecordKey(cls, id) for id in ids for cls in classes.get(id[:3], ())][:MAX_NAMES]
     records = dynamodb.batch_get(keys)
@@ -57,25 +70,49 @@ def _named_classes(admins: Iterable[Any]) -> dict[str, list[Any]]:
 
 def sentence(entry: reader.DecryptedEntry) -> str:
     """What happened."""
-    values = {change["field"]: change["after"] for change in entry.changes}
+    values = {
+        change["field"]: change["before"] if change["after"] is None else change["after"] for change in entry.changes
+    }
     text = audit.known_actions().get(entry.action, entry.action)
-    return re.sub(r"`(\w+)`", lambda match: str(values.get(match[1]) or match[1].replace("_", " ")), text)
+    return _COUNT.sub(lambda match: _describe_count(match, values.get(match[1])), text)
+
+
+def _describe_count(match: re.Match[str], count: Any) -> str:
+    """How many: `` (2 rows)``; nothing if it was erased."""
+    return "" if count is None else f" ({count} {match[1][:-1] if count == 1 else match[1]})"
+
+
+def describe_action(name: str) -> str:
+    """What an action is, in a few words, without what differs from entry to entry."""
+    text = _COUNT.sub("", audit.known_actions().get(name, name))
+    return _AFTER_FIRST_PART.sub("", text).rstrip(".").replace("`", "")
 
 
 def party_name(party: Mapping[str, str | None]) -> str:
     """Who acted, or whom it concerns; a name that was erased stays erased."""
     if party["type"] == "system":
         return "Dutyline"
-    name = ERASED if party["name"] is None else _format_local_times(party["name"])
+    name = ERASED if party["name"] is None else _format_local_times(phone_numbers.to_readable(party["name"]))
     if party["type"] == "operator":
         return f"{name or party['id']} (Dutyline support)"
-    return name or f"a {party['type']}"
+    return name or _with_article(str(party["type"]))
+
+
+def _with_article(noun: str) -> str:
+    return f"{'an' if noun[:1] in 'aeioI' else 'a'} {noun}"
 
 
 def iter_changes(entry: reader.DecryptedEntry, names: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
     """What changed: the label, before and after; both empty where the values were erased."""
+    if (read_changes := _change_readers().get(entry.action)) and entry.subject["name"] is not None:
+        yield from (
+            (label, _shorten(before), _shorten(after)) for label, before, after in read_changes(entry.changes, names)
+        )
+        return
     for change in entry.changes:
         label, before, after = label_of(change["field"]), change["before"], change["after"]
+        if not label:
+            continue
         if entry.subject["name"] is None:
             yield label, "", ERASED
         elif isinstance(before, dict) and isinstance(after, dict):
@@ -119,7 +156,7 @@ def to_words(value: Any, names: Mapping[str, str]) -> str:
         return ", ".join(to_words(item, names) for item in value)
     if isinstance(value, dict):
         return "; ".join(f"{label_of(name).lower()} {_value_of(name, item, names)}" for name, item in value.items())
-    text = str(value)
+    text = phone_numbers.to_readable(str(value))
     if text == "*":
         return "all"
     if _INSTANT.fullmatch(text):
@@ -165,6 +202,12 @@ def label_of(field: str) -> str:
     text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", field).replace("_", " ").strip().lower()
     text = text.removesuffix(" id") or text  # its value is shown as a name
     return text[:1].upper() + text[1:] if text else "Value"
+
+
+@cache
+def _change_readers() -> Mapping[str, ChangeReader]:
+    """What reads the changes of entries as a whole, by action."""
+    return {action: read for path in settings.AUDIT_CHANGES for action, read in import_string(path).items()}
 
 
 @cache

@@ -19,6 +19,7 @@ from config import audit, errors, journal, spreadsheets
 from config.api import csv_tables
 from config.backoffice import operators
 from config.backoffice.page_customer import get_page_customer
+from config.backoffice.records.list_filters import SINCE_PARAM, UNTIL_PARAM, parse_period
 
 MAX_ROWS = 5_000
 MAX_READ = 20_000
@@ -102,10 +103,11 @@ def csv_response(rows: ListRows, table: FileTable, request: HttpRequest, model_a
 
 
 def file_name(request: HttpRequest, model_admin: Any) -> str:
-    """The name of a file, without ending: the list, the customer, and today."""
+    """The name of a file, without ending: the list, the customer, and its days, or else today."""
     customer = get_page_customer(request)
-    name = f"{model_admin.opts.verbose_name_plural} {customer.name if customer else ''} {timezone.localdate()}"
-    return slugify(name)[:100]
+    days = parse_period(request.GET.get(SINCE_PARAM), request.GET.get(UNTIL_PARAM)).slug or str(timezone.localdate())
+    about = slugify(f"{model_admin.opts.verbose_name_plural} {customer.name if customer else ''}")
+    return f"{about[:100]}-{days}"
 
 
 def audit_download(request: HttpRequest, model_admin: Any, rows: ListRows, format: str) -> None:

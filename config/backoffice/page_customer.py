@@ -31,8 +31,10 @@ def set_page_customer(request: HttpRequest, owner_id: str | None) -> None:
     Without an id, or with one of none, the page is one across customers.
     """
     load = import_string(settings.PAGE_CUSTOMER)
-    customer: PageCustomer | None = load(owner_id) if owner_id else None
-    request.page_customer = customer  # type: ignore[attr-defined]
+    customer = get_page_customer(request)
+    if customer is None or customer.id != owner_id:
+        customer = load(owner_id) if owner_id else None
+        request.page_customer = customer  # type: ignore[attr-defined]
     clock.set_zone(customer.time_zone if customer else None)
 
 

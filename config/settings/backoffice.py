@@ -85,8 +85,25 @@ UNFOLD = {
 
 BACK_OFFICE_MODULES = ["accounts.admin", "staffing.admin", "telephony.admin", "config.admin"]
 APP_DISPLAY_NAMES = {"accounts": "Customers", "staffing": "Rota", "telephony": "Telephony", "config": "Platform"}
-AUDIT_WORDS = ["accounts.admin.audit_words.WORDS", "staffing.admin.audit_words.WORDS"]
+AUDIT_WORDS = [
+    "accounts.admin.audit_words.WORDS",
+    "staffing.admin.audit_words.WORDS",
+    "telephony.admin.audit_words.WORDS",
+]
 """How fields of changes are shown: `config.admin.audit_text.FieldWords` by field."""
+AUDIT_ACTION_GROUPS = {
+    "People": ("user", "device", "phone", "terms", "grant", "attempt"),
+    "Customer and locations": ("customer", "location"),
+    "Rota": ("schedule", "template", "daynote", "feed"),
+    "Calls and call-backs": ("call", "callback", "caller", "conversation", "voicemail"),
+    "Numbers and IVR": ("number", "numberprofile", "quota", "ivr", "hours"),
+    "Support": ("bulk", "import", "list"),
+}
+"""How the filter of the audit groups actions, by the first part of their names."""
+AUDIT_CHANGES = ["telephony.admin.audit_words.CHANGES"]
+"""What reads the changes of an entry: `config.admin.audit_text.ChangeReader` by action."""
+AUDIT_SUBJECTS = ["staffing.admin.audit_words.SUBJECTS", "telephony.admin.audit_words.SUBJECTS"]
+"""How subjects without a name are named: `config.admin.audit_subjects.SubjectWords` by type."""
 ADMIN_SECTIONS = ("Customers", "Rota", "Telephony", "Records", "Platform")
 PAGE_CUSTOMER = "accounts.admin.page_customer.load_page_customer"
 RECORD_FACTS = {

@@ -1,10 +1,14 @@
 """Words for fields of schedules in the audit."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from config.admin.audit_subjects import SubjectWords
 from config.admin.audit_text import FieldWords
+from config.backoffice import clock
+from staffing.models import Schedule
 from staffing.recurrence.describe import describe_pattern
 
 _DAY = re.compile(r"(-?\d+)?([A-Z]{2})")
@@ -62,4 +66,20 @@ WORDS = {
     "rest": FieldWords("From then on"),
     "shift": FieldWords("Shift"),
     "details": FieldWords("Details"),
+    "feed": FieldWords(""),
+}
+
+
+def _describe_schedule(schedule: Any, names: Mapping[str, str]) -> str:
+    person = names.get(str(schedule.staff_id), "somebody whose account is deleted")
+    place = names.get(str(schedule.location_id), "a removed location")
+    start, _ = schedule.zoned_times
+    kind = "series from" if schedule.is_series else "shift"
+    return f"{person}, {place}: {kind} {clock.format_day_time(start)} {start:%Z}"
+
+
+SUBJECTS = {
+    "schedule": SubjectWords(
+        Schedule, lambda schedule: [str(schedule.staff_id), str(schedule.location_id)], _describe_schedule
+    )
 }

@@ -65,7 +65,7 @@ def test_own_looks_are_folded_and_shown_on_request(operator_sessions: dict[str, 
     query = {"stream__exact": story.moved_id}
     own, other = operator_sessions["support"], operator_sessions["read-only"]
     folded = own.get(AUDIT, params=query)
-    assert "of your own looks not shown" in text_of(folded)
+    assert "of the times that you viewed a record" in text_of(folded)
     assert "An operator viewed the user." not in _rows(folded)
     assert "An operator viewed the user." in _rows(own.get(AUDIT, params={**query, "looks": "1"}))
     assert "An operator viewed the user." in _rows(other.get(AUDIT, params=query)), "of others they are shown"
@@ -114,9 +114,28 @@ def test_files_of_the_audit_have_what_is_filtered(operator_sessions: dict[str, O
     assert any("Locations: Boston → Denver" in row[4] for row in rows)
     assert not any(row[6] == "user.viewed" for row in rows), "own looks are folded in files, too"
     assert operator_sessions["read-only"].post(f"{AUDIT}pdf/?{query}").status_code == 403
+    october = f"{query}&since=2031-10-01&until=2031-10-31"
+    for kind in ("csv", "pdf"):
+        empty = operator_sessions["support"].post(f"{AUDIT}{kind}/?{october}")
+        assert f"-2031-10.{kind}" in empty.headers["content-disposition"], "named after the month, also without entries"
+    assert operator_sessions["support"].get(f"{AUDIT}?{query}&until=9999-12-31").status_code == 400
     printed = operator_sessions["support"].post(f"{AUDIT}pdf/?{query}")
     assert printed.headers["content-type"] == "application/pdf"
     assert printed.content.startswith(b"%PDF")
+
+
+def test_schedules_and_callbacks_are_named_by_people_and_places(
+    test_users: UserFixtures, operator_sessions: dict[str, OperatorSession]
+) -> None:
+    test_users.create_shift()
+    query = {"listed_for__exact": test_users.customer.id, "what": "Rota"}
+    shifts = _rows(operator_sessions["read-only"].get(AUDIT, params=query))
+    assert re.search(r"Canary-Har, Boston: shift \w{3} \d+ \w{3} \d{4}, \d\d:\d\d E[SD]T", shifts), shifts[:500]
+    assert "The user was" not in shifts, "a group of actions"
+    callback_id = test_users.create_callback()
+    assert test_users.mia.post(f"/callback/{callback_id}/take").status_code == 200
+    callbacks = _rows(operator_sessions["read-only"].get(AUDIT, params={**query, "what": "Calls and call-backs"}))
+    assert re.search(r"Somebody took the call-back\. call-back of \+\d+ [\d -]+, Boston", callbacks), callbacks[:500]
 
 
 def test_the_number_of_entries_of_a_log_is_known(operator_sessions: dict[str, OperatorSession], story: Story) -> None:

@@ -4,9 +4,13 @@ from typing import Any
 
 import pytest
 
+from config import audit
 from config.admin import audit_text
+from config.admin.audit_filters import actions_by_group
+from config.audit.reader import DecryptedEntry
 from staffing.admin.audit_words import describe_rrule
 from staffing.admin.rota.rows import choose_hues
+from tests.support.users import now
 
 SAM = "usr_01J00000000000000000000000"
 
@@ -61,6 +65,52 @@ def test_values_are_words(value: Any, words: str) -> None:
 )
 def test_rules_are_words(rule: str, words: str) -> None:
     assert describe_rrule(rule) == words
+
+
+@pytest.mark.parametrize(
+    ("action", "values", "sentence"),
+    [
+        ("list.exported", {"rows": 0}, "An operator downloaded a list as a file (0 rows)."),
+        ("list.exported", {"rows": 1}, "An operator downloaded a list as a file (1 row)."),
+        ("list.exported", {"rows": None}, "An operator downloaded a list as a file."),
+        ("customer.records_erased", {"records": 25}, "Records of a deleted customer were erased (25 records)."),
+    ],
+)
+def test_sentences_have_their_numbers(action: str, values: dict[str, Any], sentence: str) -> None:
+    changes = [{"field": name, "before": None, "after": value} for name, value in values.items()]
+    assert audit_text.sentence(entry_of(action, changes)) == sentence
+
+
+def entry_of(action: str, changes: list[dict[str, Any]]) -> DecryptedEntry:
+    """An entry about Boston."""
+    subject = {"type": "location", "id": "loc_01J00000000000000000000000", "name": "Boston"}
+    return DecryptedEntry("", 1, now(), action, {}, subject, "", changes, None, None, "", "", "")
+
+
+def test_changes_of_an_ivr_read_as_its_revisions_do() -> None:
+    closed = {"type": "voicemail", "maxSeconds": 115, "notify": {"onDuty": True, "managers": False}}
+    changes = [
+        {
+            "field": "hours",
+            "before": {"mode": "schedule"},
+            "after": {"mode": "weekly", "weekly": {"mo": [["08:00", "18:00"]]}},
+        },
+        {"field": "closed", "before": {"type": "hangup"}, "after": closed},
+    ]
+    text = audit_text.changes_text(entry_of("ivr.changed", changes), {})
+    assert "Opening hours, open: while somebody is on duty → at fixed hours" in text
+    assert "Opening hours, monday: 08:00–18:00" in text
+    assert "When closed, step: End the call → Take a voicemail" in text
+    assert "maxSeconds" not in text
+    assert audit_text.changes_text(entry_of("ivr.changed", [{"field": "open", "before": 1, "after": []}]), {})
+
+
+def test_the_filter_of_actions_is_grouped_and_short() -> None:
+    groups = actions_by_group()
+    assert sum(map(len, groups.values())) == len(audit.known_actions())
+    texts = [audit_text.describe_action(name) for name in audit.known_actions()]
+    assert not any(" of them" in text or "`" in text for text in texts)
+    assert max(map(len, texts)) <= 90, max(texts, key=len)
 
 
 def test_people_of_one_rota_have_colors_that_differ() -> None:

@@ -155,3 +155,14 @@ def test_operators_choose_between_local_times_and_utc(
     assert not re.search(r"<time [^>]*>[^<]* (EST|EDT)</time>", chosen.text)
     assert operator.post("/admin/clock/", clock="local", next="//evil.example/admin/").url.path == "/admin/"
     assert "EST</time>" in operator.get(path).text or "EDT</time>" in operator.get(path).text
+
+
+def test_times_are_those_of_the_locations_if_a_customer_chose_no_zone(
+    test_users: UserFixtures, operator_sessions: dict[str, OperatorSession]
+) -> None:
+    operator, customer = operator_sessions["support"], test_users.other_customer
+    page = operator.get(admin_change_url("accounts", "customer", customer.id)).text
+    assert "<span>Times: Europe/Berlin</span>" in page
+    assert "Europe/Berlin (none chosen: that of the locations)" in page
+    listed = operator.get(f"/admin/accounts/user/?customer_id__exact={customer.id}").text
+    assert re.search(r"\d\d:\d\d CES?T", listed), "lists name the zone"

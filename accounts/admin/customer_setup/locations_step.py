@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from rest_framework.exceptions import ValidationError
 
-from accounts import locations
+from accounts import locations, preferences
 from accounts.admin.customer_setup.steps import SetupPage, SetupStep, StepState
 from accounts.models import Location
 from accounts.serializers.customers_and_locations import NewLocation
@@ -74,7 +74,7 @@ def view(page: SetupPage) -> HttpResponse:
 
 def zone_of(customer: Any) -> str:
     """The zone that is proposed for locations of a customer; empty if it is none of a place."""
-    zone = str(dict(customer.settings).get("timeZone") or "")
+    zone = preferences.time_zone_of({}, customer.settings)
     return zone if zone_names.country_of_zone(zone) else ""
 
 

@@ -45,7 +45,8 @@ class NewCustomerForm(forms.Form):
 
     def clean_timeZone(self) -> str:  # noqa: N802 - the name of the field
         """A canonical name."""
-        name = zone_names.find_canonical_name(str(self.cleaned_data["timeZone"])[: zone_names.MAX_LENGTH])
+        typed = str(self.cleaned_data["timeZone"])[: zone_names.MAX_LENGTH]
+        name = zone_names.find_canonical_name(typed)
         if name is None:
             raise forms.ValidationError("Unknown time zone: choose one of the list.")
         return name
@@ -91,7 +92,7 @@ def _create(request: HttpRequest, form: NewCustomerForm) -> HttpResponse | None:
             name=values["name"],
             owner_name=values["ownerName"],
             owner_email=values["ownerEmail"],
-            settings={"language": values["language"], "timeZone": values["timeZone"]},
+            settings={"language": values["language"], "time_zone": values["timeZone"]},
             make_actor=partial(operator_actor, request),
             at=operators.now(),
         )

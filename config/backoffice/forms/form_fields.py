@@ -9,12 +9,13 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
+from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from rest_framework import serializers
 from unfold import widgets
 
-from config import strict_json
-from config.api.fields import MultilineTextField
+from config import strict_json, zone_names
+from config.api.fields import MultilineTextField, TimeZoneField
 
 
 def for_member(member: serializers.Field[Any, Any, Any, Any], label: str, choices: Any = None, **options: Any) -> Any:
@@ -36,10 +37,17 @@ def for_member(member: serializers.Field[Any, Any, Any, Any], label: str, choice
         return JSONTextField(label, **options)
     if isinstance(member, serializers.DateTimeField):
         return LocalDateTimeField(label, required=required, **options)
+    return _text_field_for(member, label, required=required, **options)
+
+
+def _text_field_for(member: serializers.Field[Any, Any, Any, Any], label: str, **options: Any) -> Any:
+    """The field for a member that is text: a time zone, some lines, or one."""
     options["empty_value"] = None if member.allow_null else ""
+    if isinstance(member, TimeZoneField):
+        return zone_field(label, has_list=True, **options)
     if isinstance(member, MultilineTextField):
         options["widget"] = widgets.UnfoldAdminTextareaWidget(attrs={"rows": 4})
-    return text_field(label, required=required, **options)
+    return text_field(label, **options)
 
 
 def label_for(name: str) -> str:
@@ -54,11 +62,15 @@ def text_field(label: str, *, required: bool = True, **options: Any) -> Any:
     return forms.CharField(label=label, required=required, **options)
 
 
-def zone_field(label: str, *, required: bool = True) -> Any:
-    """A time zone; browsers complete it from the page's list of id ``zones``."""
-    widget = widgets.UnfoldAdminTextInputWidget(attrs={"list": "zones", "autocomplete": "off"})
-    help_text = "Type a part of the city, such as York."
-    return text_field(label, required=required, max_length=100, widget=widget, help_text=help_text)
+def zone_field(label: str, *, required: bool = True, has_list: bool = False, **options: Any) -> Any:
+    """A time zone; browsers complete it from the page's list of id ``zones``.
+
+    ``has_list``: the field brings the list; it must be the only one of the page.
+    """
+    widget_class = ZoneInput if has_list else widgets.UnfoldAdminTextInputWidget
+    options["widget"] = widget_class(attrs={"list": "zones", "autocomplete": "off"})
+    options["help_text"] = options.get("help_text") or "Type the city of the zone, or a part of it, such as York."
+    return ZoneField(label=label, required=required, max_length=100, **options)
 
 
 def choice_field(label: str, choices: Any, *, required: bool = True, **options: Any) -> Any:
@@ -102,6 +114,22 @@ class CustomerAutocompleteSelect(AutocompleteSelect):
 
     def get_url(self) -> str:
         return f"{super().get_url()}?{urlencode({'customer': self.customer_id})}"
+
+
+class ZoneInput(widgets.UnfoldAdminTextInputWidget):
+    """A text field with the list of zones from which browsers complete it."""
+
+    def render(self, *args: Any, **kwargs: Any) -> Any:
+        zones = format_html_join("", '<option value="{}"></option>', ((name,) for name in zone_names.list_places()))
+        return format_html('{}<datalist id="zones">{}</datalist>', super().render(*args, **kwargs), zones)
+
+
+class ZoneField(forms.CharField):
+    """A time zone by its name, or by a city or a part of one."""
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        return zone_names.complete_city(text) if text else text
 
 
 class LocalDateTimeField(forms.CharField):

@@ -1,5 +1,6 @@
 """Filters of lists beside Django's: a period, by the days of the page's clock."""
 
+import calendar
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -12,6 +13,7 @@ from django.utils import timezone
 
 CURSOR_PARAM = "p"
 MAX_VALUE_LENGTH = 200
+MAX_YEAR = 2999
 SINCE_PARAM, UNTIL_PARAM = "since", "until"
 
 
@@ -27,6 +29,18 @@ class Period:
         """The parameters of a URL that select it."""
         ends = {SINCE_PARAM: self.since, UNTIL_PARAM: self.until}
         return {name: day.isoformat() for name, day in ends.items() if day}
+
+    @property
+    def slug(self) -> str:
+        """As the name of a file has it: ``2026-10`` for a month; empty without ends."""
+        if self.since and self.until:
+            days = calendar.monthrange(self.until.year, self.until.month)[1]
+            if self == Period(self.until.replace(day=1), self.until.replace(day=days)):
+                return f"{self.since:%Y-%m}"
+            return f"{self.since}-to-{self.until}"
+        if self.since:
+            return f"from-{self.since}"
+        return f"until-{self.until}" if self.until else ""
 
     def __str__(self) -> str:
         if self.since and self.until:
@@ -59,10 +73,17 @@ def last_month(today: date) -> Period:
 
 def parse_period(since: str | None, until: str | None) -> Period:
     """The period of a URL. Raises `IncorrectLookupParameters`."""
+    return Period(*(_parse_day(value) if value else None for value in (since, until)))
+
+
+def _parse_day(text: str) -> date:
     try:
-        return Period(*(date.fromisoformat(value) if value else None for value in (since, until)))
+        day = date.fromisoformat(text)
     except ValueError as error:
         raise IncorrectLookupParameters("a day is written as in 2026-11-28") from error
+    if day.year > MAX_YEAR:
+        raise IncorrectLookupParameters(f"a day is not after the year {MAX_YEAR}")
+    return day
 
 
 class BarFilter(admin.ListFilter):
@@ -92,6 +113,11 @@ class BarFilter(admin.ListFilter):
     @property
     def options(self) -> list[tuple[str, str]]:
         """What may be chosen; none: the field takes text."""
+        return []
+
+    @property
+    def option_groups(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """What may be chosen, under titles, instead of ``options``."""
         return []
 
     def has_output(self) -> bool:

@@ -34,6 +34,11 @@ def test_the_audit_of_last_month_is_downloaded(
     with page.expect_download() as download:
         desk.click(page.get_by_role("button", name="Last month as PDF"))
     assert len(desk.actions) <= 4
+    last = f"{last_month:%Y-%m}"
+    assert download.value.suggested_filename.endswith(f"-{last}.pdf")
+    with page.expect_download() as table:
+        page.get_by_role("button", name="Last month as CSV").click()  # instead of the PDF: as many actions
+    assert table.value.suggested_filename.endswith(f"-{last}.csv")
     path = tmp_path / "audit.pdf"
     download.value.save_as(path)
     assert download.value.suggested_filename.startswith(f"audit-entries-{name.lower().replace(' ', '-')}-")

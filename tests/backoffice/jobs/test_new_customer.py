@@ -108,7 +108,7 @@ def test_new_customer_in_thirty_actions(
     assert (owner.role, owner.status) == ("owner", "invited")
     customer = dynamodb.get_record(Customer, customer_id)
     assert customer
-    assert customer.settings == {"language": "en", "timeZone": "America/New_York"}
+    assert customer.settings == {"language": "en", "time_zone": "America/New_York"}
     assert len(list_records(Location, customer_id)) == 3
     assert len(list_records(User, customer_id)) == 13
     assert len(list_records(Schedule, customer_id)) == 12
@@ -127,7 +127,7 @@ def test_setup_is_resumed_and_does_nothing_twice(
     form = {
         "name": f"Eastwind {mark}",
         "language": "de",
-        "timeZone": "europe/berlin",
+        "timeZone": "berlin",
         "ownerName": "Otto",
         "ownerEmail": f"otto.{mark}@cast.example",
     }
@@ -135,6 +135,8 @@ def test_setup_is_resumed_and_does_nothing_twice(
     opened = support.post("/admin/accounts/customer/add/", **form)
     assert opened.url.path.endswith("/locations/"), support.visible_text(opened)
     customer_id = opened.url.path.split("/")[-3]
+    shown = support.get(f"/admin/accounts/customer/{customer_id.replace('_', '_5F')}/change/").text
+    assert "<span>Times: Europe/Berlin</span>" in shown, "the customer's zone is the one that was entered"
     repeated = support.post("/admin/accounts/customer/add/", **form)
     assert repeated.url.path == "/admin/accounts/customer/add/", "the address has an account already"
     assert "bo-error" in repeated.text
