@@ -72,10 +72,10 @@ WORDS = {
 
 def _describe_schedule(schedule: Any, names: Mapping[str, str]) -> str:
     person = names.get(str(schedule.staff_id), "somebody whose account is deleted")
-    place = names.get(str(schedule.location_id), "a removed location")
+    location = names.get(str(schedule.location_id), "a removed location")
     start, _ = schedule.zoned_times
     kind = "series from" if schedule.is_series else "shift"
-    return f"{person}, {place}: {kind} {clock.format_day_time(start)} {start:%Z}"
+    return f"{person}, {location}: {kind} {clock.format_day_time(start)} {start:%Z}"
 
 
 SUBJECTS = {
