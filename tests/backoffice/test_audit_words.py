@@ -83,7 +83,7 @@ def test_sentences_have_their_numbers(action: str, values: dict[str, Any], sente
 
 def entry_of(action: str, changes: list[dict[str, Any]]) -> DecryptedEntry:
     """An entry about Boston."""
-    subject = {"type": "location", "id": "loc_01J00000000000000000000000", "name": "Boston"}
+    subject: dict[str, str | None] = {"type": "location", "id": "loc_01J00000000000000000000000", "name": "Boston"}
     return DecryptedEntry("", 1, now(), action, {}, subject, "", changes, None, None, "", "", "")
 
 
