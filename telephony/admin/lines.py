@@ -1,10 +1,8 @@
 """Lines: how locations answer calls, as a flow chart, and previews of calls."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse
@@ -14,50 +12,22 @@ from unfold.decorators import display
 
 from accounts import locations
 from accounts.admin import projected
-from accounts.admin.operator_commands import actor_for, load_location_names, operator_actor
+from accounts.admin.operator_commands import load_location_names, operator_actor
 from config import dynamodb
 from config.backoffice import operators
-from config.backoffice.forms import form_fields
-from config.backoffice.forms.actions import Button
 from config.backoffice.links import admin_change_url, admin_list_url, link_to
 from config.backoffice.page_customer import set_page_customer
 from config.backoffice.record_header import Badge, Fact, Moment, RecordHeader
-from telephony import lines
-from telephony.admin.ivr import changes, preview_words
+from telephony.admin.ivr import changes
+from telephony.admin.ivr.call_preview import CallPreviewPage
 from telephony.admin.ivr.pages import IvrPages
 from telephony.admin.ivr.revisions import RevisionPages
 from telephony.admin.projected import Line
-from telephony.calls import preview
 from telephony.ivr import wording
 
 
-class CallTimeForm(forms.Form):
-    """The time of a previewed call."""
-
-    at = form_fields.LocalDateTimeField("Time", required=False, help_text="Local time of the location; empty: now.")
-
-
-def _preview(request: HttpRequest, obj: Any, form_data: Mapping[str, Any]) -> HttpResponse:
-    actor = actor_for(request, obj)
-    at = datetime.fromisoformat(form_data["at"]) if form_data.get("at") else operators.now()
-    call_preview = preview.preview_call(obj.pk, actor=actor, at=at)
-    line, location = lines.get_line(obj.pk, actor=actor)
-    set_page_customer(request, actor.customer_id)
-    context = {
-        **admin.site.each_context(request),
-        "title": "Call preview",
-        "subtitle": f"{location.name}, {line.number or 'no number'}",
-        "preview": preview_words.describe(call_preview, str(location.time_zone)),
-        "links": [
-            ("IVR configuration", admin_change_url("telephony", "line", obj.pk)),
-            ("Rota", reverse("admin:rota", args=(obj.pk,))),
-        ],
-    }
-    return TemplateResponse(request, "backoffice/preview.html", context)
-
-
 @admin.register(Line)
-class LineAdmin(RevisionPages, IvrPages):
+class LineAdmin(RevisionPages, IvrPages, CallPreviewPage):
     """Lines of a customer, by location."""
 
     section, icon = "Telephony", "dialpad"
@@ -65,17 +35,6 @@ class LineAdmin(RevisionPages, IvrPages):
     list_display = ("location_label", "number", "updated_at")
     change_form_template = "backoffice/ivr/line.html"
     fields = readonly_fields = ("location_label",)
-    buttons = (
-        Button(
-            "preview",
-            "Preview a call",
-            "Shows what a caller would hear and which phones would ring. No call is made.",
-            _preview,
-            required_right=operators.READ,
-            is_available=lambda obj: bool(obj.record.configuration),
-            form=CallTimeForm,
-        ),
-    )
 
     @display(description="Location")
     def location_label(self, obj: Any) -> str:
@@ -110,7 +69,7 @@ class LineAdmin(RevisionPages, IvrPages):
 
     def _available_buttons(self, request: HttpRequest, obj: Any) -> list[dict[str, Any]]:
         """Those of the record, with the links to the pages that change it."""
-        links = {"revisions": "Revisions"}
+        links = {"preview": "Preview a call", "revisions": "Revisions"}
         if operators.has_right(request, operators.WRITE):
             links = {"edit": "Change how calls are answered", **links}
         pages = [
@@ -118,7 +77,7 @@ class LineAdmin(RevisionPages, IvrPages):
             for name, label in links.items()
             if obj.record.configuration
         ]
-        return [*pages[:1], *super()._available_buttons(request, obj), *pages[1:]]
+        return [*pages, *super()._available_buttons(request, obj)]
 
     def changeform_view(
         self,

@@ -127,7 +127,7 @@ def _enter_by_rota(*, is_staffed: bool | None) -> Entrance:
 
 def _enter_on_holiday(configuration: Mapping[str, Any], day: date, holiday: str, *, is_open: bool | None) -> Entrance:
     """``is_open``: by the rota; None: it is not known."""
-    name = f"{day:%A}, {day.isoformat()}," if holiday == day.isoformat() else f"{holiday} ({day.isoformat()})"
+    name = format_day(day) if holiday == day.isoformat() else f"{holiday} ({format_day(day)})"
     follows_rota = configuration["hours"]["mode"] == "schedule"
     if follows_rota and is_open is None:
         reason = f"{name} is a holiday, but the rota could not be read, so somebody may be planned for that day."
@@ -136,6 +136,11 @@ def _enter_on_holiday(configuration: Mapping[str, Any], day: date, holiday: str,
         return Entrance("open", f"{name} is a holiday, but somebody is planned on purpose for that day.", holiday)
     reason = f"{name} is a holiday" + (", and nobody is planned on purpose for that day." if follows_rota else ".")
     return Entrance("holiday" if "holiday" in configuration else "closed", reason, holiday)
+
+
+def format_day(day: date) -> str:
+    """A day in words: ``Thu 24 Dec 2026``."""
+    return f"{day:%a} {day.day} {day:%b %Y}"
 
 
 def list_boundaries(

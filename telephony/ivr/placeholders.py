@@ -23,3 +23,8 @@ def fill_in(text: str, values: Mapping[str, str]) -> str:
         return match[1] + value if value else ""
 
     return _PATTERN.sub(replace, text)[:MAX_LENGTH]
+
+
+def describe(text: str) -> str:
+    """The text with each placeholder in words: ``[name of the location]``."""
+    return fill_in(text, {LOCATION: "[name of the location]", NEXT_OPENING: "[when somebody answers next]"})

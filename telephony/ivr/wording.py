@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple
 
+from telephony.ivr import placeholders
 from telephony.ivr.configuration import (
     GRACE_MINUTES,
     MAX_RING_SECONDS,
@@ -19,7 +20,7 @@ from telephony.ivr.configuration import (
 )
 from telephony.ivr.instructions import callback_prompt, get_language, voicemail_prompt
 from telephony.ivr.language_names import describe_language
-from telephony.ivr.opening_hours import WEEKDAYS
+from telephony.ivr.opening_hours import WEEKDAYS, format_day
 
 Names = Mapping[str, str]
 WEEKDAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -122,7 +123,7 @@ def iter_prompt_facts(prompt: Mapping[str, Any], line_language: str) -> Iterator
     if prompt.get("play"):
         yield Fact("Plays", str(prompt["play"]))
         return
-    yield Fact("Says", f"“{prompt.get('say', '')}”")
+    yield Fact("Says", f"“{placeholders.describe(str(prompt.get('say', '')))}”")
     yield Fact("Language", describe_language(str(prompt.get("language") or line_language)))
     if prompt.get("voice"):
         yield Fact("Voice", str(prompt["voice"]))
@@ -189,10 +190,9 @@ def describe_periods(periods: Sequence[Sequence[str]]) -> str:
 def describe_date(text: str) -> str:
     """A day such as 2026-12-24: Thu 24 Dec 2026."""
     try:
-        day = date.fromisoformat(text)
+        return format_day(date.fromisoformat(text))
     except ValueError:
         return text
-    return f"{day:%a} {day.day} {day:%b %Y}"
 
 
 def iter_general_facts(configuration: IvrConfiguration) -> Iterator[Fact]:

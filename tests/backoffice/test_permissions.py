@@ -168,6 +168,7 @@ def _fill_route(route: str, name: str, admin_samples: AdminSamples, test_users: 
         "call_id": admin_samples.ids_by_model["call"],
         "kind": "voicemail",
         "step": "locations",
+        "revision": "1",
         "run_id": admin_samples.bulk_run_id,
         "backend": "auth0_openidconnect",
     }

@@ -118,7 +118,7 @@ def test_frappe_hrms_3615_an_unknown_rota_does_not_close_a_line_on_a_holiday(
     assert failed["kind"] == "lookup_failed"
 
     configuration = ivr.validate_configuration({**ivr.default_configuration("Bar"), "hours": HOLIDAYS})
-    reasons = {CHRISTMAS: "Christmas Day (2028-12-25) is a holiday, but the rota", "2028-12-27": "The rota"}
+    reasons = {CHRISTMAS: "Christmas Day (Mon 25 Dec 2028) is a holiday, but the rota", "2028-12-27": "The rota"}
     for day, reason in reasons.items():
         at = datetime.fromisoformat(f"{day}T12:00:00-05:00")
         entrance = ivr.find_entrance(configuration, at, time_zone="America/New_York", is_staffed=None)

@@ -14,6 +14,7 @@ from accounts import locations, users
 from accounts.permissions import Actor
 from config import errors, journal
 from telephony import ivr, lines
+from telephony.admin.ivr import rota_hours
 from telephony.admin.ivr.values import field_of_pointer
 from telephony.calls.preview import CallPreview, preview_call
 from telephony.ivr import IvrConfiguration, wording
@@ -30,6 +31,8 @@ SENTENCES = {
     "/configuration/timeZone": "This is no time zone, or would be ignored: it is that of fixed hours and holidays.",
 }
 """By pointer: what is wrong, in the words of the form."""
+TIME_HELP = "Enter a day and a time, such as 24 Dec 2026, 19:00."
+_PATTERN_FAULT = re.compile(r"'(.*?)' does not match '.*?'(?:: (.*))?", re.DOTALL)
 MIN_YEAR, MAX_YEAR = 2000, 2099
 
 
@@ -45,7 +48,9 @@ class Change:
     """The same faults with their JSON pointers, for those who write JSON."""
     differences: Sequence[wording.Difference] = ()
     notes: Sequence[str] = ()
-    preview: CallPreview | None = None
+    outside: Sequence[str] = ()
+    """About planned shifts in which the line would be closed: a sentence, then the shifts."""
+    previews: Sequence[CallPreview] = ()
 
     @property
     def digest(self) -> str:
@@ -58,8 +63,11 @@ def digest_of(configuration: IvrConfiguration | None) -> str:
     return sha256(orjson.dumps(configuration, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
 
 
-def check(change: Change, location_id: str, *, actor: Actor, at_text: str, now: datetime) -> None:
-    """Fill in what is wrong with the candidate, or else what it changes and what a caller hears."""
+def check(change: Change, location_id: str, *, actor: Actor, call_times: Mapping[str, str], now: datetime) -> None:
+    """Fill in what is wrong with the candidate, or else what it changes and what callers hear.
+
+    ``call_times``: what is typed as the times of previewed calls, by field.
+    """
     try:
         checked = lines.check_configuration(location_id, change.candidate, actor=actor)
     except errors.DomainError as error:
@@ -68,13 +76,37 @@ def check(change: Change, location_id: str, *, actor: Actor, at_text: str, now: 
         add_faults(change, error)
         return
     change.candidate = checked.values
-    names = load_names([checked.line.configuration or {}, checked.values], actor)
-    change.differences = wording.list_differences(checked.line.configuration or {}, checked.values, names)
-    at = read_time(at_text, str(checked.location.time_zone), now)
-    if at is None:
-        change.faults["at"] = "Enter a day and a time, such as 24 Dec 2026, 19:00."
-        return
-    change.preview = preview_call(location_id, actor=actor, at=at, configuration=checked.values)
+    stored, zone = checked.line.configuration or {}, str(checked.location.time_zone)
+    names = load_names([stored, checked.values], actor)
+    change.differences = wording.list_differences(stored, checked.values, names)
+    if stored.get("hours") != checked.values["hours"]:
+        change.notes = [*change.notes, *_list_past_days(stored, checked.values, zone, now)]
+        change.outside = rota_hours.list_shifts_outside(
+            location_id, checked.values, time_zone=zone, customer_id=actor.customer_id, now=now
+        )
+    times = {}
+    for name, text in call_times.items():
+        if text.strip() or name == "at":
+            times[name] = read_time(text, zone, now)
+            if times[name] is None:
+                change.faults[name] = TIME_HELP
+    if not change.faults:
+        change.previews = [
+            preview_call(location_id, actor=actor, at=at, configuration=checked.values)
+            for at in dict.fromkeys(times.values())
+            if at is not None
+        ]
+
+
+def _list_past_days(stored: IvrConfiguration, configuration: IvrConfiguration, zone: str, now: datetime) -> list[str]:
+    """A sentence for each closed day that is new, but over."""
+    today = now.astimezone(ZoneInfo(zone)).date().isoformat()
+    known, days = (set(each.get("hours", {}).get("holidays", {}).get("dates", ())) for each in (stored, configuration))
+    return [
+        f"The closed day {wording.describe_date(day)} is in the past: it changes nothing. Check the year."
+        for day in sorted(days - known)
+        if day < today
+    ]
 
 
 def add_faults(change: Change, error: errors.DomainError) -> None:
@@ -90,7 +122,9 @@ def add_faults(change: Change, error: errors.DomainError) -> None:
 
 
 def to_sentence(detail: str) -> str:
-    """A fault without names of members in backticks."""
+    """A fault without names of members in backticks, and without patterns."""
+    if match := _PATTERN_FAULT.fullmatch(detail):
+        detail = f"“{match[1]}” cannot be used here" + (f": {match[2]}" if match[2] else ".")
     weekday_names = dict(zip(WEEKDAYS, wording.WEEKDAY_NAMES, strict=True))
     return re.sub(r"`([^`{}]{1,40})`", lambda match: weekday_names.get(match[1], match[1]), detail)
 

@@ -3,13 +3,14 @@
 A field that changes which others there are submits the form again: ``is_resubmitting``.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from telephony.admin.ivr.hours import HOURS_HELP
+from telephony.admin.ivr.form_parts import Choices, Field, StepForm
+from telephony.admin.ivr.hours import HOURS_HELP, SAME_HOURS
 from telephony.admin.ivr.reader import RANGES
-from telephony.admin.ivr.values import KEYS, Values, text_of, texts_of
+from telephony.admin.ivr.values import CALL_TIMES, KEYS, Values, text_of, texts_of
 from telephony.ivr.configuration import (
     GRACE_MINUTES,
     MAX_DEPTH,
@@ -25,7 +26,6 @@ from telephony.ivr.phrases import PHRASES
 from telephony.ivr.voices import LANGUAGES
 from telephony.ivr.wording import BRANCHES, KINDS, MODES, NEXT_STEPS, WEEKDAY_NAMES
 
-Choices = Sequence[tuple[str, str]]
 SPARE_DATES, MAX_USERS = 4, 10
 TEXT_HELP = "{location} is said as the name, {nextOpening} as when somebody answers next."
 TARGETS = [("onDuty", "The people on duty"), ("users", "Certain people"), ("numbers", "Phone numbers")]
@@ -48,48 +48,6 @@ def _language_choices() -> list[tuple[str, str]]:
 LANGUAGE_CHOICES = _language_choices()
 
 
-@dataclass(frozen=True)
-class Field:
-    """One field; ``widget`` names what shows it."""
-
-    name: str
-    label: str
-    value: str = ""
-    widget: str = "text"
-    """text, area, number, date, select, check or checks"""
-    values: Sequence[str] = ()
-    """Of checks: which are checked."""
-    choices: Choices = ()
-    help: str = ""
-    placeholder: str = ""
-    error: str = ""
-    list_id: str = ""
-    is_resubmitting: bool = False
-    index: int = 0
-    """Tells apart fields of the same name."""
-
-    @property
-    def id(self) -> str:
-        """The id of the element."""
-        plain = self.name.replace("*", "star").replace("#", "hash").replace("/", "-").replace(":", "_")
-        return f"f-{plain}-{self.index}" if self.index else f"f-{plain}"
-
-
-@dataclass(frozen=True)
-class StepForm:
-    """The fields of an action, and the forms of those that may follow."""
-
-    path: str
-    title: str
-    kind: Field
-    fields: Sequence[Field] = ()
-    more: Sequence[Field] = ()
-    """Fields that are seldom needed."""
-    following: "Sequence[StepForm]" = field(default_factory=list)
-    new_key: Sequence[Field] = ()
-    hints: Sequence[str] = ()
-
-
 @dataclass
 class FormFields:
     """All fields, from what is typed or stored."""
@@ -100,9 +58,16 @@ class FormFields:
     names: Mapping[str, str] = field(default_factory=dict)
     other_locations: Mapping[str, str] = field(default_factory=dict)
     """By path of a ring action: the other locations whose people it rings."""
+    _positions: dict[str, str] = field(default_factory=dict)
+    """By path of an action: where it is, in words."""
 
     def _field(self, name: str, label: str, **options: Any) -> Field:
-        return Field(name, label, text_of(self.values, name), error=self.faults.get(name, ""), **options)
+        step = self._position_of(name, label)
+        return Field(name, label, text_of(self.values, name), error=self.faults.get(name, ""), step=step, **options)
+
+    def _position_of(self, name: str, label: str) -> str:
+        position = self._positions.get(name.partition(":")[0], "")
+        return "" if position == label else position
 
     def _number(self, path: str, name: str, label: str, usual: int) -> Field:
         _, smallest, largest = RANGES[name]
@@ -140,8 +105,9 @@ class FormFields:
         )
         if text_of(self.values, "mode") != "weekly" and not self._has_hour_faults():
             return [mode]
+        same = self._field(SAME_HOURS, "Monday to Friday at once", help="Empty: the hours of each day below.")
         rows = zip(WEEKDAYS, WEEKDAY_NAMES, strict=True)
-        return [mode, *(self._field(f"weekly:{day}", name, placeholder="closed") for day, name in rows)]
+        return [mode, same, *(self._field(f"weekly:{day}", name, placeholder="closed") for day, name in rows)]
 
     def _has_hour_faults(self) -> bool:
         return any(name.startswith("weekly:") or name == "mode" for name in self.faults)
@@ -174,16 +140,28 @@ class FormFields:
             self._field("holidays:subdivision", "State or province", help="Its short form, such as MA; may be empty."),
         ]
 
+    def list_errors(self, fields: Iterator[Field]) -> list[tuple[str, str, str]]:
+        """Id, label and sentence of each field that is wrong, then what no field shows."""
+        wrong = {item.name: (item.id, item.label, item.error) for item in fields if item.error}
+        unseen = [("", "", text) for name, text in self.faults.items() if name not in wrong and name not in CALL_TIMES]
+        return [*wrong.values(), *unseen]
+
     # --- steps ------------------------------------------------------------------------------------
     def branches(self) -> Iterator[tuple[Field, StepForm]]:
         """The language for all of each branch, and its first step."""
         for branch, title in BRANCHES.items():
+            self._positions[branch] = title
             choices = [("", "As chosen at each text"), *LANGUAGE_CHOICES]
-            all_texts = self._field(f"{branch}:all", "Language of this whole branch", widget="select", choices=choices)
+            before = text_of(self.values, f"{branch}:all-before")
+            all_texts = self._field(
+                f"{branch}:all", "Language of this whole branch", widget="select", choices=choices, before=before
+            )
             yield all_texts, self.step(branch, title, 0)
 
     def step(self, path: str, title: str, depth: int, default: str = "") -> StepForm:
         """The form of the action at a path, with those that follow it."""
+        parent = self._positions.get(path.rpartition("/")[0].removesuffix("/keys"), "")
+        self._positions[path] = f"{parent} › {title.lower()}" if parent else title
         kind = text_of(self.values, f"{path}:type")
         nothing = default or ("The same as when closed" if path == "holiday" else "Choose what happens")
         kinds = [("", nothing), *KINDS.items()]
@@ -246,10 +224,17 @@ class FormFields:
         ]
         if target != "onDuty":
             return fields, [], []
-        roles = Field(f"{path}:role", "Only these roles", widget="checks", values=texts_of(self.values, f"{path}:role"))
+        roles = self._field(
+            f"{path}:role",
+            "Only these roles",
+            widget="checks",
+            values=texts_of(self.values, f"{path}:role"),
+            choices=ROLES,
+            help="None: all.",
+        )
         more = [
             self._number(path, "grace", "Minutes after their shift", GRACE_MINUTES),
-            Field(roles.name, roles.label, widget="checks", values=roles.values, choices=ROLES, help="None: all."),
+            roles,
             self._field(f"{path}:skills", "Only these skills", help="Separate with commas; empty: all."),
             self._field(f"{path}:last", "First whoever talked last with the caller", widget="check"),
         ]
@@ -274,6 +259,7 @@ class FormFields:
                 choices,
                 error=error if index == 1 else "",
                 index=index,
+                step=self._positions.get(path, ""),
             )
             for index, id in enumerate(rows, 1)
         ]

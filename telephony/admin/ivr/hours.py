@@ -6,9 +6,12 @@ from datetime import date
 from typing import Any
 
 from telephony.admin.ivr.reader import FormReader
+from telephony.admin.ivr.values import Values, text_of
 from telephony.ivr.opening_hours import WEEKDAYS
 from telephony.ivr.wording import WEEKDAY_NAMES
 
+SAME_HOURS = "weekly:mo-fr"
+"""The field that sets the hours of Monday to Friday."""
 HOURS_HELP = "Enter hours such as 09:00–12:00, 13:00–18:00, or nothing if it is closed."
 _TIME = r"(\d{1,2})(?:[:.](\d{2}))?\s*([ap]\.?m\.?)?"
 _PERIOD = re.compile(rf"{_TIME}\s*(?:-|–|—|to)\s*{_TIME}", re.IGNORECASE | re.ASCII)
@@ -19,18 +22,32 @@ def build_hours(reader: FormReader) -> dict[str, Any]:
     stored = reader.stored["hours"]
     mode = reader.text("mode") or stored["mode"]
     day_names = [f"weekly:{day}" for day in WEEKDAYS]
-    has_rows = any(name in reader.values for name in day_names)
     hours: dict[str, Any] = {"mode": mode}
-    if reader.is_unchanged("mode", *(day_names if has_rows else ())):
+    if mode == "weekly" and reader.text(SAME_HOURS):  # what can be read is at each day by now
+        reader.faults[SAME_HOURS] = HOURS_HELP
+    if reader.is_unchanged("mode", *(day_names if has_rows(reader.values) else ())):
         hours = {name: value for name, value in stored.items() if name != "holidays"}
     elif mode == "weekly":
         hours["weekly"] = _weekly(reader, stored.get("weekly", {}))
-        if not has_rows:
-            reader.faults["mode"] = "Enter the hours of each day."
+        if not has_rows(reader.values):
+            reader.faults["mode"] = "Check the hours of each day below: they are suggested."
     elif any(reader.text(name) and not reader.is_unchanged(name) for name in day_names):
         reader.faults["mode"] = "Hours are entered, but would be ignored: choose “at fixed hours”, or empty them."
     holidays = _holidays(reader, stored.get("holidays"))
     return hours if holidays is None else {**hours, "holidays": holidays}
+
+
+def has_rows(values: Values) -> bool:
+    """Whether the page that sent these values showed the hours of each day."""
+    return any(f"weekly:{day}" in values for day in WEEKDAYS)
+
+
+def spread_same_hours(values: Values) -> Values:
+    """The values with hours that are entered for Monday to Friday at each of these days."""
+    text = text_of(values, SAME_HOURS)
+    if not text or parse_periods(text) is None:
+        return values
+    return {**values, **{f"weekly:{day}": [text] for day in WEEKDAYS[:5]}, SAME_HOURS: [""]}
 
 
 def _weekly(reader: FormReader, stored: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,12 +17,29 @@ TRANSLATED = ("greeting", "nobody_there", "leave_message_for", "leave_message", 
 """The phrases that configurations hold as texts."""
 
 
+BRANCHES = ("open", "closed", "holiday")
+
+
+def branch_values(configuration: IvrConfiguration) -> dict[str, list[str]]:
+    """The language of each whole branch, if all its texts have the same one of their own."""
+    values: dict[str, list[str]] = {}
+    for branch in BRANCHES:
+        parts = {branch: configuration[branch]} if branch in configuration else {}
+        prompts = [action.get("prompt") or {} for _, action in iter_actions(parts)]
+        languages = {str(prompt.get("language", "")) for prompt in prompts if "say" in prompt}
+        values[f"{branch}:all"] = values[f"{branch}:all-before"] = [languages.pop() if len(languages) == 1 else ""]
+    return values
+
+
 def set_branch_languages(configuration: dict[str, Any], values: Values) -> dict[str, Any]:
-    """The configuration with the language that is chosen for a whole branch at its texts."""
+    """The configuration with the language that is chosen for a whole branch at its texts.
+
+    One that the form showed already is not chosen: a text of the branch may have got another.
+    """
     changed = deepcopy(configuration)
-    for branch in ("open", "closed", "holiday"):
+    for branch in BRANCHES:
         language = text_of(values, f"{branch}:all")
-        if branch in changed and language:
+        if branch in changed and language and language != text_of(values, f"{branch}:all-before"):
             _set_language(changed, branch, language)
     return changed
 

@@ -5,6 +5,7 @@ sent to be reviewed, and saved if it is sent again unchanged.
 """
 
 import json
+from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,11 +23,12 @@ from config.backoffice import operators
 from config.backoffice.page_customer import set_page_customer
 from config.backoffice.record_admin import RecordAdmin
 from telephony import ivr
-from telephony.admin.ivr import changes, json_text, languages, preview_words
+from telephony.admin.ivr import changes, hours, json_text, languages, preview_words, rota_hours
 from telephony.admin.ivr.builder import ConfigurationBuilder
 from telephony.admin.ivr.changes import Change
 from telephony.admin.ivr.fields import FormFields
-from telephony.admin.ivr.values import Values, text_of, to_values
+from telephony.admin.ivr.form_parts import Field
+from telephony.admin.ivr.values import CALL_TIMES, Values, text_of, to_values
 from telephony.ivr import voices
 from telephony.ivr.language_names import describe_language
 
@@ -63,22 +65,30 @@ class IvrPages(RecordAdmin):
         """Change the configuration with a form."""
         obj = self._load(request, object_id)
         stored, actor = dict(obj.record.configuration), actor_for(request, obj)
-        values: Values = to_values(stored)
-        change = Change()
+        values: Values = _shown_values(stored)
+        change, hours_note = Change(), ""
         if request.method == "POST":
-            values = dict(request.POST.lists())
+            values = hours.spread_same_hours(dict(request.POST.lists()))
             change = _read_form(values, stored, obj.location_name)
             if text_of(values, "do") == "update":
                 change = Change()
             elif response := self._review(request, obj, change, actor):
                 return response
             elif change.candidate:
-                values = {**to_values(change.candidate), "at": values.get("at", [""])}
+                values = _shown_values(change.candidate)
+            if text_of(values, "mode") == "weekly" and not hours.has_rows(values):
+                suggested, hours_note = _suggest_hours(obj, stored)
+                values = {**values, **suggested}
         names = changes.load_names([stored], actor)
         fields = FormFields(values, change.faults, _list_people(values, actor), names, _other_locations(stored, names))
+        branches = list(fields.branches())
+        groups = [fields.general(), fields.general_more(), fields.hours(), fields.holidays(), fields.public_holidays()]
+        rendered = chain(*groups, *([language, *step.iter_fields()] for language, step in branches))
         context = {
             "fields": fields,
-            "branches": list(fields.branches()),
+            "branches": branches,
+            "errors": fields.list_errors(rendered),
+            "hours_note": hours_note,
             "voices": _voice_choices(),
             "title": "Change how calls are answered",
         }
@@ -109,8 +119,8 @@ class IvrPages(RecordAdmin):
         """Check what is typed; save it if it was reviewed, and then lead to the line's page."""
         posted = request.POST
         if change.candidate is not None and not change.faults:
-            at_text = posted.get("at", "")
-            changes.check(change, obj.pk, actor=actor, at_text=at_text, now=operators.now())
+            call_times = {name: posted.get(name, "") for name in CALL_TIMES}
+            changes.check(change, obj.pk, actor=actor, call_times=call_times, now=operators.now())
         version = int(obj.record.version)
         if posted.get("version") != str(version):
             messages.warning(request, changes.STALE_MESSAGE)
@@ -127,8 +137,9 @@ class IvrPages(RecordAdmin):
     def _respond(
         self, request: HttpRequest, obj: Any, change: Change, template: str, context: dict[str, Any]
     ) -> HttpResponse:
-        at_text = request.POST.get("at", "")[:16]
         local_now = operators.now().astimezone(ZoneInfo(obj.time_zone))
+        call_times = {name: request.POST.get(name, "")[:16] for name in CALL_TIMES}
+        call_times["at"] = call_times["at"] or f"{local_now:%Y-%m-%dT%H:%M}"
         return TemplateResponse(
             request,
             template,
@@ -139,8 +150,11 @@ class IvrPages(RecordAdmin):
                 "obj": obj,
                 "change": change,
                 "is_reviewed": change.candidate is not None and not change.faults,
-                "preview": preview_words.describe(change.preview, obj.time_zone) if change.preview else None,
-                "at": at_text or f"{local_now:%Y-%m-%dT%H:%M}",
+                "previews": [preview_words.describe(preview, obj.time_zone) for preview in change.previews],
+                "call_times": [
+                    Field(name, label, call_times[name], "datetime-local", error=change.faults.get(name, ""))
+                    for name, label in CALL_TIMES.items()
+                ],
                 "zone": obj.time_zone,
                 "back_url": self.url_for_pk(obj.pk),
                 "form_url": reverse("admin:telephony_line_edit", args=(obj.pk,)),
@@ -148,6 +162,20 @@ class IvrPages(RecordAdmin):
                 **context,
             },
         )
+
+
+def _shown_values(configuration: dict[str, Any]) -> Values:
+    """The values with which the form shows a configuration."""
+    return {**to_values(configuration), **languages.branch_values(configuration)}
+
+
+def _suggest_hours(obj: Any, stored: dict[str, Any]) -> tuple[Values, str]:
+    """The hours of each day when fixed hours are chosen: the stored ones, or suggested ones."""
+    if stored["hours"].get("weekly"):
+        return {name: texts for name, texts in to_values(stored).items() if name.startswith("weekly:")}, ""
+    return rota_hours.suggest_hours(
+        obj.pk, time_zone=obj.time_zone, customer_id=str(obj.record.customer_id), now=operators.now()
+    )
 
 
 def _read_form(values: Values, stored: dict[str, Any], location_name: str) -> Change:

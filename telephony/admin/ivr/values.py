@@ -15,6 +15,8 @@ Values = Mapping[str, Sequence[str]]
 KEYS = "1234567890*#"
 MAX_LENGTH = 2_000
 """Characters of a value that are looked at; the schema allows fewer of each."""
+CALL_TIMES = {"at": "Preview a call at", "at2": "A second time", "at3": "A third time"}
+"""The fields of previewed calls, with their labels."""
 NOTIFIED = {"": (True, True), "onDuty": (True, False), "managers": (False, True), "nobody": (False, False)}
 """Who is told of a voicemail: people on duty, managers. Both are usual."""
 

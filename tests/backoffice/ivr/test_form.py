@@ -9,7 +9,8 @@ import pytest
 from telephony import ivr
 from telephony.admin.ivr import json_text, languages
 from telephony.admin.ivr.builder import ConfigurationBuilder
-from telephony.admin.ivr.fields import Field, FormFields, StepForm
+from telephony.admin.ivr.fields import FormFields
+from telephony.admin.ivr.form_parts import Field, StepForm
 from telephony.admin.ivr.hours import parse_periods
 from telephony.admin.ivr.values import field_of_pointer, to_values
 from tests.backoffice.ivr.samples import DEFAULT, MENU, SAMPLES, USER, WEEKLY

@@ -2,6 +2,7 @@
 
 import html
 import re
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -76,7 +77,7 @@ def test_a_change_is_saved_only_as_it_was_reviewed(line: LineFixture, operator: 
     review = post(operator, line, **form)
     assert "Opening hours: Monday new: 09:00–18:00" in text_of(review)
     assert "Closed day new: Thu 24 Dec 2026" in text_of(review)
-    assert "A call on Thu 24 Dec 2026, 10:00 EST : Thursday, 2026-12-24, is a holiday." in text_of(review)
+    assert "A call on Thu 24 Dec 2026, 10:00 EST : Thu 24 Dec 2026 is a holiday." in text_of(review)
     assert "En este momento no hay nadie disponible." in text_of(review)
     assert int(stored_line(line).version) == 1
 
@@ -99,7 +100,7 @@ def test_a_holiday_is_honoured_where_the_rota_decides(line: LineFixture, operato
     text = text_of(response)
     assert "On these days: new: open only while somebody" in text.replace("days new:", "days: new:")
     assert "Usual weekly shifts do not count." in text
-    assert "2027-06-02, is a holiday, and nobody is planned on purpose for that day." in text
+    assert "Wed 2 Jun 2027 is a holiday, and nobody is planned on purpose for that day." in text
 
 
 def test_the_preview_says_why_a_person_does_not_ring(line: LineFixture, operator: OperatorSession) -> None:
@@ -129,7 +130,7 @@ def test_a_configuration_that_somebody_else_saved_is_shown_first(line: LineFixtu
         ({"mode": "weekly", "weekly:mo": "22-11", "weekly:tu": "9-18"}, "of the next day, but Tuesday begins at 09:00"),
         ({"holidays:country": "XX"}, "Unknown country or subdivision."),
         ({"open:target": "users", "open:user": "usr_" + "0" * 26}, "not found"),
-        ({"open:target": "users", "open:user": "somebody"}, "does not match"),
+        ({"open:target": "users", "open:user": "somebody"}, "“somebody” cannot be used here."),
         ({"at": "yesterday"}, "Enter a day and a time"),
         ({"at": "9999-12-31T23:59"}, "Enter a day and a time"),
         ({"mode": "never"}, "Nothing was saved"),
@@ -193,14 +194,61 @@ def test_revisions_are_listed_in_words_and_restored(line: LineFixture, operator:
     assert "All calls: Greeting “One.” → becomes “Two.”" in listed
     assert "Ann" in listed
 
-    restored = post(operator, line, "revisions", number="2", version="3")
+    page = text_of(operator.get(url_of(line, "revisions/2")))
+    assert "What restoring it would change All calls: Greeting “Two.” → becomes “One.”" in page
+    assert "What a caller would hear A call on" in page
+    assert "What callers meet" in page
+    assert "This revision is in use" in text_of(operator.get(url_of(line, "revisions/3")))
+
+    restored = post(operator, line, "revisions/2", version="3")
     assert "Revision 2 is in use again" in text_of(restored)
     assert (stored_line(line).configuration or {})["greeting"] == {"say": "One."}
     assert "Oscar Support, Dutyline's support" in text_of(operator.get(url_of(line, "revisions")))
-    stale = post(operator, line, "revisions", number="1", version="3")
+    stale = post(operator, line, "revisions/1", version="3")
     assert "Somebody else has changed the configuration" in text_of(stale)
-    unknown = post(operator, line, "revisions", number="9" * 30, version="4")
-    assert "cannot be restored: This revision is no longer kept." in text_of(unknown)
+    assert operator.post(url_of(line, "revisions/999999999"), version="4").status_code == 404
+    assert operator.get(url_of(line, "revisions/999999999")).status_code == 404
+
+
+def test_fixed_hours_begin_with_those_of_the_rota(line: LineFixture, operator: OperatorSession) -> None:
+    """Choosing them shows hours; the review names the shifts that they leave out."""
+    monday = now().date() + timedelta(days=14 - now().weekday())
+    line.put_on_duty(f"{monday}T08:00", f"{monday}T20:00", name="Late Lena")
+    form = {name: value for name, value in filled_form(line).items() if not name.startswith("weekly:")}
+    chosen = post(operator, line, **{**form, "mode": "weekly", "do": "update"})
+    assert "Closed all day: Saturday, Sunday." in text_of(chosen)
+    assert 'name="weekly:mo" value="08:00–18:00"' in chosen.text
+    unchecked = post(operator, line, **{**form, "mode": "weekly"})
+    assert "The line is open : Check the hours of each day below" in text_of(unchecked)
+    assert 'href="#f-mode"' in unchecked.text
+
+    at_once = {**form, "mode": "weekly", "weekly:mo-fr": "9-18", "weekly:sa": "10-12", "holidays:date": "2020-12-24"}
+    review = text_of(post(operator, line, **at_once, at2=f"{monday}T10:00", at3=f"{monday}T19:00"))
+    assert "Friday new: 09:00–18:00" in review
+    assert "Saturday new: 10:00–12:00" in review
+    assert "1 planned shift of the next 4 weeks: the line would be closed then" in review
+    assert "Late Lena, Monday 18:00–20:00:" in review
+    assert "The closed day Thu 24 Dec 2020 is in the past" in review
+    assert review.count("A call on") == 3
+    wrong = post(operator, line, **{**at_once, "weekly:mo-fr": "late"})
+    assert "Monday to Friday at once : Enter hours such as" in text_of(wrong)
+
+
+def test_the_language_of_a_branch_is_shown_after_the_review(line: LineFixture, operator: OperatorSession) -> None:
+    review = post(operator, line, **filled_form(line, **SPANISH_AFTER_SIX))
+    assert 'name="closed:all-before" value="es-US"' in review.text
+    assert 'name="open:all-before" value=""' in review.text
+
+
+def test_a_call_is_previewed_now_and_at_other_times(
+    line: LineFixture, operator_sessions: dict[str, OperatorSession]
+) -> None:
+    operator = operator_sessions["read-only"]
+    for query, text in (("", "A call on"), ("?at=2027-06-02T12:00", "A call on Wed 2 Jun 2027, 12:00 EDT")):
+        page = operator.get(url_of(line, "preview") + query)
+        assert text in text_of(page)
+        assert 'name="at"' in page.text
+    assert "Enter a day and a time" in text_of(operator.get(url_of(line, "preview") + "?at=<b>"))
 
 
 def test_a_location_without_a_number_has_a_page(
@@ -225,11 +273,12 @@ def test_read_only_operators_see_the_chart_and_change_nothing(
     assert "Is the line open?" in text_of(chart)
     assert "Change how calls are answered" not in text_of(chart)
     line.update_configuration(greeting={"say": "One."})
-    assert "Restore" not in re.sub("Restoring", "", text_of(operator.get(url_of(line, "revisions"))))
+    assert "Look at revision 1" in text_of(operator.get(url_of(line, "revisions")))
+    assert "Restore" not in text_of(operator.get(url_of(line, "revisions/1")))
     for page in ("edit", "json"):
         assert operator.get(url_of(line, page)).status_code == 403
         assert operator.post(url_of(line, page), do="save").status_code == 403
-    assert operator.post(url_of(line, "revisions"), number="1", version="2").status_code == 403
+    assert operator.post(url_of(line, "revisions/1"), version="2").status_code == 403
 
 
 def test_the_chart_draws_all_steps(line: LineFixture, operator: OperatorSession) -> None:
