@@ -118,8 +118,8 @@ def _describe_outside(
             first_days.setdefault((name, hours), []).append(format_day(local_start.date()))
     if not count:
         return []
-    some = "1 planned shift" if count == 1 else f"{count} planned shifts"
-    lines = [f"{some} of the next {WEEKS} weeks: the line would be closed then, and no phone would ring."]
+    some = "1 planned shift is" if count == 1 else f"{count} planned shifts are"
+    lines = [f"In the next {WEEKS} weeks {some} outside these hours, in part or as a whole: no phone rings then."]
     for (name, hours), days in list(first_days.items())[:MAX_LISTED]:
         lines.append(f"{name}, {hours}: {days[0]}" + (f" and {len(days) - 1} more" if len(days) > 1 else ""))
     more = len(first_days) - MAX_LISTED

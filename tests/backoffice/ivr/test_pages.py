@@ -226,7 +226,7 @@ def test_fixed_hours_begin_with_those_of_the_rota(line: LineFixture, operator: O
     review = text_of(post(operator, line, **at_once, at2=f"{monday}T10:00", at3=f"{monday}T19:00"))
     assert "Friday new: 09:00–18:00" in review
     assert "Saturday new: 10:00–12:00" in review
-    assert "1 planned shift of the next 4 weeks: the line would be closed then" in review
+    assert "In the next 4 weeks 1 planned shift is outside these hours" in review
     assert "Late Lena, Monday 18:00–20:00:" in review
     assert "The closed day Thu 24 Dec 2020 is in the past" in review
     assert review.count("A call on") == 3
