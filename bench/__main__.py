@@ -65,7 +65,7 @@ def _choose(variable: str, known: Sequence[str], default: Sequence[str]) -> list
 
 
 @contextmanager
-def running_stack() -> Iterator[Stack]:
+def running_stack(further_people: int = 0) -> Iterator[Stack]:
     """The engines with the data; one run at a time on this machine."""
     with (Path(tempfile.gettempdir()) / "dutyline-bench.lock").open("w") as lock_file:
         print("· waiting for its turn …", flush=True)
@@ -77,7 +77,7 @@ def running_stack() -> Iterator[Stack]:
         stack.supervisor.listen_for_signals()
         try:
             print("· engines and data …", flush=True)
-            stack.start()
+            stack.start(further_people)
             yield stack
         finally:
             stack.stop()

@@ -1,6 +1,7 @@
 """Creates the customer that the benchmark asks for, by the product's own functions.
 
-``python -m bench.seed FOLDER``, with the product's environment, writes ``FOLDER/data.json``.
+``python -m bench.seed FOLDER COUNT``, with the product's environment, writes ``FOLDER/data.json``.
+COUNT people are created beside those of the benchmark.
 """
 
 import json
@@ -53,6 +54,11 @@ class Seed:
         self.customer_id = customer.id
         self.week, self.line, self.load = (self._create_location(name) for name in ("Boston", "Denver", "Austin"))
         self.people = [self._create_user(number) for number in range(SIGNED_IN_USERS + OTHER_USERS)]
+
+    def create_further_people(self, count: int) -> list[str]:
+        """People of the same kind; their ids."""
+        first = len(self.people)
+        return [self._create_user(number).id for number in range(first, first + count)]
 
     def create_schedules(self) -> None:
         """Fill a week of a location, and put people on duty at another one now."""
@@ -133,7 +139,7 @@ def _now() -> datetime:
 
 def main() -> None:
     """Create everything and write down what requests need."""
-    folder = Path(sys.argv[1])
+    folder, further_count = Path(sys.argv[1]), int(sys.argv[2])
     seed = Seed(folder)
     seed.create_schedules()
     seed.create_audit_entries()
@@ -143,6 +149,7 @@ def main() -> None:
         "tokens": [seed.token(person) for person in seed.people[:SIGNED_IN_USERS]],
         "adminTokens": [seed.token(person) for person in seed.people[SIGNED_IN_USERS:][:ADMINS]],
         "people": [person.id for person in seed.people],
+        "furtherPeople": seed.create_further_people(further_count),
         "weekLocation": seed.week.id,
         "lineLocation": seed.line.id,
         "loadLocation": seed.load.id,

@@ -65,7 +65,7 @@ class Stack:
             "INVITATIONS_PER_CUSTOMER": "100000",
         }
 
-    def start(self) -> None:
+    def start(self, further_people: int = 0) -> None:
         """Start everything, and create the tables and the data (`bench.seed`)."""
         ports = self.ports
         commands = {
@@ -80,7 +80,7 @@ class Stack:
         for name in commands:
             self.supervisor.wait_for_port(name, getattr(ports, name))
         self.supervisor.run("tables", [sys.executable, "manage.py", "tables"])
-        self.supervisor.run("seed", [sys.executable, "-m", "bench.seed", str(self.folder)])
+        self.supervisor.run("seed", [sys.executable, "-m", "bench.seed", str(self.folder), str(further_people)])
 
     def stop(self) -> None:
         """Stop everything that was started."""

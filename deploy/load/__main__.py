@@ -27,6 +27,10 @@ CLIENTS = 16
 WARM_UP_SECONDS, RECOVERY_SECONDS = 3, 10
 GOALS = "goodput ≥ 90 % of C, p99 of refusals < 100 ms, all calls within 2 s, recovery within 5 s"
 FIRST_SHIFT = datetime(2031, 2, 27, tzinfo=UTC)
+PEOPLE = 640
+"""People who get shifts: each new one is compared with all that its person has still to work."""
+NEIGHBORS = 2
+NEIGHBOR = "while True: pass"
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,10 @@ def make_requests(operation: str, data: Data) -> Iterator[bytes]:
     requests = OPERATIONS[operation].requests(data).split(b"\0")
     if START.encode() not in requests[0]:
         return itertools.cycle(requests)
-    return _plan_later_each_time(requests)
+    people, count = data["furtherPeople"], len(data["tokens"])
+    groups = [people[first : first + count] for first in range(0, len(people), count)]
+    plans = [OPERATIONS[operation].requests({**data, "people": group}).split(b"\0") for group in groups]
+    return _plan_later_each_time(list(itertools.chain.from_iterable(plans)))
 
 
 def _plan_later_each_time(requests: Sequence[bytes]) -> Iterator[bytes]:
@@ -178,10 +185,12 @@ def _is_answered_call(answer: Answer) -> bool:
 def measure(
     stack: Stack, arrangement: Arrangement, requests: dict[str, Iterator[bytes]], operation: str, seconds: float
 ) -> Result:
-    """Start an arrangement on core 0, overload it, and stop it."""
+    """Start an arrangement on core 0, beside neighbors, overload it, and stop it."""
     supervisor = Supervisor(stack.folder / "log", stack.environment(stack.engine))
     ports = free_ports(2)
     try:
+        for number in range(int(os.environ.get("NEIGHBORS") or NEIGHBORS)):
+            supervisor.start(f"neighbor {number + 1}", pin(TARGET_CORE, [sys.executable, "-c", NEIGHBOR]))
         supervisor.start("web", pin(TARGET_CORE, services.web_command(ports[0], workers=arrangement.web_processes)))
         if arrangement.has_telephony:
             supervisor.start("telephony", pin(TARGET_CORE, services.web_command(ports[1])))
@@ -208,7 +217,7 @@ def main() -> None:
     operations = _choose("OPERATIONS", OPERATIONS, "post,list")
     arrangements = _choose("ARRANGEMENTS", ARRANGEMENTS, "one,apart")
     missed = 0
-    with running_stack() as stack:
+    with running_stack(PEOPLE) as stack:
         os.sched_setaffinity(0, {int(OTHER_CORE)})
         data: Data = json.loads((stack.folder / "data.json").read_text())
         requests = {name: make_requests(name, data) for name in OPERATIONS}
