@@ -1,6 +1,6 @@
 """What operators read on the board about numbers, calls and rotas, by the location's clock."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -77,20 +77,33 @@ def _describe_hole(item: BoardItem, records: dynamodb.BatchResult, at: datetime)
     detail = shown + (f"; and {more} more" if more > 0 else "")
     if "people" not in facts:
         return Line(f"{location.name}: nobody on duty in the next seven days", url, detail, "Open rota", url)
+    staff = users.find_users_in(records, [staff_id for staff_id, _ in facts["people"]], str(item.customer_id))
+    names = {staff_id: users.display_name(user) for staff_id, user in staff.items()}
+    why = " ".join(_list_hole_reasons(facts["people"], names)) or reasons.sentence("hole", "nobody_on_duty")
     line_url = admin_change_url("accounts", "location", str(location.id))
-    why = " ".join(_list_hole_reasons(item, records)) or reasons.sentence("hole", "nobody_on_duty")
     text = f"{location.name}: calls ring nobody at times in the next seven days"
-    return Line(text, line_url, f"{detail}. {why}", "Open rota", url)
+    return Line(text, line_url, f"{why} {detail}", *_find_hole_mend(facts["people"], names) or ("Open rota", url))
 
 
-def _list_hole_reasons(item: BoardItem, records: dynamodb.BatchResult) -> list[str]:
-    """Why the first hole of a line is one, in sentences about people."""
-    staff = users.find_users_in(records, [staff_id for staff_id, _ in item.facts["people"]], str(item.customer_id))
+def _list_hole_reasons(people: Iterable[tuple[str, str]], names: Mapping[str, str]) -> list[str]:
+    """Why the first hole of a line is one, in sentences about people and numbers."""
     return [
-        reasons.sentence("why_not", code, users.display_name(staff[staff_id]) if staff_id in staff else staff_id)
-        for staff_id, code in item.facts["people"]
-        if (staff_id in staff or staff_id.startswith("+")) and code in reasons.WHY_NOT
+        reasons.sentence("why_not", code, names.get(staff_id, staff_id))
+        for staff_id, code in people
+        if (staff_id in names or staff_id.startswith("+")) and code in reasons.WHY_NOT
     ]
+
+
+def _find_hole_mend(people: Iterable[tuple[str, str]], names: Mapping[str, str]) -> tuple[str, str] | None:
+    """The link to the first person who can do something about it."""
+    mends = (
+        (f"{mend.label}: {names[staff_id]}", admin_change_url("accounts", "user", staff_id))
+        for staff_id, code in people
+        if staff_id in names
+        for mend in reasons.list_mends("why_not", code)
+        if mend.of == "person"
+    )
+    return next(mends, None)
 
 
 def _describe_stuck(item: BoardItem, records: dynamodb.BatchResult, at: datetime) -> Line | None:

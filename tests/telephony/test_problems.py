@@ -89,8 +89,9 @@ def test_holes_of_a_line_are_times_in_which_calls_ring_nobody(test_users: UserFi
     line = describe_item(problems_of(test_users.customer)[f"rota-hole#{location.id}"])
     assert line.text == f"{location.name}: calls ring nobody at times in the next seven days"
     assert line.detail == (
-        "Mon 3 Jan 2033, 12:00 to 18:00; Tue 4 Jan 2033, 09:00 to 18:00. Holly Day has no phone number."
+        "Holly Day has no phone number. Mon 3 Jan 2033, 12:00 to 18:00; Tue 4 Jan 2033, 09:00 to 18:00"
     )
+    assert line.mend_label == "Add a phone: Holly Day"
 
     enable_ringing(person)
     facts = hole_at(test_users, location, MONDAY + timedelta(hours=12, minutes=20))
@@ -101,9 +102,9 @@ def test_holes_of_a_line_are_times_in_which_calls_ring_nobody(test_users: UserFi
         ["2033-01-04T22:10:00.000000Z", "2033-01-04T23:00:00.000000Z"],
     ], "ten minutes after the end of a shift it still rings"
     assert facts["people"] == []
-    assert describe_item(problems_of(test_users.customer)[f"rota-hole#{location.id}"]).detail.endswith(
-        "18:00. Nobody is on duty."
-    )
+    line = describe_item(problems_of(test_users.customer)[f"rota-hole#{location.id}"])
+    assert line.detail.startswith("Nobody is on duty. Mon 3 Jan 2033, 17:10 to 18:00;")
+    assert line.mend_label == "Open rota"
 
 
 def describe_item(item: BoardItem) -> Line:
