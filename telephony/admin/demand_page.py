@@ -23,6 +23,8 @@ WEEKDAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturd
 LEVELS = 5
 """Shades of the map."""
 MAX_LISTED = 5
+PERIODS = (1, 2, 4, 8, 12)
+"""Weeks that can be chosen."""
 
 
 def location_demand(request: HttpRequest, location_id: str) -> HttpResponse:
@@ -33,9 +35,9 @@ def location_demand(request: HttpRequest, location_id: str) -> HttpResponse:
     record = location.record
     set_page_customer(request, str(record.customer_id))
     clock.set_zone(str(record.time_zone))
-    now = operators.now()
+    weeks, now = _read_weeks(request.GET.get("weeks", "")), operators.now()
     loaded, reach = dynamodb.gather(
-        lambda: demand.load_demand(record, at=now), lambda: reach_panel.load_reach(record, at=now)
+        lambda: demand.load_demand(record, at=now, weeks=weeks), lambda: reach_panel.load_reach(record, at=now)
     )
     holes = reach_strip.count_holes_by_hour(reach) if reach else {}
     context = {
@@ -55,9 +57,19 @@ def location_demand(request: HttpRequest, location_id: str) -> HttpResponse:
         "alone": _list_alone(loaded),
         "ahead": _list_ahead(loaded, holes),
         "has_holes": bool(holes),
-        "weeks": demand.WEEKS,
+        "weeks": weeks,
+        "periods": PERIODS,
     }
     return TemplateResponse(request, "backoffice/demand.html", context)
+
+
+def _read_weeks(text: str) -> int:
+    """The number of weeks of a query string. Raises `errors.InvalidRequest`."""
+    if not text:
+        return demand.WEEKS
+    if text not in map(str, PERIODS):
+        raise errors.InvalidRequest(f"`weeks` must be one of {', '.join(map(str, PERIODS))}.")
+    return int(text)
 
 
 def _cells_of(loaded: Demand, weekday: int, holes: Mapping[Slot, int]) -> list[dict[str, Any]]:
@@ -75,15 +87,15 @@ def _cells_of(loaded: Demand, weekday: int, holes: Mapping[Slot, int]) -> list[d
 
 
 def _is_alone(hour: DemandHour) -> bool:
-    """Whether callers found less than one person on duty."""
-    return hour.calls > 0 and hour.on_duty < 1
+    """Whether calls were not answered, and less than one person was on duty on average."""
+    return hour.unanswered > 0 and hour.on_duty < 1
 
 
 def _list_alone(loaded: Demand) -> list[str]:
-    """The hours with calls in which often nobody is on duty, with the most missed calls first."""
+    """Hours with calls that nobody answered and often nobody on duty, the most such calls first."""
     hours = sorted(filter(_is_alone, loaded.hours), key=lambda hour: (-hour.unanswered, -hour.calls))
     return [
-        f"{_describe_calls(hour)}, {hour.unanswered} not answered, {hour.on_duty:g} on duty"
+        f"{_describe_calls(hour)}, {hour.unanswered} not answered, {hour.on_duty:g} on duty on average"
         for hour in hours[:MAX_LISTED]
     ]
 

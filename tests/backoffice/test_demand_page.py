@@ -44,7 +44,7 @@ def test_hours_without_people_are_named(
     text = " ".join(re.sub(r"<[^>]+>", " ", session.get(path).text).split())
     assert "30 calls in 4 weeks, 10 not answered while open" in text
     assert re.search(
-        r"Calls while often nobody is on duty \w+day \d\d:00–\d\d:00: 3 calls, 1 not answered, 0 on duty", text
+        r"at hours with often nobody on duty \w+day \d\d:00–\d\d:00: 3 calls, 1 not answered, 0 on duty", text
     )
     with env.apply_plan(FaultPlan(latency=ROUND_TRIP_SECONDS)) as plan:
         assert session.get(path).status_code == 200
@@ -53,4 +53,6 @@ def test_hours_without_people_are_named(
     record_figure(f"heat map of a location: {trips} sequential trips, {len(calls)} calls, {capacity:.0f} units")
     assert trips <= 5, "the location, then reach: its line, shifts, series and people"
     assert capacity <= 60
+    assert "calls in 12 weeks" in session.get(f"{path}?weeks=12").text
+    assert session.get(f"{path}?weeks=3").status_code == 400
     assert session.get("/admin/telephony/call/by-hour/loc_unknown/").status_code == 404

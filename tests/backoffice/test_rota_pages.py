@@ -58,7 +58,7 @@ def test_nights_gaps_and_overlaps_have_words(
     assert "08:00–08:00" not in text
     assert "covered 07:00–08:00, 09:00–19:00 of 07:00–20:00" in text
     assert "⚠ gap 08:00–09:00, 19:00–20:00" in text
-    assert "Nobody is on duty during opening hours on 1 day Mon 3 Jan: 08:00–09:00, 19:00–20:00" in text
+    assert "Nobody is on duty during opening hours on 1 day to come Mon 3 Jan: 08:00–09:00, 19:00–20:00" in text
     assert "⚠ 2 shifts overlap another shift of the same person" in text
     assert "overlaps Mon 17:00–19:00 at New" in text
     assert f"Rota of New | {test_users.customer.name}" in response.text
@@ -77,6 +77,22 @@ def test_a_person_sees_each_location_in_its_own_time(
     text = text_of(session.get(f"/admin/staffing/schedule/rota-of/{person.id}/?day=2033-01-05").text)
     assert "4 h Boston America/New_York Boston 09:00–13:00 Boston 4 h Denver America/Denver Denver 18:00–22:00" in text
     assert "UTC" not in text
+
+
+def test_hours_are_those_of_the_week(test_users: UserFixtures, operator_sessions: dict[str, OperatorSession]) -> None:
+    """A night from Sunday counted in full in both weeks."""
+    location = test_users.create_location()
+    person = test_users.create_user(locations=[location.id])
+    start = datetime(2033, 1, 9, 18)  # noqa: DTZ001
+    create_shift(test_users.ann.actor, location, person.id, start=start, end=start + timedelta(hours=14))
+    texts = [
+        text_of(operator_sessions["support"].get(f"{ROTA}/{location.id}/?day={day}").text)
+        for day in ("2033-01-09", "2033-01-10")
+    ]
+    assert [f" {hours} {person.name}" in text for hours, text in zip(("6 h", "8 h"), texts, strict=True)] == [
+        True,
+        True,
+    ]
 
 
 def test_same_names_have_addresses_beside_them(

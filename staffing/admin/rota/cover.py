@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from staffing.admin.rota.grid import DaySpan, Span, merge_spans, subtract_spans
@@ -18,7 +19,9 @@ class DayCover:
     covered: Sequence[Span]
     """When somebody is on duty, within the opening hours if there are any."""
     gaps: Sequence[Span]
-    """The opening hours in which nobody is on duty."""
+    """The opening hours, from now on, in which nobody is on duty."""
+    past_gaps: Sequence[Span] = ()
+    """Those that are over: what hours and rota there were then is not known."""
 
     @property
     def text(self) -> str:
@@ -28,9 +31,11 @@ class DayCover:
         if not self.open:
             return "closed"
         hours = self._times(self.open)
-        if not self.gaps:
+        if not self.gaps and not self.past_gaps:
             return f"fully covered {hours}"
-        return f"covered {self._times(self.covered)} of {hours}" if self.covered else f"nobody, open {hours}"
+        if self.covered:
+            return f"covered {self._times(self.covered)} of {hours}"
+        return f"nobody, open {hours}" if self.gaps else "no shifts"
 
     @property
     def gap_text(self) -> str:
@@ -51,7 +56,7 @@ def format_times(span: Span, day: DaySpan, zone: str) -> str:
 
 
 def find_cover(
-    days: Iterable[DaySpan], zone: str, shifts: Iterable[Span], open_periods: Sequence[Span] | None
+    days: Iterable[DaySpan], zone: str, shifts: Iterable[Span], open_periods: Sequence[Span] | None, *, now: datetime
 ) -> list[DayCover]:
     """The cover of days by shifts; ``open_periods`` may last beyond midnight."""
     on_duty = merge_spans(shifts)
@@ -63,7 +68,9 @@ def find_cover(
             covers.append(DayCover(day, zone, None, day_shifts, []))
             continue
         day_open = [part for span in all_open if (part := day.clip(span))]
-        gaps = list(subtract_spans(day_open, day_shifts))
-        covered = list(subtract_spans(day_open, gaps))
-        covers.append(DayCover(day, zone, day_open, covered, gaps))
+        all_gaps = list(subtract_spans(day_open, day_shifts))
+        covered = list(subtract_spans(day_open, all_gaps))
+        gaps = [(max(start, now), end) for start, end in all_gaps if end > now]
+        past_gaps = [(start, min(end, now)) for start, end in all_gaps if start < now]
+        covers.append(DayCover(day, zone, day_open, covered, gaps, past_gaps))
     return covers

@@ -40,6 +40,7 @@ MAX_LISTED = 20
 """Gaps and overlaps that are listed above the grid."""
 MAX_OWN_LOCATIONS = 50
 """Locations of a person that have a row even without a shift."""
+MAX_LINKED_LOCATIONS = 4
 _ALL_LOCATIONS, _CALLS = "*", "calls"
 
 
@@ -80,8 +81,8 @@ def location_rota(request: HttpRequest, location_id: str) -> HttpResponse:
     page = RotaPage(
         zone,
         loaded,
-        person_rows(loaded.entries, loaded.users_by_id, zone),
-        find_cover(build_days(period.list_dates(), zone), zone, staffed, open_periods),
+        person_rows(loaded.entries, loaded.users_by_id, zone, period.query),
+        find_cover(build_days(period.list_dates(), zone), zone, staffed, open_periods, now=now),
         {day.date: day for day in marked_days},
     )
     import_query = urlencode({"location": record.name})
@@ -136,15 +137,26 @@ def person_rota(request: HttpRequest, user_id: str) -> HttpResponse:
         staff_id=user_id,
     )
     shown = [entry for entry in loaded.entries if _is_within(entry, period)]
-    page = RotaPage(zone, loaded, location_rows(shown, list(own_locations.values()), zone))
+    page = RotaPage(zone, loaded, location_rows(shown, list(own_locations.values()), zone, period.query))
     context = {
         "title": f"Rota of {record.name}",
-        "links": [("Person", admin_change_url("accounts", "user", record.id))],
+        "links": [
+            ("Person", admin_change_url("accounts", "user", record.id)),
+            *((f"Rota of {row.name}", row.url) for row in page.rows[:MAX_LINKED_LOCATIONS] if row.url),
+        ],
+        "status_text": _describe_status(str(record.status)),
         "add_query": urlencode({"customer_id": customer_id, "staffId": record.id}),
         "move_url": reverse("admin:rota_of_move", args=(record.id,)),
         "row_kind": "Location",
     }
     return _render(request, page, period, context, now)
+
+
+def _describe_status(status: str) -> str:
+    """What the status of a person means for their shifts; empty: nothing."""
+    if status in users.WORKING_STATUSES:
+        return ""
+    return f"This person is {status}: their shifts stay in the rota, but put nobody on duty."
 
 
 def _is_within(entry: RotaEntry, period: RotaPeriod) -> bool:
@@ -185,6 +197,8 @@ def _render(
         "cover": rendering.render_cover(page.covers, now),
         "gaps": gaps[:MAX_LISTED],
         "gap_count": len(gaps),
+        "has_past_gaps": any(cover.past_gaps for cover in page.covers),
+        "has_unstaffed": any(row.is_unstaffed for row in page.rows),
         "overlaps": [(entry, f"{entry.start:%a %-d %b} {entry.times}") for entry in overlaps[:MAX_LISTED]],
         "overlap_count": len(overlaps),
         "shift_count": len(entries),

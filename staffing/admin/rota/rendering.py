@@ -76,11 +76,15 @@ def _render_row(
     name = escape(row.name)
     title = f'<a href="{escape(row.url)}">{name}</a>' if row.url else name
     detail = f"<small>{escape(row.detail)}</small>" if row.detail else ""
+    hours = row.hours_within((days[0].start, period_end))
+    title_text = f' title="In this {"month" if style.is_month else "week"}"'
     heading = (
-        f'<th scope="row" role="rowheader" class="bo-who"><small>{row.hours}</small><span>{title}{detail}</span></th>'
+        f'<th scope="row" role="rowheader" class="bo-who"><small{title_text}>{hours}</small>'
+        f"<span>{title}{detail}</span></th>"
     )
+    class_name = ' class="bo-unstaffed"' if row.is_unstaffed else ""
     return (
-        f'<tr role="row" style="--lanes:{max(lanes, default=0) + 1};--h:{row.hue}">{heading}'
+        f'<tr role="row"{class_name} style="--lanes:{max(lanes, default=0) + 1};--h:{row.hue}">{heading}'
         + "".join(_render_cells(number, row, cells, looks))
         + "</tr>"
     )
@@ -193,7 +197,12 @@ def render_cover(covers: Sequence[DayCover], now: datetime) -> SafeString:
     for index, cover in enumerate(covers):
         bars = "".join(
             f'<i class="{name}" style="--s:{left};--w:{round(cover.day.percent(end) - left, 2)}"></i>'
-            for name, spans in (("bo-is-open", cover.open or ()), ("bo-covered", cover.covered), ("bo-gap", cover.gaps))
+            for name, spans in (
+                ("bo-is-open", cover.open or ()),
+                ("bo-covered", cover.covered),
+                ("bo-was-gap", cover.past_gaps),
+                ("bo-gap", cover.gaps),
+            )
             for start, end in spans
             for left in (cover.day.percent(start),)
         )
@@ -201,6 +210,6 @@ def render_cover(covers: Sequence[DayCover], now: datetime) -> SafeString:
         title = escape(f"{cover.text}{f', gap {cover.gap_text}' if cover.gaps else ''}")
         cells.append(
             f'<td role="cell" class="{cell_class(cover.day, now)} bo-cover" title="{title}" '
-            f'style="order:{index * 1000 + 1}">{bars}<span>{escape(cover.text)} {gap}</span></td>'
+            f'style="order:{index * 1000 + 1}{now_style(cover.day, now)}">{bars}<span>{escape(cover.text)} {gap}</span></td>'
         )
     return mark_safe("".join(cells))  # noqa: S308 - parts are escaped

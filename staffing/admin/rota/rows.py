@@ -11,12 +11,14 @@ from urllib.parse import quote
 from django.urls import reverse
 
 from staffing.admin.rota.entries import RotaEntry
+from staffing.admin.rota.grid import Span
 
 if TYPE_CHECKING:
     from accounts.models import Location, User
 
-HUES = 24
-"""Colors of rows: as many as can be told apart."""
+HUES = tuple(30 + number * 300 // 24 for number in range(24))
+"""Colors of rows in degrees: as many as can be told apart, and no red, which is for what is wrong."""
+UNSTAFFED_STATUSES = ("blocked", "pending")
 
 
 @dataclass(frozen=True)
@@ -32,16 +34,21 @@ class RotaRow:
     hue: int
     """The color, in degrees: the same on every page, unless another row has it."""
     entries: Sequence[RotaEntry]
+    is_unstaffed: bool = False
+    """Whether the person is blocked or deleted, so that the shifts put nobody on duty."""
 
-    @property
-    def hours(self) -> str:
-        """How long its shifts last together, such as "38 h"."""
-        seconds = sum(((end - start).total_seconds() for start, end in (entry.span for entry in self.entries)), 0.0)
-        return f"{round(seconds / 3600, 1):g} h"
+    def hours_within(self, window: Span) -> str:
+        """How much of its shifts is in a window, together, such as "38 h"."""
+        since, until = window
+        spans = (entry.span for entry in self.entries)
+        lengths = ((min(end, until) - max(start, since)).total_seconds() for start, end in spans)
+        return f"{round(sum(max(seconds, 0.0) for seconds in lengths) / 3600, 1):g} h"
 
 
-def person_rows(entries: Iterable[RotaEntry], users_by_id: "Mapping[str, User]", zone: str) -> list[RotaRow]:
-    """A row for each person with a shift, by name."""
+def person_rows(
+    entries: Iterable[RotaEntry], users_by_id: "Mapping[str, User]", zone: str, query: str
+) -> list[RotaRow]:
+    """A row for each person with a shift, by name; ``query`` leads their pages to the same days."""
     entries_by_id = _group(entries, lambda entry: entry.shift.staff_id)
     url_pattern = reverse("admin:rota_of", args=("ID",))
     names = {id: entries[0].person_name for id, entries in entries_by_id.items()}
@@ -51,10 +58,11 @@ def person_rows(entries: Iterable[RotaEntry], users_by_id: "Mapping[str, User]",
         RotaRow(
             names[id],
             _describe_person(users_by_id.get(id), is_ambiguous=counts[names[id].casefold()] > 1),
-            url_pattern.replace("ID", quote(id)) if id in users_by_id else "",
+            f"{url_pattern.replace('ID', quote(id))}?{query}" if id in users_by_id else "",
             zone,
             hues[id],
             entries_by_id[id],
+            is_unstaffed=not entries_by_id[id][0].is_staffed,
         )
         for id in sorted(entries_by_id, key=lambda id: (names[id].casefold(), id))
     ]
@@ -64,13 +72,15 @@ def _describe_person(user: "User | None", *, is_ambiguous: bool) -> str:
     if user is None:
         return ""
     facts = [str(user.email)] if is_ambiguous else []
-    return ", ".join([*facts, *([str(user.status)] if user.status in ("blocked", "pending") else [])])
+    return ", ".join([*facts, *([str(user.status)] if user.status in UNSTAFFED_STATUSES else [])])
 
 
-def location_rows(entries: Iterable[RotaEntry], own_locations: "Sequence[Location]", zone: str) -> list[RotaRow]:
+def location_rows(
+    entries: Iterable[RotaEntry], own_locations: "Sequence[Location]", zone: str, query: str
+) -> list[RotaRow]:
     """A row for each location of a person, by name: those with a shift, and ``own_locations``.
 
-    ``zone`` is of a person without any.
+    ``zone`` is of a person without any; ``query`` leads the pages of the locations to the same days.
     """
     entries_by_id = _group(entries, lambda entry: entry.location_id)
     places = {str(location.id): (str(location.name), str(location.time_zone)) for location in own_locations}
@@ -79,7 +89,15 @@ def location_rows(entries: Iterable[RotaEntry], own_locations: "Sequence[Locatio
         return [RotaRow("No location", "", "", zone, 0, [])]
     hues = choose_hues(places)
     return [
-        RotaRow(name, row_zone, reverse("admin:rota", args=(id,)), row_zone, hues[id], entries_by_id.get(id, []))
+        RotaRow(
+            name,
+            row_zone,
+            f"{reverse('admin:rota', args=(id,))}?{query}",
+            row_zone,
+            hues[id],
+            entries_by_id.get(id, []),
+            is_unstaffed=any(not entry.is_staffed for entry in entries_by_id.get(id, [])),
+        )
         for id, (name, row_zone) in sorted(places.items(), key=lambda item: (item[1][0].casefold(), item[0]))
     ]
 
@@ -92,8 +110,8 @@ def choose_hues(ids: Iterable[str]) -> dict[str, int]:
     """
     hues: dict[str, int] = {}
     for id in sorted(ids):
-        first = zlib.crc32(id.encode()) % HUES
-        candidates = [(first + offset) % HUES * (360 // HUES) for offset in range(HUES)]
+        first = zlib.crc32(id.encode()) % len(HUES)
+        candidates = [*HUES[first:], *HUES[:first]]
         distances = {hue: min((_distance(hue, other) for other in hues.values()), default=180) for hue in candidates}
         least = min(60, max(distances.values()))
         hues[id] = next(hue for hue in candidates if distances[hue] >= least)

@@ -11,6 +11,7 @@ from staffing.admin.rota.grid import Span
 from staffing.admin.rota.period import MONTH, WEEK, RotaPeriod
 
 NEW_YORK = "America/New_York"
+BEFORE = datetime(2026, 10, 1, tzinfo=UTC)
 
 
 def instant(text: str, zone: str = NEW_YORK, fold: int = 0) -> datetime:
@@ -105,17 +106,23 @@ def test_the_cover_of_a_day_and_its_gaps(
         return [span(f"2026-11-30T{start}", f"2026-11-30T{end}") for start, end in times]
 
     cover = find_cover(
-        week_of("2026-11-30"), NEW_YORK, of_monday(shifts), None if open_periods is None else of_monday(open_periods)
+        week_of("2026-11-30"),
+        NEW_YORK,
+        of_monday(shifts),
+        None if open_periods is None else of_monday(open_periods),
+        now=BEFORE,
     )[0]
     assert cover.text + (f"; {cover.gap_text}" if cover.gaps else "") == expected
 
 
 def test_cover_of_nights_and_clock_changes_is_per_day() -> None:
     nights = [span("2026-10-31T22:00", "2026-11-01T06:00"), span("2026-11-01T06:00", "2026-11-02T00:00")]
-    covers = find_cover(week_of("2026-11-01"), NEW_YORK, nights, [span("2026-10-31T20:00", "2026-11-01T08:00")])
+    covers = find_cover(
+        week_of("2026-11-01"), NEW_YORK, nights, [span("2026-10-31T20:00", "2026-11-01T08:00")], now=BEFORE
+    )
     assert [cover.text for cover in covers[-2:]] == ["covered 22:00–24:00 of 20:00–24:00", "fully covered 00:00–08:00"]
     assert covers[-2].gap_text == "20:00–22:00"
-    assert find_cover(week_of("2026-11-01"), NEW_YORK, nights, None)[-1].text == "covered all day"
+    assert find_cover(week_of("2026-11-01"), NEW_YORK, nights, None, now=BEFORE)[-1].text == "covered all day"
 
 
 def test_periods_follow_each_other() -> None:
@@ -124,3 +131,14 @@ def test_periods_follow_each_other() -> None:
     assert (month.day_count, month.following().first_day, month.following().previous()) == (31, date(2027, 1, 1), month)
     assert week.previous().following() == week
     assert RotaPeriod.from_query({"show": "month", "day": "2027-02-10"}, date(2026, 1, 1)).day_count == 28
+
+
+def test_only_gaps_to_come_count() -> None:
+    """A month showed gaps on days before the customer existed."""
+    hours = [span(f"2026-11-{day}T08:00", f"2026-11-{day}T18:00") for day in ("23", "24", "25")]
+    shifts = [span("2026-11-24T10:00", "2026-11-24T12:00")]
+    now = instant("2026-11-24T14:00")
+    past, today, tomorrow = find_cover(week_of("2026-11-23"), NEW_YORK, shifts, hours, now=now)[:3]
+    assert (past.text, past.gaps, past.past_gaps) == ("no shifts", [], [hours[0]])
+    assert (today.text, today.gap_text) == ("covered 10:00–12:00 of 08:00–18:00", "14:00–18:00")
+    assert (tomorrow.text, tomorrow.gap_text) == ("nobody, open 08:00–18:00", "08:00–18:00")
