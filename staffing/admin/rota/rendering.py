@@ -210,6 +210,7 @@ def render_cover(covers: Sequence[DayCover], now: datetime) -> SafeString:
         title = escape(f"{cover.text}{f', gap {cover.gap_text}' if cover.gaps else ''}")
         cells.append(
             f'<td role="cell" class="{cell_class(cover.day, now)} bo-cover" title="{title}" '
-            f'style="order:{index * 1000 + 1}{now_style(cover.day, now)}">{bars}<span>{escape(cover.text)} {gap}</span></td>'
+            f'style="order:{index * 1000 + 1}{now_style(cover.day, now)}">{bars}'
+            f"<span>{escape(cover.text)} {gap}</span></td>"
         )
     return mark_safe("".join(cells))  # noqa: S308 - parts are escaped

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from accounts.models import Location, User
 
 HUES = tuple(30 + number * 300 // 24 for number in range(24))
-"""Colors of rows in degrees: as many as can be told apart, and no red, which is for what is wrong."""
+"""Colors of rows in degrees: as many as can be told apart; no red, which is for what is wrong."""
 UNSTAFFED_STATUSES = ("blocked", "pending")
 
 
@@ -80,7 +80,7 @@ def location_rows(
 ) -> list[RotaRow]:
     """A row for each location of a person, by name: those with a shift, and ``own_locations``.
 
-    ``zone`` is of a person without any; ``query`` leads the pages of the locations to the same days.
+    ``zone`` is of a person without any; ``query`` leads the locations' pages to the same days.
     """
     entries_by_id = _group(entries, lambda entry: entry.location_id)
     places = {str(location.id): (str(location.name), str(location.time_zone)) for location in own_locations}
