@@ -5,13 +5,14 @@ A check of a customer takes about ten round trips, whatever the customer has.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
 from accounts import customers, locations, permissions
 from config import dynamodb
 from config.board.sources import Findings, Problem, Source
+from staffing.recurrence import wall_clock
 from staffing.schedules import coverage, first_shifts
 from staffing.schedules.coverage import Period
 from telephony import ivr, lines
@@ -23,6 +24,7 @@ from telephony.reach.coming_days import ComingHoles, iter_whole_days, load_comin
 
 MISSED_CALLS, CALLBACK_LATE, STUCK_PURCHASE = "calls-missed", "callback-late", "purchase-stuck"
 NUMBER_WITHOUT_ROTA, ROTA_HOLE, UNASSIGNED_NUMBER = "number-without-rota", "rota-hole", "number-unassigned"
+ROTA_WITHOUT_NUMBER = "rota-without-number"
 MAX_NUMBERS, MAX_LOCATIONS, MAX_CALLS, MAX_CALLBACKS = 50, 50, 1_000, 50
 """Of a customer, that are looked at."""
 CALLS_SINCE, LONG_WAIT, LOOK_AHEAD_DAYS = timedelta(days=1), timedelta(hours=1), 7
@@ -34,7 +36,8 @@ MAX_SHOWN_GAPS, MAX_SHOWN_PEOPLE = 4, 3
 def find_number_problems(customer: Any, at: datetime) -> Findings:
     """Numbers without a rota, hanging purchases, and times in which calls ring nobody.
 
-    At locations without a line that have a rota: days on which nobody is on duty at any time.
+    At locations without a line that have a rota: days on which nobody is on duty at any time, and,
+    if other locations of the customer have a number, that this one has none.
     """
     if customer.status != "active":
         return Findings()
@@ -67,11 +70,26 @@ def find_number_problems(customer: Any, at: datetime) -> Findings:
             for id in active
             if id in without_rota
         ),
-        *(_rota_hole(id, periods) for id, periods in gaps.items() if periods),
-        *(_rota_hole(id, hole.periods, hole) for id, hole in holes.items() if hole.periods and id not in without_rota),
+        *(Problem(ROTA_WITHOUT_NUMBER, id, {"location": id}) for id in _list_without_number(numbers, gaps)),
+        *(_rota_hole(id, periods, zones[id]) for id, periods in gaps.items() if periods),
+        *(
+            _rota_hole(id, hole.periods, zones[id], hole)
+            for id, hole in holes.items()
+            if hole.periods and id not in without_rota
+        ),
     ]
-    checked = {STUCK_PURCHASE: len(numbers), NUMBER_WITHOUT_ROTA: len(active), ROTA_HOLE: len(with_rota & set(zones))}
+    rota_count = len(with_rota & set(zones))
+    checked = {STUCK_PURCHASE: len(numbers), NUMBER_WITHOUT_ROTA: len(active), ROTA_HOLE: rota_count}
+    checked[ROTA_WITHOUT_NUMBER] = rota_count if active else 0
     return Findings(problems, checked)
+
+
+def _list_without_number(numbers: Sequence[PhoneNumber], with_rota: Iterable[str]) -> list[str]:
+    """Locations with a rota that no number belongs to, of a customer that takes calls elsewhere."""
+    if len(numbers) >= MAX_NUMBERS or not any(number.status == "active" for number in numbers):
+        return []
+    numbered = {str(number.location_id) for number in numbers}
+    return [id for id in with_rota if id not in numbered]
 
 
 def list_numbers(customer_id: str) -> list[PhoneNumber]:
@@ -98,13 +116,21 @@ def _list_empty_days(zone: str, covered: Sequence[Period], since: datetime) -> l
     return coverage.list_empty(iter_whole_days(since, zone, LOOK_AHEAD_DAYS), covered)
 
 
-def _rota_hole(location_id: str, gaps: Sequence[Period], hole: ComingHoles | None = None) -> Problem:
+def _rota_hole(location_id: str, gaps: Sequence[Period], zone: str, hole: ComingHoles | None = None) -> Problem:
     """``hole``: of a line, with the reasons of the first gap."""
     shown = [[_instant(start), _instant(end)] for start, end in gaps[:MAX_SHOWN_GAPS]]
     facts: dict[str, Any] = {"location": location_id, "gaps": shown, "count": len(gaps)}
+    facts["days"] = len({day for start, end in gaps for day in _list_days(start, end, zone)})
     if hole:
         facts["people"] = [[person.staff_id, person.why_not] for person in hole.people[:MAX_SHOWN_PEOPLE]]
     return Problem(ROTA_HOLE, location_id, facts)
+
+
+def _list_days(start: datetime, end: datetime, zone: str) -> list[date]:
+    """The days of a period by a clock."""
+    first = wall_clock.to_wall_time(start, zone).date()
+    last = wall_clock.to_wall_time(end - timedelta(microseconds=1), zone).date()
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
 def _stuck(number: PhoneNumber) -> Problem:
@@ -174,7 +200,7 @@ def _instant(at: datetime) -> str:
 
 
 SOURCES = (
-    Source("numbers", (STUCK_PURCHASE, NUMBER_WITHOUT_ROTA, ROTA_HOLE), find_number_problems),
+    Source("numbers", (STUCK_PURCHASE, NUMBER_WITHOUT_ROTA, ROTA_WITHOUT_NUMBER, ROTA_HOLE), find_number_problems),
     Source("calls", (MISSED_CALLS, CALLBACK_LATE), find_call_problems),
 )
 PLATFORM_SOURCES = (Source("unassigned numbers", (UNASSIGNED_NUMBER,), find_unassigned_numbers),)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
@@ -24,8 +24,10 @@ MAX_OF_KIND, MAX_OF_KIND_ALONE = 100, 500
 """Items of each kind that are read; more where only one kind, customer or owner is shown."""
 MAX_SHOWN = 300
 FILTERS = ("kind", "customer", "owner")
-MAX_KEY_LENGTH = 1_024
+MAX_KEY_LENGTH, MAX_TIMESTAMP_LENGTH = 1_024, 11
 OWNERS = {"": "Anybody or nobody", "me": "Me", "nobody": "Nobody"}
+CHECK_TAKES_AT_MOST = timedelta(minutes=5)
+"""For how long a page that waits for a check reloads itself."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ def build_context(request: HttpRequest) -> dict[str, Any]:
     return {
         "filters": chosen,
         "hidden_filters": [(name, value) for name, value in chosen.items() if value],
-        "kind_counts": _count_kinds(pages, last_pass, chosen),
+        **_split_kinds(pages, last_pass, chosen),
+        "is_checking": _is_checking(request.GET.get("checking", ""), last_pass, now),
         "groups": groups,
         "shown_count": sum(len(group["rows"]) for group in groups),
         "has_more": page.has_more or len(entries) > MAX_SHOWN,
@@ -193,6 +196,28 @@ def _count_kinds(
     ]
 
 
+def _split_kinds(
+    pages: Mapping[str, items.Page], last_pass: BoardPass | None, chosen: Mapping[str, str]
+) -> dict[str, list[dict[str, Any]]]:
+    """The kinds that can be chosen, those without items, and those of which there was nothing."""
+    counts = _count_kinds(pages, last_pass, chosen)
+    return {
+        "kind_counts": [entry for entry in counts if entry["state"] == "problems" or entry["is_chosen"]],
+        "fine_kinds": [entry for entry in counts if entry["state"] == "fine"],
+        "unchecked_kinds": [entry for entry in counts if entry["state"] == "nothing"],
+    }
+
+
+def _is_checking(text: str, last_pass: BoardPass | None, now: datetime) -> bool:
+    """Whether a check that began at ``text``, seconds since 1970, has not ended yet."""
+    if not text.isdecimal() or len(text) > MAX_TIMESTAMP_LENGTH:
+        return False
+    began_at = datetime.fromtimestamp(int(text), UTC)
+    if not timedelta() <= now - began_at < CHECK_TAKES_AT_MOST:
+        return False
+    return last_pass is None or last_pass.ended_at < began_at
+
+
 def _customer_choices(groups: Iterable[Mapping[str, Any]], chosen: Mapping[str, str]) -> list[tuple[str, str]]:
     named = sorted((group["name"], group["id"]) for group in groups if group["id"])
     choices = [(id, name) for name, id in named]
@@ -213,6 +238,7 @@ def change_view(request: HttpRequest) -> HttpResponse:
     if not operators.has_right(request, operators.WRITE):
         raise PermissionDenied
     action, now = request.POST.get("action", ""), operators.now()
+    chosen = _read_filters(request.POST)
     scope, key, customer_id = (request.POST.get(name, "")[:MAX_KEY_LENGTH] for name in ("scope", "key", "checked"))
     try:
         if action == "take":
@@ -221,11 +247,11 @@ def change_view(request: HttpRequest) -> HttpResponse:
             items.release(scope, key)
         elif action == "check" and dynamodb.is_id("cus", customer_id):
             passes.check_customer(customer_id, now)
-            messages.success(request, "Checked again: what is gone is no longer on the board.")
+            messages.success(request, "Checked again. What is solved is no longer listed.")
         elif action == "check-all":
             passes.begin_pass(now)
-            messages.success(request, "All customers are being checked. Load the page again in a minute.")
+            chosen["checking"] = str(int(now.timestamp()))
     except (errors.NotFound, errors.Conflict) as error:
         messages.error(request, error.detail)
-    query = urlencode({name: value for name, value in _read_filters(request.POST).items() if value})
+    query = urlencode({name: value for name, value in chosen.items() if value})
     return HttpResponseRedirect(f"{reverse('admin:index')}{f'?{query}' if query else ''}")

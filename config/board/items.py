@@ -133,7 +133,7 @@ def take(scope: str, key: str, owner_id: str, at: datetime) -> None:
     is_free = BoardItem.owner_id.does_not_exist() | (BoardItem.owner_id == owner_id)
     changes = [BoardItem.owner_id.set(owner_id), BoardItem.taken_at.set(at)]
     if unaudited.update(item, changes, BoardItem.key.exists() & is_free) is None:
-        raise AlreadyTaken("Somebody else has taken this, or it is gone by now.")
+        raise AlreadyTaken("This is assigned to somebody else, or it is gone by now.")
 
 
 def release(scope: str, key: str) -> None:

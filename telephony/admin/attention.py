@@ -59,7 +59,7 @@ def callback_panels(customer_id: str) -> list[Panel]:
         PanelItem(
             str(record.caller) or "withheld",
             admin_change_url("telephony", "callback", str(record.id)),
-            f"{_name_in(context, record)}, {readable.age(record.due_at)}",
+            f"{_name_in(context, record)}, {readable.waiting(record)}",
         )
         for record in callbacks
     ]

@@ -60,6 +60,14 @@ def _describe_without_rota(item: BoardItem, records: dynamodb.BatchResult, at: d
     return Line(f"{location.name}: the number {item.facts['number']} has no rota", url, "", "Open rota", url)
 
 
+def _describe_without_number(item: BoardItem, records: dynamodb.BatchResult, at: datetime) -> Line | None:
+    location = _location_in(item, records)
+    if location is None:
+        return None
+    url = admin_change_url("accounts", "location", str(location.id))
+    return Line(f"{location.name}: has a rota, but no number", url, "Nobody can call it.", "Open location", url)
+
+
 def _hole_keys(item: BoardItem) -> Iterable[dynamodb.RecordKey]:
     people = (staff_id for staff_id, _ in item.facts.get("people", ()) if dynamodb.is_id("usr", staff_id))
     return [*_location_keys(item), *map(users.user_key, people)]
@@ -75,13 +83,14 @@ def _describe_hole(item: BoardItem, records: dynamodb.BatchResult, at: datetime)
     shown = "; ".join(_format_gap(start, end, location) for start, end in gaps)
     url = f"{reverse('admin:rota', args=(location.id,))}?show=week&day={first_day}"
     detail = shown + (f"; and {more} more" if more > 0 else "")
+    when = f"on {facts['days']} of the next 7 days" if "days" in facts else "at times in the next 7 days"
     if "people" not in facts:
-        return Line(f"{location.name}: nobody on duty in the next seven days", url, detail, "Open rota", url)
+        return Line(f"{location.name}: nobody on duty {when}", url, detail, "Open rota", url)
     staff = users.find_users_in(records, [staff_id for staff_id, _ in facts["people"]], str(item.customer_id))
     names = {staff_id: users.display_name(user) for staff_id, user in staff.items()}
     why = " ".join(_list_hole_reasons(facts["people"], names)) or reasons.sentence("hole", "nobody_on_duty")
     line_url = admin_change_url("accounts", "location", str(location.id))
-    text = f"{location.name}: calls ring nobody at times in the next seven days"
+    text = f"{location.name}: calls ring nobody {when}"
     return Line(text, line_url, f"{why} {detail}", *_find_hole_mend(facts["people"], names) or ("Open rota", url))
 
 
@@ -139,7 +148,7 @@ def _format_gap(start: datetime, end: datetime, location: "Location") -> str:
 KINDS = (
     Kind(
         problems.MISSED_CALLS,
-        "Calls nobody answered",
+        "Calls of the last 24 hours nobody answered",
         "Somebody answered every call of the last 24 hours.",
         "No calls in the last 24 hours.",
         _location_keys,
@@ -147,7 +156,7 @@ KINDS = (
     ),
     Kind(
         problems.CALLBACK_LATE,
-        "Callers who wait",
+        "Callers who wait for a call-back",
         "No caller waits longer than an hour.",
         "No customers.",
         _no_keys,
@@ -160,6 +169,14 @@ KINDS = (
         "No numbers.",
         _location_keys,
         _describe_without_rota,
+    ),
+    Kind(
+        problems.ROTA_WITHOUT_NUMBER,
+        "Rotas without a number",
+        "Every location with a rota has a number.",
+        "No customers with a number.",
+        _location_keys,
+        _describe_without_number,
     ),
     Kind(
         problems.ROTA_HOLE,

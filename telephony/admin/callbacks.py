@@ -134,7 +134,7 @@ class CallbackAdmin(RecordAdmin):
 
     @display(description="Waiting for")
     def waiting(self, obj: Any) -> str:
-        return "—" if obj.record.is_closed else readable.age(obj.record.created_at)
+        return readable.waiting(obj.record)
 
     @display(description="Due")
     def due(self, obj: Any) -> str:

@@ -12,6 +12,7 @@ from accounts.admin.operator_commands import group_by_customer
 from config import dynamodb
 from config.backoffice import clock, operators
 from config.backoffice.links import link_to
+from telephony.models import Callback
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,13 @@ def attach_contexts(objects: Iterable[Any], user_attribute: str) -> None:
         context = load_context(customer_id, user_ids, [str(obj.record.location_id) for obj in rows])
         for obj in rows:
             obj.context = context
+
+
+def waiting(callback: Callback) -> str:
+    """How long a caller waits already: since they should have been called back, as on the board."""
+    if callback.is_closed:
+        return "—"
+    return age(callback.due_at) if callback.due_at <= operators.now() else "not due yet"
 
 
 def age(since: datetime) -> str:

@@ -108,9 +108,9 @@ def test_read_only_operators_take_nothing(
 
     assert operator_sessions["support"].post("/admin/board/", **form).status_code == 200
     assert problems_of(test_users.customer)[key].owner_id
-    assert "taken by Oscar" in text_of(operator_sessions["lead"], customer=scope)
+    assert "assigned to Oscar" in text_of(operator_sessions["lead"], customer=scope)
     taken = operator_sessions["lead"].post("/admin/board/", **form)
-    assert "Somebody else has taken this" in taken.text
+    assert "This is assigned to somebody else" in taken.text
     suspend_many(test_users, 0)
 
 
@@ -131,9 +131,20 @@ def test_an_old_pass_is_late_and_what_was_not_looked_at_is_not_green(
     assert "The board is out of date" in text
     assert "1 check of the last pass failed" in text
     assert "Nothing needs attention" not in text
-    assert 'class="bo-nothing" href="?kind=number-without-rota"' in page.text
-    assert 'class="bo-fine" href="?kind=rota-hole"' in page.text
+    assert '<li class="bo-nothing">Numbers without a rota: No numbers.' in page.text
+    assert '<li class="bo-fine">In the next seven days lines ring somebody' in page.text
+    assert "?kind=" not in page.text, "kinds without items cannot be chosen"
     put_records([before]) if before else delete_records([BoardPass(items.LAST_ID)])
+
+
+def test_a_check_of_all_customers_is_waited_for(operator_sessions: dict[str, OperatorSession]) -> None:
+    operator = operator_sessions["support"]
+    begun = operator.post("/admin/board/", action="check-all")
+    assert "checking=" in str(begun.url)
+    soon, long_ago = int(now().timestamp()), int((now() - timedelta(minutes=6)).timestamp())
+    assert "All customers are being checked" in text_of(operator, checking=str(soon + 0))
+    for value in (str(long_ago), "99999999999", "9" * 30, "x", "٣"):
+        assert "All customers are being checked" not in text_of(operator, checking=value)
 
 
 def test_items_of_customers_that_are_gone_are_not_shown(operator_sessions: dict[str, OperatorSession]) -> None:

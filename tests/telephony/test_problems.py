@@ -61,6 +61,7 @@ def test_days_without_anybody_are_holes(test_users: UserFixtures) -> None:
         "location": location.id,
         "gaps": [["2033-01-09T05:00:00.000000Z", "2033-01-10T05:00:00.000000Z"]],
         "count": 1,
+        "days": 1,
     }
     plan_days(test_users, location, test_users.sam.id, 6)
     assert hole_at(test_users, location, MONDAY + timedelta(hours=10)) is None
@@ -87,7 +88,7 @@ def test_holes_of_a_line_are_times_in_which_calls_ring_nobody(test_users: UserFi
     ], "somebody is on duty whose phone does not ring; not on the holiday, nor on days that are closed"
     assert facts["people"] == [[person.id, "no_phone"]]
     line = describe_item(problems_of(test_users.customer)[f"rota-hole#{location.id}"])
-    assert line.text == f"{location.name}: calls ring nobody at times in the next seven days"
+    assert line.text == f"{location.name}: calls ring nobody on 2 of the next 7 days"
     assert line.detail == (
         "Holly Day has no phone number. Mon 3 Jan 2033, 12:00 to 18:00; Tue 4 Jan 2033, 09:00 to 18:00"
     )
@@ -113,6 +114,19 @@ def describe_item(item: BoardItem) -> Line:
     line = kind.describe(item, dynamodb.batch_get(kind.list_keys(item)), now())
     assert line is not None
     return line
+
+
+def test_rotas_without_a_number_are_found_where_others_have_one(test_users: UserFixtures) -> None:
+    assert test_users.boston_number
+    location = test_users.create_location()
+    key = f"rota-without-number#{location.id}"
+    plan_days(test_users, location, test_users.create_user(locations=[location.id]).id, 0)
+    check(test_users.customer, MONDAY)
+    item = problems_of(test_users.customer)[key]
+    assert describe_item(item).text == f"{location.name}: has a rota, but no number"
+    test_users.purchase_number(location)
+    check(test_users.customer, MONDAY)
+    assert key not in problems_of(test_users.customer)
 
 
 def test_numbers_without_a_rota_and_hanging_purchases(test_users: UserFixtures) -> None:

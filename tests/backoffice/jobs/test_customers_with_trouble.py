@@ -46,16 +46,16 @@ def test_an_operator_takes_mends_and_filters(
     page.goto(f"{backoffice_url}/admin/?kind=number-without-rota&customer={test_users.customer.id}")
     row = page.locator(".bo-group li", has_text=held.number.number)
 
-    desk.click(row.get_by_role("button", name="Take"))
-    row.get_by_text("taken by you").wait_for()
-    desk.pick(page.get_by_label("Taken by"), "Nobody")
+    desk.click(row.get_by_role("button", name="Assign to me"))
+    row.get_by_text("assigned to you").wait_for()
+    desk.pick(page.get_by_label("Assigned to"), "Nobody")
     desk.click(page.get_by_role("button", name="Show"))
     page.wait_for_url("**owner=nobody**")
     assert row.count() == 0
-    desk.pick(page.get_by_label("Taken by"), "Me")
+    desk.pick(page.get_by_label("Assigned to"), "Me")
     desk.click(page.get_by_role("button", name="Show"))
-    desk.click(row.get_by_role("button", name="Release"))
-    page.get_by_text("Nothing of this.").wait_for()
+    desk.click(row.get_by_role("button", name="Unassign"))
+    page.get_by_text("Nothing on the board matches these filters.").wait_for()
     page.goto(f"{backoffice_url}/admin/?kind=number-without-rota&customer={test_users.customer.id}")
     page.set_viewport_size(NARROW_VIEWPORT)  # type: ignore[arg-type]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
