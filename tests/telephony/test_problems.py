@@ -116,7 +116,7 @@ def describe_item(item: BoardItem) -> Line:
     return line
 
 
-def test_rotas_without_a_number_are_found_where_others_have_one(test_users: UserFixtures) -> None:
+def test_rotas_without_a_number_are_problems_where_others_have_one(test_users: UserFixtures) -> None:
     assert test_users.boston_number
     location = test_users.create_location()
     key = f"rota-without-number#{location.id}"
