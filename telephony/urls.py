@@ -30,6 +30,7 @@ from telephony.views.numbers import (
     PhoneNumberSearches,
 )
 from telephony.views.public_hours import PublicHoursSettings, PublishedHours
+from telephony.views.reach import LocationReach, Reaches
 from telephony.views.replay import LocationReplay
 
 urlpatterns = [
@@ -47,6 +48,8 @@ urlpatterns = [
     ),
     path("ivrConfiguration/<str:locationId>", lines.IvrConfigurations.as_view({"get": "retrieve", "put": "update"})),
     path("ivrConfiguration/<str:locationId>/preview", lines.CallPreviews.as_view({"get": "preview"})),
+    path("location/<str:id>/reach", LocationReach.as_view({"get": "retrieve"})),
+    path("reach", Reaches.as_view({"get": "list_page"})),
     path("location/<str:id>/demand", LocationDemand.as_view({"get": "retrieve"})),
     path(
         "ivrConfiguration/<str:locationId>/publicHours",

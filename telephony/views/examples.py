@@ -10,6 +10,7 @@ from telephony.serializers import (
     number_profiles,
     numbers,
     public_hours,
+    reach,
     replay,
 )
 
@@ -160,3 +161,26 @@ REPLAY = _builder.build(
     unmet=[_REPLAYED_CALL],
     perHour=[_builder.build(replay.ReplayHourView, hour=9, calls=14, met=_MET)],
 )
+_HOLE = _builder.build(
+    reach.HoleView,
+    **{"from": "2026-12-03T12:30:00-05:00", "to": "2026-12-03T14:00:00-05:00"},
+    minutes=90,
+    way="open/keys/1",
+    people=[{"staffId": USER_ID, "whyNot": "phone_not_verified", "until": "2026-12-03T17:00:00-05:00"}],
+    would=[f"verify:{USER_ID}", "shift:nobody_on_duty"],
+)
+REACH = _builder.build(
+    reach.ReachView,
+    **{"from": "2026-11-23T04:00:00-05:00", "to": "2026-12-21T04:00:00-05:00"},
+    computedAt=SAMPLE_TIME,
+    rests={"line": 7, "rota": "5f0c2b7d9e1a4c38"},
+    openMinutes=14820,
+    reachedMinutes=14730,
+    holeMinutes=90,
+    closedByRotaMinutes=0,
+    assumedMinutes=0,
+    ways=["open/keys/1", "open/keys/2"],
+    holes=[_HOLE],
+    warnings=[],
+)
+REACH_SUMMARY = _builder.build(reach.ReachSummaryView, openMinutes=14820, holeMinutes=90, holes=1, firstHole=_HOLE)

@@ -1,6 +1,6 @@
 """Rotas without a database, and what calls would do in each of their minutes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -37,6 +37,7 @@ class PlannedRota:
     schedules: dict[str, list[Schedule]] = field(default_factory=lambda: {HOME: [], NEXT_DOOR: []})
     staff: dict[str, User] = field(default_factory=dict)
     phone_records: list[PhoneVerification | PhonePause] = field(default_factory=list)
+    _expanded: dict[Hashable, list[expansion.Shift]] = field(default_factory=dict)
 
     @property
     def line(self) -> ResolvedLine:
@@ -97,7 +98,9 @@ class PlannedRota:
 
     def list_staff(self, location_id: str, at: datetime, grace: timedelta = timedelta(0)) -> list[OnDuty]:
         """Who is on duty, or has just been."""
-        shifts = self._list_shifts(location_id, at - grace, at + timedelta(microseconds=1))
+        first = at.replace(day=1, hour=0, minute=0)
+        month = self._list_shifts(location_id, first - timedelta(days=1), first + timedelta(days=33))
+        shifts = [item for item in month if item.occurrence.start <= at < item.occurrence.end + grace]
         return on_duty.build_entries(shifts, self.staff, at)
 
     def is_open(self, at: datetime) -> bool:
@@ -116,8 +119,12 @@ class PlannedRota:
         return any(candidate.phone for candidate in self.list_candidates(target, at))
 
     def _list_shifts(self, location_id: str, since: datetime, until: datetime) -> Sequence[expansion.Shift]:
-        window = ScheduleFilter(location_id=location_id, since=since, until=until)
-        return list(expansion.iter_series_shifts(self.schedules[location_id], window))
+        schedules = self.schedules[location_id]
+        key = location_id, len(schedules), since, until
+        if key not in self._expanded:
+            window = ScheduleFilter(location_id=location_id, since=since, until=until)
+            self._expanded[key] = list(expansion.iter_series_shifts(schedules, window))
+        return self._expanded[key]
 
 
 def iter_minutes(since: datetime, until: datetime) -> Iterable[datetime]:

@@ -261,6 +261,16 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
         },
         invalid_values={"limit": "0", "outcome": "lost", "direction": "up"},
     ),
+    "getReach": lambda test_users: RequestSample(
+        path={"id": test_users.boston.id},
+        query={"from": "2027-06-07", "to": "2027-06-14", "key": "open"},
+        invalid_values={"from": "noon", "key": "closed"},
+        id_kind="loc",
+    ),
+    "listReach": lambda test_users: RequestSample(
+        query={"customerId": test_users.customer.id, "from": "2027-06-07T00:00:00Z", "limit": "5"},
+        invalid_values={"from": "noon", "limit": "0"},
+    ),
     "getDemand": lambda test_users: RequestSample(
         path={"id": test_users.boston.id}, query={"weeks": "2"}, invalid_values={"weeks": "13"}, id_kind="loc"
     ),

@@ -1,15 +1,20 @@
 """Which minutes of a window reach nobody: by hand, and against a call in each minute."""
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from staffing.recurrence import dst
 from staffing.recurrence.rules import RecurrenceRule
 from staffing.recurrence.wall_clock import to_instant
 from telephony import ivr
-from telephony.reach.sweep import Reach, find_reach
+from telephony.ivr.opening_hours import WEEKDAYS
+from telephony.reach.sweep import MAX_HOLES, Hole, Reach, find_reach
 from tests.support.reach import HOME, NEXT_DOOR, RING, ZONE, PlannedRota, iter_minutes
 
 VOICEMAIL = {"type": "voicemail"}
@@ -97,7 +102,7 @@ def assert_equals_brute_force(planned: PlannedRota, since: datetime, until: date
     return reach
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     hours=st.sampled_from(sorted(HOURS)),
     opened=st.sampled_from(sorted(OPEN)),
@@ -133,3 +138,195 @@ def test_a_call_in_each_minute_finds_the_same(
         began_at = since + timedelta(minutes=15 * quarters, seconds=5)
         planned.pause(staff_id, began_at, began_at + timedelta(minutes=40, seconds=-5))
     assert_equals_brute_force(planned, since, since + timedelta(hours=30))
+
+
+def wall_window(start: str, end: str, zone: str = ZONE) -> tuple[datetime, datetime]:
+    """The instants of two wall times."""
+    return to_instant(datetime.fromisoformat(start), zone), to_instant(datetime.fromisoformat(end), zone)
+
+
+def find(planned: PlannedRota, start: str, end: str, **options: Any) -> Reach:
+    return find_reach(planned.build(*wall_window(start, end, planned.zone)), **options)
+
+
+def local(hole: Hole) -> tuple[str, str]:
+    """Start and end by the clock in Boston, with the weekday."""
+    start, end = (at.astimezone(ZoneInfo(ZONE)) for at in (hole.start, hole.end))
+    return f"{start:%a %H:%M}", f"{end:%a %H:%M}"
+
+
+# --- by hand --------------------------------------------------------------------------------------
+def test_closed_hours_are_no_hole() -> None:
+    """With nobody at all, what is open is the hole; a line that the rota opens is closed."""
+    nobody = PlannedRota(configure("weekly"))
+    reach = find(nobody, "2027-06-07T00:00", "2027-06-14T00:00")
+    assert [local(hole) for hole in reach.holes] == [
+        ("Mon 09:00", "Mon 12:00"),
+        ("Thu 09:00", "Thu 12:00"),
+        ("Sat 21:00", "Sun 02:30"),
+        ("Sun 02:45", "Sun 10:00"),
+    ]
+    assert reach.open_periods == reach.hole_periods
+    assert (reach.open_minutes, reach.reached_minutes, reach.hole_minutes) == (1125, 0, 1125)
+    assert all(hole.would == ["shift:nobody_on_duty"] and not hole.people for hole in reach.holes)
+
+    by_rota = find(PlannedRota(configure("schedule")), "2027-06-07T00:00", "2027-06-14T00:00")
+    assert (by_rota.holes, by_rota.open_minutes, by_rota.closed_by_rota_minutes) == ([], 0, 7 * 1440)
+    (hole,) = find(PlannedRota(configure("always")), "2027-06-07T00:00", "2027-06-14T00:00").holes
+    assert (hole.minutes, hole.ends, hole.way) == (7 * 1440, "voicemail", "open")
+
+
+@pytest.mark.parametrize(
+    ("start", "open_minutes", "hole_minutes"),
+    [("2027-03-13T22:00", 8 * 60, 2 * 60), ("2027-11-06T22:00", 10 * 60, 2 * 60), ("2027-06-12T22:00", 9 * 60, 120)],
+)
+def test_nights_in_which_the_clock_changes(start: str, open_minutes: int, hole_minutes: int) -> None:
+    """Open from 22:00 to 7:00; somebody is there from midnight on."""
+    first = datetime.fromisoformat(start)
+    hours = {"mode": "weekly", "weekly": {"sa": [["22:00", "07:00"]]}}
+    planned = PlannedRota({**configure(), "hours": hours, "open": OPEN["ring without a grace"]})
+    planned.add_person("usr_sam")
+    planned.add_shift("usr_sam", (first + timedelta(hours=2)).isoformat(), (first + timedelta(hours=9)).isoformat())
+    window = first - timedelta(hours=12), first + timedelta(hours=24)
+    reach = find(planned, *(at.isoformat() for at in window))
+    assert (reach.open_minutes, reach.hole_minutes) == (open_minutes, hole_minutes)
+    assert [local(hole) for hole in reach.holes] == [("Sat 22:00", "Sun 00:00")]
+
+
+@pytest.mark.parametrize("zone", ["America/Havana", "Asia/Beirut", "Australia/Lord_Howe", "America/Santiago"])
+@pytest.mark.parametrize("month", [3, 4, 9, 10, 11])
+def test_zones_that_change_their_clocks_at_midnight(zone: str, month: int) -> None:
+    """Or by half an hour: each minute near their changes in a year is as a call finds it."""
+    weekly = {day: [["23:30", "00:30"], ["01:15", "03:00"]] for day in ("mo", "tu", "we", "th", "fr", "sa", "su")}
+    holidays = {"dates": [f"2027-{month:02}-{day:02}" for day in range(1, 29, 3)]}
+    planned = PlannedRota({**configure(), "hours": {"mode": "weekly", "weekly": weekly, "holidays": holidays}}, zone)
+    planned.add_person("usr_sam")
+    planned.add_shift("usr_sam", "2027-01-01T00:00", "2027-01-01T02:00", rule=RecurrenceRule("daily"))
+    changes = [at for at in dst.list_transitions(zone, 2027) if (at.year, at.month) == (2027, month)]
+    since = (changes or [datetime(2027, month, 7, tzinfo=UTC)])[0] - timedelta(hours=6)
+    assert_equals_brute_force(planned, since, since + timedelta(hours=12))
+
+
+def test_who_has_gone_home_is_rung_for_their_grace() -> None:
+    planned = PlannedRota(configure("always", "ring with a long grace"))
+    planned.add_person("usr_sam")
+    planned.add_shift("usr_sam", "2027-06-07T09:00", "2027-06-07T17:00")
+    reach = find(planned, "2027-06-07T16:00", "2027-06-07T20:00")
+    assert [local(hole) for hole in reach.holes] == [("Mon 18:35", "Mon 20:00")]
+    before = find(planned, "2027-06-07T17:30", "2027-06-07T18:00")
+    assert (before.holes, before.reached_minutes) == ([], 30)
+
+
+def test_people_next_door_are_rung_without_a_grace_and_are_shared() -> None:
+    planned = PlannedRota(configure("always", "ring without a grace"))
+    planned.add_person("usr_sam")
+    planned.add_person("usr_kim", role="manager")
+    planned.add_shift("usr_sam", "2027-06-07T09:00", "2027-06-07T12:00", location_id=NEXT_DOOR)
+    planned.add_shift("usr_kim", "2027-06-07T11:00", "2027-06-07T13:00", location_id=NEXT_DOOR)
+    window = "2027-06-07T08:00", "2027-06-07T14:00"
+    reach = find(planned, *window)
+    assert [local(hole) for hole in reach.holes] == [("Mon 08:00", "Mon 09:00"), ("Mon 13:00", "Mon 14:00")]
+    assert reach.shared == [], "their own location has no line"
+    next_door = {NEXT_DOOR: [{"onDuty": {"roles": ["staff"]}}, {"users": ["usr_kim"]}]}
+    (shared,) = find(planned, *window, neighbour_targets=next_door).shared
+    assert (shared.staff_id, shared.location_id, shared.minutes) == ("usr_sam", NEXT_DOOR, 180)
+
+
+def test_holidays_are_closed_unless_somebody_is_planned_on_purpose() -> None:
+    planned = PlannedRota(configure("schedule and holidays"))
+    planned.add_person("usr_sam", is_verified=False)
+    planned.add_shift("usr_sam", "2027-11-22T08:00", "2027-11-22T16:00", rule=RecurrenceRule("daily"))
+    planned.add_shift("usr_sam", "2027-11-25T18:00", "2027-11-25T20:00")
+    reach = find(planned, "2027-11-24T00:00", "2027-11-27T00:00")
+    expected = [("Wed 08:00", "Wed 16:10"), ("Thu 18:00", "Thu 20:10"), ("Fri 08:00", "Fri 16:10")]
+    assert [local(hole) for hole in reach.holes] == expected
+    assert reach.closed_by_rota_minutes == 2 * (1440 - 490), "not those of the holiday"
+
+
+def test_each_way_through_a_menu_by_itself() -> None:
+    planned = PlannedRota(configure("always", "menu"))
+    planned.add_person("usr_tom", role="manager")
+    planned.add_person("usr_tax", skills=["tax"])
+    planned.add_shift("usr_tom", "2027-06-07T09:00", "2027-06-07T17:00")
+    planned.add_shift("usr_tax", "2027-06-07T11:50", "2027-06-07T12:50")
+    reach = find(planned, "2027-06-07T10:00", "2027-06-07T16:00")
+    assert reach.ways == ["open/keys/1", "open/keys/2"], "a key that tells something rings nobody on purpose"
+    first, second = reach.holes
+    assert (local(first), first.way) == (("Mon 10:00", "Mon 11:50"), "open/keys/1")
+    assert [(person.staff_id, person.why_not) for person in first.people] == [("usr_tom", "other_skill")]
+    assert first.would == ["shift:other_skill", "ivr:other_skill"]
+    assert local(second) == ("Mon 13:00", "Mon 16:00")
+    assert (reach.reached_minutes, reach.hole_minutes) == (70, 290)
+    assert find(planned, "2027-06-07T10:00", "2027-06-07T16:00", way="open/keys/2").holes == []
+    assert find(planned, "2027-06-07T10:00", "2027-06-07T16:00", way="open").hole_minutes == 290
+    assert find(planned, "2027-06-07T10:00", "2027-06-07T16:00", way="open/keys/7").ways == []
+
+
+def test_numbers_are_assumed_to_answer() -> None:
+    planned = PlannedRota(configure("always", "ring"))
+    number = {"type": "ring", "target": {"numbers": ["+16175550123"]}}
+    planned.configuration["open"] = ring(number)
+    planned.add_person("usr_sam")
+    planned.add_shift("usr_sam", "2027-06-07T09:00", "2027-06-07T12:00")
+    reach = find(planned, "2027-06-07T08:00", "2027-06-07T14:00")
+    assert (reach.holes, reach.reached_minutes, reach.assumed_minutes) == ([], 360, 60 + 110)
+    planned.configuration["open"] = OPEN["number abroad"]
+    assert find(planned, "2027-06-07T08:00", "2027-06-07T14:00").hole_minutes == 60 + 115, "such a number is not rung"
+
+
+def test_why_and_what_would_help() -> None:
+    planned = PlannedRota(configure("always", "ring"))
+    planned.add_person("usr_una", is_verified=False)
+    planned.add_person("usr_off", settings={})
+    planned.add_person("usr_bea", status="blocked")
+    planned.add_person("usr_sam")
+    for id in planned.staff:
+        planned.add_shift(id, "2027-06-07T09:00", "2027-06-07T12:00")
+    planned.add_shift("usr_una", "2027-06-07T12:00", "2027-06-07T13:00")
+    planned.add_shift("usr_gone", "2027-06-07T09:00", "2027-06-07T12:00")
+    break_starts, break_ends = wall_window("2027-06-07T10:00", "2027-06-07T10:30")
+    planned.pause("usr_sam", break_starts + timedelta(seconds=5), break_ends)
+    on_a_break, afterwards = find(planned, "2027-06-07T09:00", "2027-06-07T13:00").holes
+    assert local(on_a_break) == ("Mon 10:00", "Mon 10:30")
+    assert {person.staff_id: person.why_not for person in on_a_break.people} == {
+        "usr_una": "phone_not_verified",
+        "usr_off": "ringing_off",
+        "usr_bea": "blocked",
+        "usr_sam": "on_a_break",
+    }
+    assert on_a_break.would == [
+        "verify:usr_una", "ring:usr_off", "unblock:usr_bea", "resume:usr_sam", "shift:nobody_on_duty",
+    ]  # fmt: skip
+    assert local(afterwards) == ("Mon 12:10", "Mon 13:00")
+    (una,) = afterwards.people
+    assert (una.staff_id, una.until) == ("usr_una", wall_window("2027-06-07T12:00", "2027-06-07T13:00")[1])
+
+
+def test_whoever_shares_the_phone_of_a_break_is_not_rung() -> None:
+    planned = PlannedRota(configure("always", "ring"))
+    sam = planned.add_person("usr_sam")
+    planned.add_person("usr_flo", phone=str(sam.phone))
+    for id in planned.staff:
+        planned.add_shift(id, "2027-06-07T09:00", "2027-06-07T12:00")
+    break_starts, break_ends = wall_window("2027-06-07T10:00", "2027-06-07T10:30")
+    planned.pause("usr_sam", break_starts + timedelta(seconds=5), break_ends)
+    (hole,) = find(planned, "2027-06-07T09:00", "2027-06-07T12:00").holes
+    assert {person.staff_id: person.why_not for person in hole.people} == {
+        "usr_sam": "on_a_break",
+        "usr_flo": "same_phone",
+    }
+
+
+def test_of_a_suspended_customer_nothing_is_open() -> None:
+    built = PlannedRota(configure("always")).build(*wall_window("2027-06-07T09:00", "2027-06-08T09:00"))
+    reach = find_reach(replace(built, line=replace(built.line, is_suspended=True)))
+    assert (reach.is_suspended, reach.holes, reach.open_minutes, reach.hole_minutes) == (True, (), 0, 0)
+
+
+def test_many_holes_are_cut_and_counted() -> None:
+    weekly = {day: [[f"{hour:02}:00", f"{hour:02}:30"] for hour in range(6)] for day in WEEKDAYS}
+    keys = {f"k{number}": ring(graceMinutes=number) for number in range(6)}
+    planned = PlannedRota({**configure(), "hours": {"mode": "weekly", "weekly": weekly}, "open": menu(**keys)})
+    reach = find(planned, "2027-06-01T00:00", "2027-08-01T00:00")
+    assert (len(reach.holes), reach.is_cut, len(reach.hole_periods)) == (MAX_HOLES, True, 61 * 6)
+    assert reach.hole_minutes == reach.open_minutes == 61 * 6 * 30
