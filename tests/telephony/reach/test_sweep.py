@@ -207,7 +207,7 @@ def test_zones_that_change_their_clocks_at_midnight(zone: str, month: int) -> No
     assert_equals_brute_force(planned, since, since + timedelta(hours=12))
 
 
-def test_who_has_gone_home_is_rung_for_their_grace() -> None:
+def test_the_grace_follows_the_shift() -> None:
     planned = PlannedRota(configure("always", "ring with a long grace"))
     planned.add_person("usr_sam")
     planned.add_shift("usr_sam", "2027-06-07T09:00", "2027-06-07T17:00")
@@ -217,7 +217,7 @@ def test_who_has_gone_home_is_rung_for_their_grace() -> None:
     assert (before.holes, before.reached_minutes) == ([], 30)
 
 
-def test_people_next_door_are_rung_without_a_grace_and_are_shared() -> None:
+def test_neighbours_have_no_grace_and_are_shared() -> None:
     planned = PlannedRota(configure("always", "ring without a grace"))
     planned.add_person("usr_sam")
     planned.add_person("usr_kim", role="manager")
@@ -302,7 +302,7 @@ def test_why_and_what_would_help() -> None:
     assert (una.staff_id, una.until) == ("usr_una", wall_window("2027-06-07T12:00", "2027-06-07T13:00")[1])
 
 
-def test_whoever_shares_the_phone_of_a_break_is_not_rung() -> None:
+def test_a_break_silences_a_shared_phone() -> None:
     planned = PlannedRota(configure("always", "ring"))
     sam = planned.add_person("usr_sam")
     planned.add_person("usr_flo", phone=str(sam.phone))
