@@ -5,7 +5,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from config.api.fields import OWN_CUSTOMER_HELP, LimitField, TextField
+from config.api.fields import OWN_CUSTOMER_HELP, TextField
+from config.api.number_fields import LimitField
 from config.api.record_views import RecordView
 from config.api.time_queries import DateTimeRangeQuery
 from telephony import reasons

@@ -150,7 +150,7 @@ def large_line(test_users: UserFixtures) -> LineFixture:
         skills = ["tax"] if number % 3 else []
         records.append(users.get_user(user.id).with_changes(phone=phone, settings={"ringing": True}, skills=skills))
         if number % 10:
-            records.append(PhoneVerification(user.id, **owner, phone=phone, verified_at=now()))
+            records.append(PhoneVerification(user.id, customer_id=user.customer_id, phone=phone, verified_at=now()))
         start = wall("2031-05-05T06:00") + timedelta(minutes=20 * number, days=number % 3)
         location_id = (neighbour if number >= 35 else line).location.id
         rule = RecurrenceRule("weekly", by_day=tuple(map(NthWeekday, ("mo", "tu", "we", "th", "fr"))))

@@ -127,11 +127,11 @@ def test_all_locations_by_the_length_of_their_holes(line: LineFixture) -> None:
     assert (item["openMinutes"], item["holes"], item["holeMinutes"]) == (180, 1, 180)
     assert item["firstHole"]["from"] == "2027-06-07T09:00:00-04:00"
     assert all((item["firstHole"] is None) == (item["holeMinutes"] == 0) for item in items)
-    ids, cursor = [], ""
-    while cursor is not None:
-        page = ann.get(f"/reach?{WEEK_BY_OFFSET}&limit=1{cursor and '&cursor=' + cursor}").json()
+    ids, query = list[str](), f"{WEEK_BY_OFFSET}&limit=1"
+    while query:
+        page = ann.get(f"/reach?{query}").json()
         ids += [item["locationId"] for item in page["items"]]
-        cursor = page["nextCursor"]
+        query = page["nextCursor"] and f"{WEEK_BY_OFFSET}&limit=1&cursor={page['nextCursor']}"
     assert sorted(ids) == sorted({item["locationId"] for item in items})
     foreign = ann.get(f"/reach?customerId={line.test_users.other_customer.id}")
     assert foreign.status_code == 403
