@@ -38,6 +38,8 @@ class Mend:
     label: str
     """Of a link in the back office."""
     sentence: Text
+    advice: Text | None = None
+    """To the person, if they can do it."""
 
 
 @dataclass(frozen=True)
@@ -57,19 +59,26 @@ _MENDS = (
     Mend("verify", "person", "person", "Ask to verify",
          Text("{name} can verify the phone number in the app.",
               "{name} kann die Telefonnummer in der App bestätigen.",
-              "{name} puede verificar el número de teléfono en la aplicación.")),
+              "{name} puede verificar el número de teléfono en la aplicación."),
+         Text("Verify your phone number in the app.", "Bestätigen Sie Ihre Telefonnummer in der App.",
+              "Verifique su número de teléfono en la app.")),
     Mend("ring", "person", "person", "Turn calls on",
          Text("{name} can turn calls on in the app.",
               "{name} kann Anrufe in der App einschalten.",
-              "{name} puede activar las llamadas en la aplicación.")),
+              "{name} puede activar las llamadas en la aplicación."),
+         Text("Turn calls on in the app.", "Schalten Sie Anrufe in der App ein.", "Active las llamadas en la app.")),
     Mend("resume", "person", "person", "Open person",
          Text("{name} can end the break in the app.",
               "{name} kann die Pause in der App beenden.",
-              "{name} puede terminar la pausa en la aplicación.")),
+              "{name} puede terminar la pausa en la aplicación."),
+         Text("End your break in the app.", "Beenden Sie Ihre Pause in der App.", "Termine su pausa en la app.")),
     Mend("phone", "person", "person", "Add a phone",
          Text("{name} can enter a phone number in the app and verify it.",
               "{name} kann in der App eine Telefonnummer eintragen und bestätigen.",
-              "{name} puede indicar un número de teléfono en la aplicación y verificarlo.")),
+              "{name} puede indicar un número de teléfono en la aplicación y verificarlo."),
+         Text("Enter your phone number in the app and verify it.",
+              "Tragen Sie in der App Ihre Telefonnummer ein und bestätigen Sie sie.",
+              "Indique su número de teléfono en la app y verifíquelo.")),
     Mend("unblock", "administrator", "person", "Open person",
          Text("An administrator can activate the account of {name}.",
               "Ein Administrator kann das Konto von {name} aktivieren.",
@@ -284,3 +293,8 @@ def list_changes(code: str, staff_id: str) -> list[str]:
 def mend_sentence(mend: str, name: str = "", language: str = "en") -> str:
     """What somebody can do, as a sentence. ``mend``: a code of `MENDS`."""
     return MENDS[mend].sentence.get(language).replace("{name}", name)
+
+
+def advice(code: str, language: str = "en") -> str:
+    """What a person themselves can do about a reason of ``why_not``; empty: nothing."""
+    return next((mend.advice.get(language) for mend in list_mends("why_not", code) if mend.advice), "")

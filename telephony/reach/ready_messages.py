@@ -53,7 +53,7 @@ def send_message(
     values: dict[str, Any] = {
         "topic": topic,
         "when": text.format_time_range(starts_at, end, str(location.time_zone), recipient),
-        "reason": people[0][1],
+        "advice": reasons.advice(people[0][1], recipient.language),
         "lines": lines,
         "more": more,
     }

@@ -127,6 +127,8 @@ def test_each_mend_has_texts_and_mends_something() -> None:
         assert len(texts) == len(preferences.LANGUAGES)
         assert all(text.endswith(".") and "{" not in text for text in texts)
         assert all(("Sam Reed" in text) == (mend.of == "person") for text in texts)
+        assert (mend.advice is not None) == (mend.by == "person")
+        assert mend.advice is None or len(set(mend.advice)) == len(preferences.LANGUAGES)
 
 
 def test_each_code_is_one_of_its_kind() -> None:

@@ -62,7 +62,7 @@ def test_who_cannot_be_called_is_notified_and_then_the_manager(team: Team, env: 
     (push,) = team.pushes(team.sam)
     assert push["title"] == "Calls cannot ring your phone"
     assert push["body"].startswith("Kai: ")
-    assert push["body"].endswith("Your profile has no phone number. Enter one in the app and confirm it.")
+    assert push["body"].endswith("Enter your phone number in the app and verify it.")
     assert push["data"] == {"event": "not_ringable", "locationId": team.line.location.id}
     assert team.pushes(team.mia) == []
 
