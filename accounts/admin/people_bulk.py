@@ -93,6 +93,7 @@ BUTTONS = (
         is_available=_has_account,
         form=LocationForm,
         bulk_outcome="changed",
+        opposite="remove-location",
         is_for_lists_only=True,
     ),
     Button(
@@ -103,6 +104,7 @@ BUTTONS = (
         is_available=_has_account,
         form=LocationForm,
         bulk_outcome="changed",
+        opposite="add-location",
         is_destructive=True,
         is_for_lists_only=True,
     ),

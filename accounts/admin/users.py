@@ -1,12 +1,14 @@
 """People: their data, roles and permissions, and their access."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils.module_loading import import_string
 from unfold.decorators import display
 
 from accounts import locations as location_queries
@@ -107,6 +109,17 @@ def _set_status(pk: str, *, status: str, **context: Any) -> None:
     update.update_user(pk, {"status": status}, **context)
 
 
+def _describe_blocking(user_ids: Sequence[str], customer_id: str | None) -> Sequence[str]:
+    """What blocking people does, and who of them is on duty."""
+    describe_duty: Callable[..., Sequence[str]] = import_string(settings.DUTY_OF_PEOPLE)
+    return (
+        "They are signed out everywhere, now. Links to sign in or to set a password stop working.",
+        "Their shifts stay in the rota, but no phone of theirs rings, and the hours count as not covered.",
+        *(describe_duty(user_ids, customer_id, operators.now()) if customer_id else ()),
+        "“Unblock” gives their access back: they get an e-mail to set a new password.",
+    )
+
+
 def _delete(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> HttpResponse:
     delete.delete_user(obj.pk, actor=actor_for(request, obj), at=operators.now())
     messages.success(request, f"{obj.record.name} is deleted. “Restore” undoes this.")
@@ -177,6 +190,9 @@ class PersonAdmin(RecordAdmin):
             is_available=lambda obj: obj.record.status in ("active", "invited"),
             is_destructive=True,
             bulk_outcome="blocked",
+            details=lambda obj: _describe_blocking([str(obj.pk)], str(obj.record.customer_id)),
+            bulk_details=_describe_blocking,
+            opposite="unblock",
         ),
         Button(
             "unblock",
@@ -186,6 +202,7 @@ class PersonAdmin(RecordAdmin):
             run_command(_set_status, "{obj.record.name} is unblocked, and gets an e-mail.", status="active"),
             is_available=lambda obj: obj.record.status == "blocked",
             bulk_outcome="unblocked",
+            opposite="block",
         ),
         *people_bulk.BUTTONS,
         Button(

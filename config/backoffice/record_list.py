@@ -5,13 +5,15 @@ from typing import Any, ClassVar
 
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.exceptions import DisallowedModelAdminLookup
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ERROR_FLAG
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin, checkbox
+from unfold.decorators import display
 
 from config import errors
 from config.backoffice import list_file, operators
@@ -63,6 +65,11 @@ class RecordListAdmin(ModelAdmin):
     def file_table(self, request: HttpRequest) -> list_file.FileTable:
         """The columns and rows of the list as a file; by default those that the list shows."""
         return list_file.shown_columns(self)
+
+    @display(description=checkbox.render("action_toggle_all", 1, {"aria-label": "Select all of this page"}))
+    def action_checkbox(self, obj: Any) -> str:
+        """The box that selects a row, named as its record."""
+        return str(checkbox.render(ACTION_CHECKBOX_NAME, str(obj.pk), {"aria-label": f"Select {obj}"}))
 
     # --- Django's ---------------------------------------------------------------------------------
     def get_urls(self) -> list[URLPattern]:

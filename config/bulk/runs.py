@@ -72,9 +72,19 @@ class Counts:
 
 
 def create_preview(
-    selection: Selection, *, model: str, action: str, operator_id: str, operator_pk: int, at: datetime
+    selection: Selection,
+    *,
+    model: str,
+    action: str,
+    operator_id: str,
+    operator_pk: int,
+    at: datetime,
+    form_values: Mapping[str, Any] | None = None,
 ) -> BulkRun:
-    """Store what would be changed; it is forgotten after a day unless it is begun."""
+    """Store what would be changed; it is forgotten after a day unless it is begun.
+
+    ``form_values``: what its form shows at first.
+    """
     expires_at = int((at + PREVIEW_LIFETIME).timestamp())
     run = BulkRun(
         id=dynamodb.new_id("blk", at),
@@ -82,6 +92,7 @@ def create_preview(
         operator_pk=operator_pk,
         model=model,
         action=action,
+        form_values=dict(form_values or {}),
         customer_id=selection.customer_id,
         total=len(selection.keys),
         left_out=len(selection.left_out),

@@ -181,6 +181,7 @@ LOCATION_HOURS = "telephony.lines.load_open_periods"
 ROTA_CALLS = "telephony.admin.rota_calls.describe_calls"
 IS_OWN_NUMBER = "telephony.numbers.inventory.is_own_number"
 CALL_BREAKS = "telephony.phone_pauses.CALL_BREAKS"
+DUTY_OF_PEOPLE = "staffing.admin.people_on_duty.describe_duty"
 UNVERIFY_PHONE = "telephony.phone_verification.unverify_phone"
 LOCATION_GUARDS = [
     "staffing.schedules.cleanup.LOCATION_GUARD",

@@ -2,19 +2,22 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.module_loading import import_string
 from django.utils.text import slugify
 
-from config import audit, errors, journal, spreadsheets
+from config import audit, dynamodb, errors, journal, spreadsheets
 from config.backoffice import operators
 from config.backoffice.bulk.execution import describe_state, find_button
 from config.backoffice.forms.actions import Button
@@ -26,6 +29,7 @@ from config.bulk.models import BulkChunk, BulkRun
 MAX_NAMES = 100
 """Records that a page names; the report has all."""
 MAX_LISTED = 30
+GONE = "a record that was erased"
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,9 @@ class _Row:
     reason: str = ""
 
 
-def start_preview(request: HttpRequest, model_admin: Any, queryset: Any, button: Button) -> HttpResponse:
+def start_preview(
+    request: HttpRequest, model_admin: Any, queryset: Any, button: Button, form_values: Mapping[str, Any] | None = None
+) -> HttpResponse:
     """Store what is selected, and lead to the page that shows it."""
     objects = list(islice(queryset.iterator(), runs.MAX_RECORDS + 1))
     if len(objects) > runs.MAX_RECORDS:
@@ -54,6 +60,7 @@ def start_preview(request: HttpRequest, model_admin: Any, queryset: Any, button:
         operator_id=operators.operator_id(request.user),
         operator_pk=int(request.user.pk or 0),
         at=operators.now(),
+        form_values=form_values,
     )
     return HttpResponseRedirect(reverse("admin:bulk_run", args=(run.id,)))
 
@@ -66,7 +73,7 @@ def run_view(request: HttpRequest, run_id: str) -> HttpResponse:
         if run.operator_id != operators.operator_id(request.user):
             raise errors.NotFound("There is no such bulk action.")
         is_post = request.method == "POST"
-        form = button.form(request.POST if is_post else None) if button.form else None
+        form = button.form(request.POST if is_post else None, initial=dict(run.form_values)) if button.form else None
         if is_post and int(run.total) and (form is None or form.is_valid()):
             _begin(request, run, form.cleaned_data if form else {})
             return HttpResponseRedirect(request.path)
@@ -86,23 +93,45 @@ def run_view(request: HttpRequest, run_id: str) -> HttpResponse:
         "report_url": reverse("admin:bulk_report", args=(run.id,)),
         "runs_url": reverse("admin:bulk_runs"),
         "max_listed": MAX_LISTED,
+        "undo": _find_undo(request, run, button, counts),
+        "page_details": _describe(run, chunks, button),
         **_listed(run, chunks, model_admin),
     }
     return TemplateResponse(request, "backoffice/bulk_run.html", context)
 
 
+def _describe(run: BulkRun, chunks: Sequence[BulkChunk], button: Button) -> Sequence[str]:
+    """What the action does to the records that are to be changed, until it begins."""
+    keys = [key for chunk in chunks for key in chunk.ids]
+    return button.bulk_details(keys, run.customer_id and str(run.customer_id)) if keys and not run.begun_at else ()
+
+
+def _find_undo(request: HttpRequest, run: BulkRun, button: Button, counts: runs.Counts) -> Button | None:
+    """The action that undoes one that has ended, if there is one and the operator may do it."""
+    if not (run.ended_at and counts.done and button.opposite):
+        return None
+    opposite, _ = find_button(str(run.model), button.opposite)
+    return opposite if operators.has_right(request, opposite.required_right) else None
+
+
 def _listed(run: BulkRun, chunks: Sequence[BulkChunk], model_admin: Any) -> dict[str, Any]:
-    """The records that a page names: all before it begins, then those that were not done."""
+    """The records that a page names: those to be changed, then what came of them; with links."""
     left_out = [(key, reason) for chunk in chunks for key, reason in chunk.left_out.items()]
     failed = [(key, reason) for chunk in chunks for key, reason in chunk.outcomes.items() if reason]
-    keys = [key for chunk in chunks for key in chunk.ids][:MAX_NAMES] if not run.begun_at else []
+    done = [key for chunk in chunks for key, reason in chunk.outcomes.items() if not reason]
+    keys = (done if run.begun_at else [key for chunk in chunks for key in chunk.ids])[:MAX_NAMES]
     shown = [*left_out[:MAX_LISTED], *failed[:MAX_LISTED]]
     names = _names_of(model_admin, [*keys, *(key for key, _ in shown)])
+
+    def link(key: str) -> str:
+        return format_html('<a href="{}">{}</a>', model_admin.url_for_pk(key), names[key]) if key in names else GONE
+
+    total = len(done) if run.begun_at else int(run.total)
     return {
-        "names": [names.get(key, key) for key in keys],
-        "more_names": int(run.total) - len(keys) if keys else 0,
-        "left_out": [(names.get(key, key), reason) for key, reason in left_out[:MAX_LISTED]],
-        "failed": [(names.get(key, key), reason) for key, reason in failed[:MAX_LISTED]],
+        "names": [link(key) for key in keys],
+        "more_names": total - len(keys),
+        "left_out": [(link(key), reason) for key, reason in left_out[:MAX_LISTED]],
+        "failed": [(link(key), reason) for key, reason in failed[:MAX_LISTED]],
     }
 
 
@@ -129,6 +158,31 @@ def _party_of(request: HttpRequest, run: BulkRun) -> audit.Party:
         return audit.Party("installation", "installation", "", audit.PLATFORM_STREAM, audit.PLATFORM_STREAM)
     stream, customer = str(run.customer_id), get_page_customer(request)
     return audit.Party("customer", stream, customer.name if customer else "", stream, stream)
+
+
+def undo_view(request: HttpRequest, run_id: str) -> HttpResponse:
+    """Preview the opposite action for the records to which an action was done."""
+    run, button, model_admin = _open(request, run_id)
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    chunks = runs.load_chunks(run)
+    opposite = _find_undo(request, run, button, runs.count(run, chunks))
+    if opposite is None:
+        raise errors.Conflict("This bulk action cannot be undone here.")
+    keys = [key for chunk in chunks for key, reason in chunk.outcomes.items() if not reason]
+    return start_preview(request, model_admin, _Selected(model_admin, keys), opposite, run.form_values)
+
+
+@dataclass(frozen=True)
+class _Selected:
+    """Records by key, as a query set that can only be read through."""
+
+    model_admin: Any
+    keys: Sequence[str]
+
+    def iterator(self) -> Iterator[Any]:
+        for start in range(0, len(self.keys), 100):
+            yield from self.model_admin.model.objects.filter(pk__in=self.keys[start : start + 100]).iterator()
 
 
 def report_view(request: HttpRequest, run_id: str) -> HttpResponse:
@@ -160,7 +214,7 @@ def _report_rows(chunks: Sequence[BulkChunk], model_admin: Any) -> list[_Row]:
     for chunk in chunks:
         for key in chunk.ids:
             reason = chunk.outcomes.get(key)
-            outcome = "not processed" if reason is None else "failed" if reason else "done"
+            outcome = "not started" if reason is None else "failed" if reason else "done"
             rows.append(_Row(names.get(key, ""), key, outcome, reason or ""))
         rows += [_Row(names.get(key, ""), key, "left out", reason) for key, reason in chunk.left_out.items()]
     return rows
@@ -171,14 +225,25 @@ def list_view(request: HttpRequest) -> HttpResponse:
     if not operators.has_right(request, operators.WRITE):
         raise PermissionDenied
     rows = []
-    for run in runs.list_runs(operators.operator_id(request.user), operators.now(), limit=MAX_LISTED):
+    own_runs = runs.list_runs(operators.operator_id(request.user), operators.now(), limit=MAX_LISTED)
+    customers = _name_customers(own_runs)
+    for run in own_runs:
         button, model_admin = find_button(str(run.model), str(run.action))
         title = f"{button.label}: {_count_text(model_admin, int(run.total))}"
         state = "running" if not run.ended_at else "stopped" if run.stopped_because else "ended"
         url = reverse("admin:bulk_run", args=(run.id,))
-        rows.append({"title": title, "state": state, "at": Moment(run.begun_at), "url": url})
+        customer = customers.get(str(run.customer_id), ("several customers, or none", ""))
+        rows.append({"title": title, "state": state, "at": Moment(run.begun_at), "url": url, "customer": customer})
     context = {**admin.site.each_context(request), "title": "My bulk actions", "rows": rows}
     return TemplateResponse(request, "backoffice/bulk_runs.html", context)
+
+
+def _name_customers(own_runs: Sequence[BulkRun]) -> dict[str, tuple[str, str]]:
+    """Name and URL of the customers of runs, by id; one round trip."""
+    naming = import_string(settings.BOARD_CUSTOMER_NAMES)
+    ids = {str(run.customer_id) for run in own_runs if run.customer_id}
+    records = dynamodb.batch_get({naming.record_key(id) for id in ids})
+    return {id: naming.describe(records, id) or ("a customer that was erased", "") for id in ids}
 
 
 def _open(request: HttpRequest, run_id: str) -> tuple[BulkRun, Button, Any]:
@@ -207,5 +272,6 @@ def list_urls(site: Any) -> list[URLPattern]:
     return [
         path("bulk/", site.admin_view(list_view), name="bulk_runs"),
         path("bulk/<str:run_id>/", site.admin_view(run_view), name="bulk_run"),
+        path("bulk/<str:run_id>/undo/", site.admin_view(undo_view), name="bulk_undo"),
         path("bulk/<str:run_id>/report/", site.admin_view(report_view), name="bulk_report"),
     ]

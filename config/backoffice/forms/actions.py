@@ -46,6 +46,10 @@ class Button:
     It runs in the background (`config.bulk`), so ``run`` returns a text, adds no messages to the
     request, and may be repeated for one record.
     """
+    bulk_details: Callable[[Sequence[str], str | None], Sequence[str]] = lambda ids, customer_id: ()
+    """What it does to many records, point by point: by their keys, and the customer of all."""
+    opposite: str = ""
+    """The button that undoes it, as far as that is possible; lists offer it after this one."""
     is_for_lists_only: bool = False
     """Whether the record's own page does not offer it."""
 

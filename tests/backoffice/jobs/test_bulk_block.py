@@ -3,8 +3,10 @@
 import csv
 import io
 import os
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -24,7 +26,7 @@ from tests.support.crash_harness import CrashHarness
 from tests.support.environment import IS_SCALE_RUN
 from tests.support.operators import OperatorSession, create_many_users
 from tests.support.proxy import FaultPlan
-from tests.support.users import UserFixtures, now
+from tests.support.users import UserFixtures, create_shift, now
 
 PEOPLE = 120
 MANY = 2_000 if IS_SCALE_RUN else 250
@@ -80,7 +82,7 @@ def test_everybody_of_a_filter_is_blocked(
     desk.click(page.locator("#action-toggle"))
     desk.click(page.get_by_text("Select all matches"))
     desk.pick(page.locator("select[name=action]"), "Block")
-    desk.click(page.get_by_role("button", name="Run"))
+    desk.click(page.get_by_role("button", name="Preview"))
     page.get_by_text(f"To be changed: {PEOPLE}.").wait_for()
     assert page.get_by_text("Bulky 00000 <").count() == 1
     assert {users.get_user(user.id).status for user in people} == {"invited"}, "nothing was asked yet"
@@ -96,6 +98,7 @@ def test_everybody_of_a_filter_is_blocked(
     assert len(rows) == PEOPLE + 1
     assert {row[1] for row in rows[1:]} == {"done"}
     assert {users.get_user(user.id).status for user in people} == {"blocked"}
+    assert page.get_by_role("link", name="Bulky 00000 <").count() == 1, "the report names them"
     entries = [entry for entry in reader.iter_stream(people[0].id) if entry.action == "user.blocked"]
     assert [entry.body["actor"]["type"] for entry in entries] == ["operator"]
     assert len(desk.actions) <= 7, desk.actions
@@ -140,6 +143,8 @@ def test_what_cannot_be_changed_is_left_out_with_the_reason(
     assert "To be changed: 2." in second.text
     assert "Left out: 1." in second.text
     assert "Not possible: it is blocked." in second.text
+    assert "Nobody of them is on duty now." in second.text
+    assert test_users.customer.name in support.get("/admin/bulk/").text
     role = preview_all(support, "change-role", people[1:])
     assert "bo-error" in support.post(role, role="emperor").text
     support.post(role, role="manager")
@@ -151,6 +156,30 @@ def test_what_cannot_be_changed_is_left_out_with_the_reason(
         support.post(location, location="DENVER")
         work()
         assert users.get_user(people[1].id).locations == expected
+
+
+def test_a_bulk_action_is_undone_for_the_same_people(
+    test_users: UserFixtures, operator_sessions: dict[str, OperatorSession], work: Callable[..., None]
+) -> None:
+    """Blocking says who is on duty; the report leads to the preview of the opposite."""
+    support = operator_sessions["support"]
+    people = create_many_users(test_users.customer.id, 2, name_prefix="Regret")
+    start, end = (at.astimezone(UTC) for at in (now() - timedelta(hours=1), now() + timedelta(hours=3)))
+    create_shift(test_users.ann.actor, test_users.boston, people[0].id, start=start, end=end)
+    path = preview_all(support, "block", people)
+    assert re.search(r"On duty now: Regret 00000[^<]* at [^<]*, until ", support.get(path).text)
+    support.post(path)
+    work()
+    ended = support.get(path)
+    assert "Undo: Unblock" in ended.text
+    undo = support.post(f"{path}undo/")
+    assert "To be changed: 2." in undo.text
+    support.post(undo.url.path)
+    work()
+    assert {users.get_user(user.id).status for user in people} == {"invited"}
+    assert support.client.get(f"{support.web}{path}undo/").status_code == 405
+    resent = preview_all(support, "resend", people)
+    assert support.post(f"{resent}undo/").status_code == 409
 
 
 def test_the_right_is_checked_again_when_it_runs(
