@@ -20,7 +20,7 @@ MAX_NOTIFIED_STREAMS = 20
 """People in whose logs the entry with the count appears."""
 CLOSING_DELAY = timedelta(minutes=1)
 """For attempts that are written at the very end of an hour."""
-COUNTERS_KEPT = timedelta(days=7)
+COUNTERS_RETENTION = timedelta(days=7)
 """Longer than the outbox waits."""
 
 
@@ -74,7 +74,7 @@ def _count_in_minute(actor_id: str, at: datetime) -> None:
 
 
 def _expiry(at: datetime) -> int:
-    return int((at + COUNTERS_KEPT).timestamp())
+    return int((at + COUNTERS_RETENTION).timestamp())
 
 
 @outbox.task("accounts.close_attempts")

@@ -23,7 +23,7 @@ from config.dynamodb import encryption, unaudited
 from config.dynamodb.attributes import Erasure, Number, PersonalData, Text
 from config.journal import write_set
 
-KEPT = timedelta(days=3)
+RETENTION = timedelta(days=3)
 COUNT = PersonalData(
     "technical",
     "limit e-mails and calls to others per day",
@@ -101,7 +101,7 @@ def pseudonym(value: str) -> str:
 def first_of_day(name: str, owner: str, customer_id: str, at: datetime) -> DailyCount:
     """A record that can be created once a day: of what is done on the first occasion only."""
     key = f"{name} {pseudonym(owner)} {_day(at)}"
-    return DailyCount(key=key, customer_id=customer_id, used=1, expires_at=int((at + KEPT).timestamp()))
+    return DailyCount(key=key, customer_id=customer_id, used=1, expires_at=int((at + RETENTION).timestamp()))
 
 
 def record_keys(limits: Iterable[DailyLimit], at: datetime) -> list[dynamodb.RecordKey]:
@@ -197,7 +197,7 @@ def _changes(limit: DailyLimit, at: datetime) -> list[Action]:
     return [
         DailyCount.used.add(1),
         DailyCount.customer_id.set(limit.customer_id),
-        DailyCount.expires_at.set(int((at + KEPT).timestamp())),
+        DailyCount.expires_at.set(int((at + RETENTION).timestamp())),
     ]
 
 

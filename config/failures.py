@@ -20,7 +20,7 @@ from config import observation
 if TYPE_CHECKING:  # a command that does not use Redis starts without it in 0.8 of the CPU time
     from redis import Redis
 
-KEPT_SECONDS = 900
+RETENTION_SECONDS = 900
 SHARE_INTERVAL = 10.0
 """Seconds for which a process does not share the same failure again."""
 REDIS_KEY = "dutyline:failures"
@@ -75,7 +75,7 @@ def _share(failure: Failure) -> None:
     try:
         with redis_client().pipeline() as pipeline:
             pipeline.hset(REDIS_KEY, failure.dependency, json.dumps([failure.code, failure.at]))
-            pipeline.expire(REDIS_KEY, KEPT_SECONDS)
+            pipeline.expire(REDIS_KEY, RETENTION_SECONDS)
             pipeline.execute()
     except RedisError:
         pass  # it is in the log, and in what this process reports
@@ -88,7 +88,7 @@ def last_code(dependency: str) -> str:
 
 
 def read_recent(*, with_shared: bool = True) -> list[Failure]:
-    """The last failure of each dependency within `KEPT_SECONDS`, by name.
+    """The last failure of each dependency within `RETENTION_SECONDS`, by name.
 
     Without those that other processes shared if Redis is not to be asked.
     """
@@ -97,7 +97,7 @@ def read_recent(*, with_shared: bool = True) -> list[Failure]:
         seen = failures.get(failure.dependency)
         if seen is None or seen.at < failure.at:
             failures[failure.dependency] = failure
-    oldest = time.time() - KEPT_SECONDS
+    oldest = time.time() - RETENTION_SECONDS
     return [failure for _, failure in sorted(failures.items()) if failure.at >= oldest]
 
 

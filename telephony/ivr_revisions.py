@@ -8,7 +8,7 @@ from config import dynamodb, errors, journal, outbox
 from config.journal.write_set import Write
 from telephony.models import IvrRevision, Line
 
-KEPT_REVISIONS = 50
+MAX_REVISIONS = 50
 """Of a location; older ones are removed when it is changed."""
 MAX_REMOVED = 90
 """What one transaction removes of a removed location."""
@@ -35,8 +35,8 @@ def add_revision(write: Write, before: Line, after: Line) -> None:
             saved_by=write.author.id,
         )
     )
-    if number > KEPT_REVISIONS:
-        write.remove(IvrRevision(after.location_id, number - KEPT_REVISIONS))
+    if number > MAX_REVISIONS:
+        write.remove(IvrRevision(after.location_id, number - MAX_REVISIONS))
 
 
 def list_revisions(location_id: str, *, actor: Actor) -> list[IvrRevision]:
@@ -49,8 +49,8 @@ def list_revisions(location_id: str, *, actor: Actor) -> list[IvrRevision]:
         raise errors.NotFound("Location not found.")
     locations.check_access(actor, location_id)
     condition, values = "#location_id = :of", {":of": {"S": location_id}}
-    options = {"ScanIndexForward": False, "Limit": KEPT_REVISIONS, "ConsistentRead": True}
-    newest = islice(dynamodb.iter_records(IvrRevision, condition, values, **options), KEPT_REVISIONS)
+    options = {"ScanIndexForward": False, "Limit": MAX_REVISIONS, "ConsistentRead": True}
+    newest = islice(dynamodb.iter_records(IvrRevision, condition, values, **options), MAX_REVISIONS)
     return [revision for revision in newest if revision.customer_id == actor.customer_id]
 
 

@@ -1,6 +1,6 @@
 """Whether e-mail reaches people: what our mail server, and later the mail service, says of each.
 
-Each e-mail is stored before it is sent, under the id of its Message-ID, for `KEPT`. A report
+Each e-mail is stored before it is sent, under the id of its Message-ID, for `RETENTION`. A report
 changes the one e-mail that it names and no other, and nothing that is newer than what it reports.
 So it may come twice, late, or in another order.
 """
@@ -24,7 +24,7 @@ from config.board import passes
 from config.dynamodb import unaudited
 
 logger = logging.getLogger("dutyline.mail")
-KEPT = timedelta(days=30)
+RETENTION = timedelta(days=30)
 CLOCK_DIFFERENCE = timedelta(minutes=10)
 """By how much the clock of a mail service may differ."""
 MAX_REASON, MAX_EMAILS = 300, 20
@@ -73,7 +73,7 @@ def begin(message_id: str, user: User, kind: str, address: str, *, at: datetime)
         address_key=email_address.email_key(address),
         sent_at=at,
         state="sending",
-        expires_at=int((at + KEPT).timestamp()),
+        expires_at=int((at + RETENTION).timestamp()),
     )
     if not unaudited.create(sent_email):  # a repetition
         changes = [

@@ -101,6 +101,6 @@ def _parse_time(text: str, now: datetime) -> datetime:
         raise malformed from error
     if parsed.tzinfo is None:
         raise malformed
-    if not now - delivery.KEPT <= at <= now + delivery.CLOCK_DIFFERENCE:
+    if not now - delivery.RETENTION <= at <= now + delivery.CLOCK_DIFFERENCE:
         raise errors.InvalidRequest("Must be a time of the last 30 days.", pointer="/at")
     return at

@@ -11,7 +11,7 @@ from config.dynamodb import unaudited
 
 PLATFORM = "platform"
 LAST_ID = "all"
-KEPT = timedelta(days=7)
+RETENTION = timedelta(days=7)
 """How long an item stays if no check comes: then the board is out of date, and says so."""
 RENEWED_AFTER = timedelta(days=1)
 MAX_PROBLEMS = 200
@@ -62,7 +62,7 @@ def _build(scope: str, customer_id: str, problem: Problem, at: datetime) -> Boar
         facts=dict(problem.facts),
         first_seen_at=problem.since or at,
         last_seen_at=at,
-        expires_at=int((at + KEPT).timestamp()),
+        expires_at=int((at + RETENTION).timestamp()),
     )
 
 

@@ -7,7 +7,7 @@ from redis import RedisError
 from config import failures
 
 REDIS_KEY = "dutyline:heartbeat"
-KEPT_SECONDS = 7 * 86_400
+RETENTION_SECONDS = 7 * 86_400
 MAX_SECONDS = 180
 """Seconds without a note after which one of them is missing; beat asks for it each minute."""
 
@@ -15,7 +15,7 @@ MAX_SECONDS = 180
 def note() -> None:
     """Note it, if Redis answers."""
     try:
-        failures.redis_client().set(REDIS_KEY, f"{time.time():.0f}", ex=KEPT_SECONDS)
+        failures.redis_client().set(REDIS_KEY, f"{time.time():.0f}", ex=RETENTION_SECONDS)
     except RedisError:
         return  # the next minute
 

@@ -14,7 +14,7 @@ from accounts import locations
 from accounts.admin import projected
 from accounts.admin.operator_commands import load_location_names, operator_actor, run_command
 from config import dynamodb, errors
-from config.backoffice import operators
+from config.backoffice import clock, operators
 from config.backoffice.forms import form_fields
 from config.backoffice.forms.actions import Button
 from config.backoffice.links import admin_change_url, admin_list_url, link_to
@@ -27,6 +27,7 @@ from telephony.admin.projected import PhoneNumber
 from telephony.numbers import adoption, inventory, purchase, reservation
 
 STATUS_NAMES = {"active": "takes calls", "buying": "being bought", "releasing": "being released"}
+STATUS_LABELS = {"active": "success", "buying": "warning", "releasing": "warning"}
 STATUS_TONES: dict[str, Tone] = {"active": "good", "buying": "warning", "releasing": "warning"}
 
 
@@ -51,7 +52,7 @@ class NumberAdmin(RecordAdmin):
     list_display = ("number", "state", "location_link", "created_at")
     list_filter = ("status",)
     search_help_text = "A number, with its country code"
-    fields = ("number", "state", "location_link", "release_at", "created_at", "updated_at", "sid")
+    fields = ("number", "state", "location_link", "release_day", "created_at", "updated_at", "twilio_id")
     buttons = (
         Button(
             "give-up",
@@ -78,9 +79,20 @@ class NumberAdmin(RecordAdmin):
         ),
     )
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        obj = super().get_object(request, object_id, from_field)
+        if obj is not None:
+            self.load_related([obj])
+        return obj
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """The day of the release only of a number that is released."""
+        fields = super().get_fields(request, obj)
+        is_released = obj is not None and obj.record.release_at
+        return [name for name in fields if is_released or name != "release_day"]
+
     def header(self, request: HttpRequest, obj: Any) -> RecordHeader:
         record = obj.record
-        self.load_related([obj])
         facts = [
             Fact("Location", self.location_link(obj)),
             Fact("Bought", Moment(record.created_at)),
@@ -91,9 +103,17 @@ class NumberAdmin(RecordAdmin):
         badge = Badge(STATUS_NAMES[str(record.status)], STATUS_TONES[str(record.status)])
         return RecordHeader(str(record.number), badge, facts, primary="restore" if record.release_at else "retry")
 
-    @display(description="Status", label={"active": "success", "buying": "warning", "releasing": "warning"})
+    @display(description="Status", label={STATUS_NAMES[status]: label for status, label in STATUS_LABELS.items()})
     def state(self, obj: Any) -> str:
-        return str(obj.record.status)
+        return STATUS_NAMES[str(obj.record.status)]
+
+    @display(description="Released at Twilio on")
+    def release_day(self, obj: Any) -> str:
+        return clock.time_html(obj.record.release_at)
+
+    @display(description="Id at Twilio")
+    def twilio_id(self, obj: Any) -> str:
+        return str(obj.record.sid or "none yet")
 
     @display(description="Location")
     def location_link(self, obj: Any) -> str:

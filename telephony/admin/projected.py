@@ -27,7 +27,8 @@ class Line(Projection, record=records.Line):
         verbose_name = "IVR configuration"
 
     def __str__(self) -> str:
-        return f"IVR configuration of {self.record.number}" if self.record.number else "IVR configuration"
+        name = getattr(self, "location_name", None) or self.record.number
+        return f"IVR configuration of {name}" if name else "IVR configuration"
 
 
 class Call(Projection, record=records.Call):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 PAUSE = timedelta(minutes=5)
-MESSAGE_KEPT = timedelta(days=4)
+MESSAGE_RETENTION = timedelta(days=4)
 """Longer than the outbox tries to send a message."""
 MAX_RECIPIENTS = 60
 """People who are told of one call: all of it is one transaction."""
@@ -212,7 +212,7 @@ def _enqueue_after_pause(write: Write, last: LastMessage, arguments: Mapping[str
 def _put_last_message(write: Write, last: LastMessage | None, key: str) -> None:
     """Raises `StaleRecord` at the commit if another message is sent at the same time."""
     is_unchanged = LastMessage.told_at == last.told_at if last else LastMessage.key.does_not_exist()
-    expires_at = int((write.at + MESSAGE_KEPT).timestamp())
+    expires_at = int((write.at + MESSAGE_RETENTION).timestamp())
     write.put(LastMessage(key=key, told_at=write.at, expires_at=expires_at), only_if=is_unchanged, error=StaleRecord())
 
 

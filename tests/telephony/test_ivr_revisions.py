@@ -8,7 +8,7 @@ from accounts import locations
 from config import dynamodb, errors, journal
 from config.audit import reader
 from telephony import ivr_revisions, lines
-from telephony.ivr_revisions import KEPT_REVISIONS
+from telephony.ivr_revisions import MAX_REVISIONS
 from telephony.models import IvrRevision, Line
 from telephony.numbers import inventory
 from tests.support.bulk import put_records
@@ -96,13 +96,13 @@ def test_old_revisions_are_removed(line: LineFixture) -> None:
         saved_at=now(),
     )
     put_records([oldest])
-    stored.version = KEPT_REVISIONS
+    stored.version = MAX_REVISIONS
     put_records([stored])
 
     greet(line, "Fifty-one.")
 
     revisions = ivr_revisions.list_revisions(line.location.id, actor=line.test_users.ann.actor)
-    assert [int(revision.number) for revision in revisions] == [KEPT_REVISIONS + 1, KEPT_REVISIONS]
+    assert [int(revision.number) for revision in revisions] == [MAX_REVISIONS + 1, KEPT_REVISIONS]
 
 
 def test_revisions_of_others_are_unknown(line: LineFixture) -> None:

@@ -61,7 +61,7 @@ class RevisionPages(RecordAdmin):
             **self._page_context(request, obj, context),
             "title": "Revisions",
             "rows": _describe(revisions, context, int(obj.record.version), actor),
-            "kept": ivr_revisions.KEPT_REVISIONS,
+            "kept": ivr_revisions.MAX_REVISIONS,
         }
         return TemplateResponse(request, "backoffice/ivr/revisions.html", page)
 
