@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.admin.utils import quote
 from django.urls import reverse
+from django.utils.html import format_html
 
 from accounts.admin.deleted_users import format_day
 from accounts.admin.operator_commands import run_command
@@ -55,6 +56,17 @@ def deletion_facts(customer: Customer) -> list[Fact]:
     return [Fact("Deleted", Moment(customer.deleted_at)), Fact("Erasure", erased)]
 
 
+def describe_end(customer: Customer) -> str:
+    """When a customer of a list is erased, with the link that undoes its deletion; safe HTML."""
+    if customer.status == "erasing":
+        return "being erased"
+    if not customer.is_deleted or customer.erase_at is None:
+        return "—"
+    url = reverse("admin:accounts_customer_do", args=(quote(customer.id), "undo-deletion"))
+    link = '{}: erased · <a href="{}" aria-label="Undo the deletion of {}">Undo</a>'
+    return format_html(link, format_day(customer.erase_at), url, customer.name)
+
+
 def deletion_context(customer: Customer) -> dict[str, Any]:
     """What the page of an export needs to offer the deletion: nothing of a deleted customer."""
     if customer.is_deleted:
@@ -88,6 +100,7 @@ BUTTONS = (
         run_command(customer_deletion.restore_customer, "{obj} is restored.", of_deleted_customers=True),
         required_right=operators.LEAD,
         is_available=lambda obj: obj.record.status == "deleted",
+        is_for_closed_customers=True,
         details=lambda obj: RESTORED,
     ),
     Button(
@@ -101,6 +114,7 @@ BUTTONS = (
         ),
         required_right=operators.LEAD,
         is_available=lambda obj: obj.record.status == "deleted",
+        is_for_closed_customers=True,
         confirmation_name=_name_of,
         details=lambda obj: ERASED,
     ),

@@ -61,7 +61,7 @@ class CustomerAdmin(RecordAdmin):
     id_prefix, subject_type, search_kind = "cus", "customer", "cus"
     form = CustomerForm
     ordering, sort_column = ("name_key",), "name"
-    list_display = ("name", "state", "created_at", "id")
+    list_display = ("name", "state", "created_at", "deletion")
     list_filter = ("status",)
     search_help_text = "A name, or an id"
     link_rights = {
@@ -101,6 +101,14 @@ class CustomerAdmin(RecordAdmin):
     @display(description="Status", label=STATUS_LABELS)
     def state(self, obj: Any) -> str:
         return STATUS_BADGES[str(obj.record.status)].text
+
+    @display(description="Deletion")
+    def deletion(self, obj: Any) -> str:
+        return customer_deletion.describe_end(obj.record)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Not of a deleted customer."""
+        return super().has_change_permission(request, obj) and not (obj and obj.record.is_deleted)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).filter(listed="all")
@@ -146,7 +154,8 @@ class CustomerAdmin(RecordAdmin):
         return {"badge": STATUS_BADGES[record.status]}
 
     def related_links(self, obj: Any) -> list[tuple[str, str]]:
-        return [
+        """Of a deleted customer only those that show something."""
+        links = [
             *((name, admin_list_url(app, model, customer_id__exact=obj.pk)) for name, app, model in _LINKED_MODELS),
             ("Set up", setup_url(str(obj.pk))),
             ("Import people", reverse("admin:people_import", args=(obj.pk,))),
@@ -157,9 +166,12 @@ class CustomerAdmin(RecordAdmin):
             ("Reserve a number", reverse("admin:numbers_reserve", args=(obj.pk,))),
             ("Audit", admin_list_url("config", "auditentry", listed_for__exact=obj.pk)),
         ]
+        return [link for link in links if link[0] not in self.link_rights] if obj.record.is_deleted else links
 
     def page_context(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
         paths = (*settings.CUSTOMER_PAGE_PANELS, *settings.CUSTOMER_ATTENTION_PANELS)
+        if obj.record.is_deleted:
+            paths = settings.DELETED_CUSTOMER_PANELS
         links = self.related_links(obj)
         if operators.has_right(request, operators.LEAD):
             links.append(("Export everything", reverse("admin:customer_export", args=(obj.pk,))))

@@ -5,8 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import quote
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
 from unfold.decorators import display
 
 from accounts import customers, users
@@ -83,7 +86,7 @@ class DeletedPersonAdmin(RecordAdmin):
     section, icon, customer_field = "Customers", "person_off", None
     id_prefix, subject_type, search_kind = "usr", "", "del"
     ordering = ("-deleted_at",)
-    list_display = ("name", "customer_name", "address", "role", "deleted_on", "erased_on")
+    list_display = ("name", "customer_name", "address", "role", "deleted_on", "erased_on", "restore_link")
     search_help_text = "An id, or a part of a name or an e-mail address"
     fields = readonly_fields = ("state",)
     buttons = (
@@ -96,7 +99,11 @@ class DeletedPersonAdmin(RecordAdmin):
             details=lambda obj: RESTORED,
         ),
         Button(
-            "export", "Export data", "Downloads all data about them as JSON. The audit records the export.", _export
+            "export",
+            "Export data",
+            "Downloads all data about them as JSON. The audit records the export.",
+            _export,
+            is_for_closed_customers=True,
         ),
         Button(
             "erase",
@@ -106,6 +113,7 @@ class DeletedPersonAdmin(RecordAdmin):
                 erase.erase_deleted_user, "{obj.record.name} is erased, here and at Auth0.", of_deleted_customers=True
             ),
             required_right=operators.LEAD,
+            is_for_closed_customers=True,
             confirmation_name=lambda obj: str(obj.record.name),
             details=lambda obj: ERASED,
         ),
@@ -135,6 +143,18 @@ class DeletedPersonAdmin(RecordAdmin):
     @display(description="Erased on")
     def erased_on(self, obj: Any) -> str:
         return format_day(obj.record.erase_at)
+
+    @display(description="Undo")
+    def restore_link(self, obj: Any) -> str:
+        if obj.record.is_erasing:
+            return "—"
+        url = reverse("admin:accounts_deleteduser_do", args=(quote(obj.pk), "restore"))
+        return format_html('<a href="{}" aria-label="Restore {}">Restore</a>', url, obj.record.name)
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Without the link for those who may not restore anybody."""
+        names = super().get_list_display(request)
+        return names if operators.has_right(request, operators.WRITE) else [n for n in names if n != "restore_link"]
 
     @display(description="What happens next")
     def state(self, obj: Any) -> str:

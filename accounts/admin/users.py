@@ -210,6 +210,7 @@ class PersonAdmin(RecordAdmin):
             "Export data",
             "Downloads all data about them as a PDF with a JSON attachment. The audit records the export.",
             _export,
+            is_for_closed_customers=True,
         ),
         seen_by.BUTTON,
         Button(

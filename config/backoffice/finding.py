@@ -203,7 +203,10 @@ def _to_result(model_admin: Any, record: Any, names: dynamodb.BatchResult) -> Se
     if customer := (names.get(*keys[0]) if keys else None):
         customer_url = admin_change_url(customers._meta.app_label, customers._meta.model_name, customer.id)
         members |= {"customer_name": str(getattr(customer, "name", "")), "customer_url": customer_url}
-    return SearchResult(url=url, **{**members, **model_admin.describe_result(record, names)})
+    members |= model_admin.describe_result(record, names)
+    if getattr(customer, "is_deleted", False):
+        members["badge"] = Badge("customer deleted", "danger")
+    return SearchResult(url=url, **members)
 
 
 def list_findable(request: HttpRequest, admins: Iterable[Any]) -> list[FindableAdmin]:

@@ -23,6 +23,8 @@ class PageCustomer:
     url: str
     time_zone: str
     badge: Badge
+    closed_note: str = ""
+    """Why nothing of it can be changed; empty if it can."""
 
 
 def set_page_customer(request: HttpRequest, owner_id: str | None) -> None:
@@ -41,3 +43,9 @@ def set_page_customer(request: HttpRequest, owner_id: str | None) -> None:
 def get_page_customer(request: HttpRequest) -> PageCustomer | None:
     """The customer of a page; None across customers."""
     return getattr(request, "page_customer", None)
+
+
+def is_closed(request: HttpRequest) -> bool:
+    """Whether the customer of a page is deleted: nothing of it can be changed."""
+    customer = get_page_customer(request)
+    return customer is not None and bool(customer.closed_note)

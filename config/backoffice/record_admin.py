@@ -24,7 +24,7 @@ from config.backoffice.forms.actions import Button
 from config.backoffice.forms.record_form import RecordForm
 from config.backoffice.forms.shown_values import show_record
 from config.backoffice.links import admin_list_url
-from config.backoffice.page_customer import set_page_customer
+from config.backoffice.page_customer import is_closed, set_page_customer
 from config.backoffice.record_header import RecordHeader
 from config.backoffice.record_list import RecordListAdmin
 from config.backoffice.record_navigation import RecordNavigation
@@ -54,6 +54,8 @@ class RecordAdmin(FindableAdmin, RecordListAdmin, RecordNavigation):
         return self.is_addable and operators.has_right(request, operators.WRITE)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        if obj is not None and is_closed(request):
+            return False
         return issubclass(self.form, RecordForm) and operators.has_right(request, operators.WRITE)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -141,7 +143,7 @@ class RecordAdmin(FindableAdmin, RecordListAdmin, RecordNavigation):
             "show_save_and_add_another": False,
             "shown_fieldsets": show_record(self, request, obj),
             "record_header": record_header.complete(self.header(request, obj), obj),
-            "check_panel": checks.load_checks(request, obj),
+            "check_panel": None if is_closed(request) else checks.load_checks(request, obj),
             "buttons": self._available_buttons(request, obj),
             **self.page_context(request, obj),
         }

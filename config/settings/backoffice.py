@@ -136,6 +136,11 @@ CUSTOMER_PAGE_PANELS = [
     "telephony.admin.attention.number_panels",
     "config.admin.audit.recent_change_panels",
 ]
+DELETED_CUSTOMER_PANELS = (
+    "accounts.admin.attention.owner_panels",
+    "telephony.admin.attention.number_panels",
+    "config.admin.audit.recent_change_panels",
+)
 START_PAGE_PANELS = ["config.admin.outbox.outbox_panels", "config.admin.zone_rules.zone_rules_panels"]
 """About no customer; below the board."""
 BOARD_MINUTES = env.integer("BOARD_MINUTES", 1 if LOCAL else 15, minimum=1, maximum=1_440)

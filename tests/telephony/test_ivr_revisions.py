@@ -102,7 +102,7 @@ def test_old_revisions_are_removed(line: LineFixture) -> None:
     greet(line, "Fifty-one.")
 
     revisions = ivr_revisions.list_revisions(line.location.id, actor=line.test_users.ann.actor)
-    assert [int(revision.number) for revision in revisions] == [MAX_REVISIONS + 1, KEPT_REVISIONS]
+    assert [int(revision.number) for revision in revisions] == [MAX_REVISIONS + 1, MAX_REVISIONS]
 
 
 def test_revisions_of_others_are_unknown(line: LineFixture) -> None:

@@ -18,7 +18,7 @@ from config import errors
 from config.backoffice import operators
 from config.backoffice.forms.record_form import ConfirmNameForm
 from config.backoffice.middleware import UNAVAILABLE_ADVICE
-from config.backoffice.page_customer import set_page_customer
+from config.backoffice.page_customer import is_closed, set_page_customer
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,8 @@ class Button:
     """What it does to many records, point by point: by their keys, and the customer of all."""
     opposite: str = ""
     """The button that undoes it, as far as that is possible; lists offer it after this one."""
+    is_for_closed_customers: bool = False
+    """Whether it is possible for records of a deleted customer, too."""
     is_for_lists_only: bool = False
     """Whether the record's own page does not offer it."""
 
@@ -82,6 +84,7 @@ class ButtonAdmin(ModelAdmin):
             if operators.has_right(request, button.required_right)
             and button.is_available(obj)
             and not button.is_for_lists_only
+            and (button.is_for_closed_customers or not is_closed(request))
         ]
 
     def button_view(self, request: HttpRequest, object_id: str, button: str) -> HttpResponseBase:
