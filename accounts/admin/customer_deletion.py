@@ -8,12 +8,12 @@ from django.contrib.admin.utils import quote
 from django.urls import reverse
 from django.utils.html import format_html
 
-from accounts.admin.deleted_users import format_day
 from accounts.admin.operator_commands import run_command
 from accounts.models import Customer
 from accounts.privacy import customer_deletion
 from accounts.users import delete
 from config.backoffice import operators
+from config.backoffice.clock import format_day
 from config.backoffice.forms.actions import Button
 from config.backoffice.forms.record_form import ConfirmNameForm
 from config.backoffice.record_header import Fact, Moment
@@ -56,15 +56,18 @@ def deletion_facts(customer: Customer) -> list[Fact]:
     return [Fact("Deleted", Moment(customer.deleted_at)), Fact("Erasure", erased)]
 
 
-def describe_end(customer: Customer) -> str:
-    """When a customer of a list is erased, with the link that undoes its deletion; safe HTML."""
+def describe_end(customer: Customer, *, with_undo: bool = False) -> str:
+    """When a customer of a list is erased, perhaps with the link that undoes its deletion."""
     if customer.status == "erasing":
         return "being erased"
     if not customer.is_deleted or customer.erase_at is None:
         return "—"
+    text = f"erased on {format_day(customer.erase_at)}"
+    if not with_undo:
+        return text
     url = reverse("admin:accounts_customer_do", args=(quote(customer.id), "undo-deletion"))
-    link = '{}: erased · <a href="{}" aria-label="Undo the deletion of {}">Undo</a>'
-    return format_html(link, format_day(customer.erase_at), url, customer.name)
+    link = '{} · <a href="{}" aria-label="Undo the deletion of {}">Undo</a>'
+    return format_html(link, text, url, customer.name)
 
 
 def deletion_context(customer: Customer) -> dict[str, Any]:

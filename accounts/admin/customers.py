@@ -106,6 +106,16 @@ class CustomerAdmin(RecordAdmin):
     def deletion(self, obj: Any) -> str:
         return customer_deletion.describe_end(obj.record)
 
+    @display(description="Deletion")
+    def deletion_with_undo(self, obj: Any) -> str:
+        return customer_deletion.describe_end(obj.record, with_undo=True)
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """With the link that undoes a deletion for those who may use it."""
+        names = super().get_list_display(request)
+        may_undo = operators.has_right(request, operators.LEAD)
+        return [f"{name}_with_undo" if name == "deletion" and may_undo else name for name in names]
+
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Not of a deleted customer."""
         return super().has_change_permission(request, obj) and not (obj and obj.record.is_deleted)

@@ -21,6 +21,7 @@ from accounts.privacy import export
 from accounts.users import erase, undo_deletion
 from config import dynamodb
 from config.backoffice import operators
+from config.backoffice.clock import format_day
 from config.backoffice.forms.actions import Button
 from config.backoffice.links import admin_change_url, admin_list_url
 from config.backoffice.record_admin import RecordAdmin
@@ -51,11 +52,6 @@ def describe_deletion(erase_at: datetime) -> Sequence[str]:
         f"Until {format_day(erase_at)} “Restore” under Deleted people undoes this. Then they are erased, here and at "
         "Auth0. If they asked for their data to be erased, choose “Erase now” there.",
     )
-
-
-def format_day(at: datetime) -> str:
-    """A day (UTC), as in Sat 28 Nov 2026."""
-    return f"{at:%a %-d %b %Y}"
 
 
 def _restore(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> HttpResponse:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from accounts import locations, preferences
 from accounts.models import Customer, Location, User
 from config import dynamodb
+from config.backoffice.clock import format_day
 from config.backoffice.links import admin_change_url
 from config.backoffice.page_customer import PageCustomer
 from config.backoffice.record_header import Badge
@@ -33,7 +34,18 @@ def load_page_customer(owner_id: str) -> PageCustomer | None:
         admin_change_url("accounts", "customer", str(customer.id)),
         zone_of_pages(customer),
         STATUS_BADGES[str(customer.status)],
+        _closed_note(customer),
     )
+
+
+def _closed_note(customer: Customer) -> str:
+    """What all pages of a deleted customer say."""
+    if not customer.is_deleted:
+        return ""
+    if customer.status == "erasing" or customer.erase_at is None:
+        return "This customer is deleted and being erased: nothing of it can be changed."
+    day = format_day(customer.erase_at)
+    return f"This customer is deleted, and erased on {day}: nothing of it can be changed until the deletion is undone."
 
 
 def zone_of_pages(customer: Customer) -> str:

@@ -52,6 +52,11 @@ def format_day_time(at: datetime, *, with_seconds: bool = False) -> str:
     return f"{at:%a} {at.day} {at:%b %Y, %H:%M:%S}" if with_seconds else f"{at:%a} {at.day} {at:%b %Y, %H:%M}"
 
 
+def format_day(at: datetime) -> str:
+    """A day by the clock that a time carries: ``Sat 28 Nov 2026``."""
+    return f"{at:%a} {at.day} {at:%b %Y}"
+
+
 def time_html(
     at: datetime | None, zone: str | None = None, *, with_seconds: bool = False, with_both: bool = False
 ) -> str:

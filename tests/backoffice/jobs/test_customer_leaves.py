@@ -49,6 +49,21 @@ def test_a_customer_is_exported_and_deleted(
     customer_deletion.restore_customer(customer.id, actor=permissions.system_actor(customer.id), at=now())
 
 
+def _check_that_pages_say_so(lead: OperatorSession, customer_path: str, test_users: UserFixtures) -> None:
+    """What cannot be done for a deleted customer is not offered."""
+    for path in (
+        customer_path,
+        f"/admin/accounts/user/{test_users.cleo.id}/change/",
+        f"/admin/accounts/location/{test_users.hilltop.id}/change/",
+    ):
+        page = lead.get(path).text
+        assert "nothing of it can be changed until the deletion is undone" in page, path
+        for offered in ('name="_save"', "Reserve a number", "Import people", "/do/block/", "Nobody on duty"):
+            assert offered not in page, (path, offered)
+    assert "/do/undo-deletion/" in lead.get(customer_path).text
+    assert "customer deleted" in lead.get(f"/admin/find/?q={test_users.cleo.user.name}").text
+
+
 def test_a_deletion_is_undone_or_ends_in_the_erasure(
     test_users: UserFixtures, operator_sessions: dict[str, OperatorSession]
 ) -> None:
@@ -67,6 +82,10 @@ def test_a_deletion_is_undone_or_ends_in_the_erasure(
     assert customer.id in listed
     assert customer.id not in lead.get("/admin/accounts/customer/?status__exact=active").text
     assert "deleted" in lead.get(f"/admin/find/?q={customer.id}").text
+    assert f"Undo the deletion of {customer.name}" in listed
+    assert "Undo the deletion" not in operator_sessions["support"].get("/admin/accounts/customer/").text
+    assert "erased on " in operator_sessions["support"].get("/admin/accounts/customer/?status__exact=deleted").text
+    _check_that_pages_say_so(lead, f"{base}/change/", test_users)
     assert "Then delete the customer" not in lead.get(f"/admin/accounts/customer/export/{customer.id}/").text
     person = f"/admin/accounts/user/{test_users.cleo.user.id}"
     assert "undo the deletion first" in lead.post(f"{person}/do/block/").text
