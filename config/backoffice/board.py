@@ -15,8 +15,9 @@ from django.urls import reverse
 from django.utils.module_loading import import_string
 from django.utils.timesince import timesince
 
-from config import dynamodb, errors
+from config import audit, dynamodb, errors, journal
 from config.backoffice import operators
+from config.backoffice.page_customer import party_of, set_page_customer
 from config.board import items, passes
 from config.board.models import BoardItem, BoardPass
 
@@ -233,6 +234,17 @@ def _is_all_clear(last_pass: BoardPass | None, pages: Mapping[str, items.Page], 
     return not any(page.items for page in pages.values())
 
 
+def _audit(request: HttpRequest, scope: str, key: str, action: str) -> None:
+    """Write the audit entry of an item that was taken or released."""
+    item = items.get_item(scope, key)
+    customer_id = str(item.customer_id) if item.customer_id else None
+    set_page_customer(request, customer_id)
+    kind = load_kinds().get(str(item.kind))
+    changes = [audit.FieldChange("kind", None, kind.title if kind else str(item.kind))]
+    author = operators.author_of(request, customer_id or audit.PLATFORM_STREAM)
+    journal.write_audit_event(author, action, party_of(request, customer_id), operators.now(), changes=changes)
+
+
 def change_view(request: HttpRequest) -> HttpResponse:
     """Take or release an item, check a customer, or begin a pass; then the board again."""
     if not operators.has_right(request, operators.WRITE):
@@ -243,8 +255,10 @@ def change_view(request: HttpRequest) -> HttpResponse:
     try:
         if action == "take":
             items.take(scope, key, operators.operator_id(request.user), now)
+            _audit(request, scope, key, "board.taken")
         elif action == "release":
             items.release(scope, key)
+            _audit(request, scope, key, "board.released")
         elif action == "check" and dynamodb.is_id("cus", customer_id):
             passes.check_customer(customer_id, now)
             messages.success(request, "Checked again. What is solved is no longer listed.")

@@ -18,7 +18,7 @@ from django.utils.text import capfirst, slugify
 from config import audit, errors, journal, spreadsheets
 from config.api import csv_tables
 from config.backoffice import operators
-from config.backoffice.page_customer import get_page_customer
+from config.backoffice.page_customer import get_page_customer, party_of
 from config.backoffice.records.list_filters import SINCE_PARAM, UNTIL_PARAM, parse_period
 
 MAX_ROWS = 5_000
@@ -114,9 +114,7 @@ def audit_download(request: HttpRequest, model_admin: Any, rows: ListRows, forma
     """Write the audit entry of an export, in the log of the customer if it is of one."""
     customer = get_page_customer(request)
     customer_id = customer.id if customer else _customer_of(rows.objects)
-    party = audit.Party("installation", "installation", "", audit.PLATFORM_STREAM, audit.PLATFORM_STREAM)
-    if customer_id:
-        party = audit.Party("customer", customer_id, customer.name if customer else "", customer_id, customer_id)
+    party = party_of(request, customer_id)
     filters = {name: str(value)[:200] for name, value in request.GET.items()}
     values = {
         "list": str(model_admin.opts.verbose_name_plural),

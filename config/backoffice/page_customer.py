@@ -10,6 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
+from config import audit
 from config.backoffice import clock
 from config.backoffice.record_header import Badge
 
@@ -49,3 +50,11 @@ def is_closed(request: HttpRequest) -> bool:
     """Whether the customer of a page is deleted: nothing of it can be changed."""
     customer = get_page_customer(request)
     return customer is not None and bool(customer.closed_note)
+
+
+def party_of(request: HttpRequest, customer_id: str | None) -> audit.Party:
+    """Whose audit log has what an operator did on a page: a customer, or Dutyline itself."""
+    if not customer_id:
+        return audit.Party("installation", "installation", "", audit.PLATFORM_STREAM, audit.PLATFORM_STREAM)
+    customer = get_page_customer(request)
+    return audit.Party("customer", customer_id, customer.name if customer else "", customer_id, customer_id)

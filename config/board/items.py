@@ -129,7 +129,7 @@ def get_last_pass() -> BoardPass | None:
 
 def take(scope: str, key: str, owner_id: str, at: datetime) -> None:
     """Make an operator the owner of an item. Raises `errors.NotFound` and `AlreadyTaken`."""
-    item = _get_item(scope, key)
+    item = get_item(scope, key)
     is_free = BoardItem.owner_id.does_not_exist() | (BoardItem.owner_id == owner_id)
     changes = [BoardItem.owner_id.set(owner_id), BoardItem.taken_at.set(at)]
     if unaudited.update(item, changes, BoardItem.key.exists() & is_free) is None:
@@ -138,11 +138,12 @@ def take(scope: str, key: str, owner_id: str, at: datetime) -> None:
 
 def release(scope: str, key: str) -> None:
     """Let nobody be the owner of an item. Raises `errors.NotFound`."""
-    item = _get_item(scope, key)
+    item = get_item(scope, key)
     unaudited.update(item, [BoardItem.owner_id.remove(), BoardItem.taken_at.remove()], BoardItem.key.exists())
 
 
-def _get_item(scope: str, key: str) -> BoardItem:
+def get_item(scope: str, key: str) -> BoardItem:
+    """An item. Raises `errors.NotFound`."""
     item = dynamodb.get_record(BoardItem, scope, key)
     if item is None:
         raise errors.NotFound("This is no longer on the board: its cause is gone.")

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from config import dynamodb
+from config.audit import reader
 from config.board import items, passes
 from config.board.models import BoardItem, BoardPass
 from config.board.sources import Problem
@@ -109,6 +110,8 @@ def test_read_only_operators_take_nothing(
     assert operator_sessions["support"].post("/admin/board/", **form).status_code == 200
     assert problems_of(test_users.customer)[key].owner_id
     assert "assigned to Oscar" in text_of(operator_sessions["lead"], customer=scope)
+    (entry,) = [entry for entry in reader.iter_stream(scope) if entry.action == "board.taken"]
+    assert entry.body["actor"]["type"] == "operator"
     taken = operator_sessions["lead"].post("/admin/board/", **form)
     assert "This is assigned to somebody else" in taken.text
     suspend_many(test_users, 0)

@@ -21,7 +21,7 @@ from config import audit, dynamodb, errors, journal, spreadsheets
 from config.backoffice import operators
 from config.backoffice.bulk.execution import describe_state, find_button
 from config.backoffice.forms.actions import Button
-from config.backoffice.page_customer import get_page_customer, set_page_customer
+from config.backoffice.page_customer import party_of, set_page_customer
 from config.backoffice.record_header import Moment
 from config.bulk import runs
 from config.bulk.models import BulkChunk, BulkRun
@@ -146,18 +146,10 @@ def _names_of(model_admin: Any, keys: Iterable[str]) -> dict[str, str]:
 
 
 def _begin(request: HttpRequest, run: BulkRun, values: dict[str, Any]) -> None:
-    subject = _party_of(request, run)
+    subject = party_of(request, run.customer_id and str(run.customer_id))
     author = operators.author_of(request, subject.customer_id)
     if not runs.begin(run, values, author=author, subject=subject, at=operators.now()):
         messages.info(request, "It has begun already.")
-
-
-def _party_of(request: HttpRequest, run: BulkRun) -> audit.Party:
-    """The customer of a run, or Dutyline itself: whose log has what operators did with the run."""
-    if not run.customer_id:
-        return audit.Party("installation", "installation", "", audit.PLATFORM_STREAM, audit.PLATFORM_STREAM)
-    stream, customer = str(run.customer_id), get_page_customer(request)
-    return audit.Party("customer", stream, customer.name if customer else "", stream, stream)
 
 
 def undo_view(request: HttpRequest, run_id: str) -> HttpResponse:
@@ -190,7 +182,7 @@ def report_view(request: HttpRequest, run_id: str) -> HttpResponse:
     run, button, model_admin = _open(request, run_id)
     if not run.begun_at:
         raise errors.NotFound("This bulk action has not begun.")
-    party = _party_of(request, run)
+    party = party_of(request, run.customer_id and str(run.customer_id))
     values = {"list": f"bulk action: {button.label}", "format": "CSV", "rows": int(run.total) + int(run.left_out)}
     changes = [audit.FieldChange(name, None, value) for name, value in values.items()]
     author = operators.author_of(request, party.customer_id)
