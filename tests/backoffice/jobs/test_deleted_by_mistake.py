@@ -48,10 +48,7 @@ def test_a_lead_erases_a_person_on_request(
     deleted = support.post(f"/admin/accounts/user/{user.id}/do/delete/", typed="Erna Erasable")
     assert "Erna Erasable is deleted." in deleted.text
     base = f"/admin/accounts/deleteduser/{user.id}"
-    assert (
-        f'href="{base}/do/restore/" aria-label="Restore Erna Erasable"'
-        in support.get("/admin/accounts/deleteduser/").text
-    )
+    assert 'aria-label="Restore Erna Erasable"' in support.get("/admin/accounts/deleteduser/").text
     assert "/do/restore/" not in operator_sessions["read-only"].get("/admin/accounts/deleteduser/").text
     assert support.get(f"{base}/do/erase/").status_code == 403
     export = support.get(f"{base}/do/export/")
