@@ -35,16 +35,16 @@ def describe_duty(user_ids: Sequence[str], customer_id: str, at: datetime) -> li
 
 def _describe_now(shifts: Sequence[Shift], customer_id: str) -> list[str]:
     shown = shifts[:MAX_NAMED]
-    names, places = dynamodb.gather(
+    names, locations_by_id = dynamodb.gather(
         lambda: users.load_display_names(sorted({shift.staff_id for shift in shown}), customer_id),
         lambda: locations.load_locations(sorted({str(shift.schedule.location_id) for shift in shown}), customer_id),
     )
     sentences = []
     for shift in shown:
-        place = places.get(str(shift.schedule.location_id))
-        zone = str(place.time_zone) if place else "UTC"
+        location = locations_by_id.get(str(shift.schedule.location_id))
+        zone = str(location.time_zone) if location else "UTC"
         end = shift.occurrence.end.astimezone(ZoneInfo(zone))
-        where = f" at {place.name}" if place else ""
+        where = f" at {location.name}" if location else ""
         name = names.get(shift.staff_id, "Somebody")
         sentences.append(f"On duty now: {name}{where}, until {format_day_time(end)} {end:%Z}.")
     more = len(shifts) - len(shown)
