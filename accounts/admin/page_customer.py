@@ -1,6 +1,7 @@
 """The customer that a page of the back office shows in its bar."""
 
 from collections.abc import Mapping
+from zoneinfo import ZoneInfo
 
 from accounts import locations, preferences
 from accounts.models import Customer, Location, User
@@ -28,23 +29,24 @@ def load_page_customer(owner_id: str) -> PageCustomer | None:
     customer = dynamodb.get_record(Customer, owner_id) if dynamodb.is_id("cus", owner_id) else None
     if customer is None:
         return None
+    zone = zone_of_pages(customer)
     return PageCustomer(
         str(customer.id),
         str(customer.name),
         admin_change_url("accounts", "customer", str(customer.id)),
-        zone_of_pages(customer),
+        zone,
         STATUS_BADGES[str(customer.status)],
-        _closed_note(customer),
+        _closed_note(customer, zone),
     )
 
 
-def _closed_note(customer: Customer) -> str:
+def _closed_note(customer: Customer, zone: str) -> str:
     """What all pages of a deleted customer say."""
     if not customer.is_deleted:
         return ""
     if customer.status == "erasing" or customer.erase_at is None:
         return "This customer is deleted and being erased: nothing of it can be changed."
-    day = format_day(customer.erase_at)
+    day = format_day(customer.erase_at.astimezone(ZoneInfo(zone)))
     return f"This customer is deleted, and erased on {day}: nothing of it can be changed until the deletion is undone."
 
 

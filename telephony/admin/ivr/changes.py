@@ -117,14 +117,19 @@ def add_faults(change: Change, error: errors.DomainError) -> None:
         change.pointers.append(("", error.detail))
     for fault in error.field_errors:
         sentence = SENTENCES.get(fault.pointer) or to_sentence(fault.detail)
-        change.pointers.append((fault.pointer, fault.detail))
+        change.pointers.append((fault.pointer, _without_pattern(fault.detail)))
         change.faults.setdefault(field_of_pointer(fault.pointer), sentence)
+
+
+def _without_pattern(detail: str) -> str:
+    """A fault that names a regular expression as a sentence; others as they are."""
+    match = _PATTERN_FAULT.fullmatch(detail)
+    return f"“{match[1]}” cannot be used here" + (f": {match[2]}" if match[2] else ".") if match else detail
 
 
 def to_sentence(detail: str) -> str:
     """A fault without names of members in backticks, and without patterns."""
-    if match := _PATTERN_FAULT.fullmatch(detail):
-        detail = f"“{match[1]}” cannot be used here" + (f": {match[2]}" if match[2] else ".")
+    detail = _without_pattern(detail)
     weekday_names = dict(zip(WEEKDAYS, wording.WEEKDAY_NAMES, strict=True))
     return re.sub(r"`([^`{}]{1,40})`", lambda match: weekday_names.get(match[1], match[1]), detail)
 
