@@ -8,8 +8,8 @@ from django.utils.module_loading import import_string
 
 ACTIONS = {
     "customer.records_erased": "Records of a deleted customer were erased: `records` of them.",
-    "board.released": "An operator released a problem of the board that they had taken: `kind`.",
-    "board.taken": "An operator took a problem of the board, to solve it: `kind`.",
+    "board.released": "An operator no longer has a problem of the board assigned: `kind`.",
+    "board.taken": "An operator assigned a problem of the board to themselves: `kind`.",
     "bulk.begun": "An operator began an action on many records at once: `records` of them. What it did to each is "
     "audited there.",
     "errand.given_up": "An operator deleted a message of the outbox: a dead letter, or after a restore a notification.",
