@@ -1,8 +1,8 @@
 """Settings of alerts in the forms of customers and locations."""
 
 REACH_ALERT_LABELS = {
-    "settings__reachAlerts__days": "Days ahead",
-    "settings__reachAlerts__minMinutes": "From so many minutes on",
-    "settings__reachAlerts__off": "Tell nobody",
+    "settings__reachAlerts__days": "Look ahead, days",
+    "settings__reachAlerts__minMinutes": "Shortest time to alert of, minutes",
+    "settings__reachAlerts__off": "No alerts",
 }
-TITLE = "Alerts: callers would reach nobody"
+TITLE = "Alerts when callers would reach nobody"

@@ -33,9 +33,9 @@ def look_ahead(location_id: str, customer_id: str, *, job: outbox.TaskContext) -
     if watched is None:
         forget(location_id)
         return
-    readiness.plan_checks(watched.line, at=job.at)
     until = job.at + timedelta(days=watched.alerts.days)
     try:
+        readiness.plan_checks(watched.line, at=job.at)
         reach = loading.load_reach(watched.location, since=job.at, until=until)
     except QueryTooWide:
         logger.warning("the rota of a location is too large to look ahead", extra={"location": location_id})

@@ -178,6 +178,7 @@ def test_each_table_that_a_call_reads_is_a_cause(test_users: UserFixtures, env: 
     path = f"/ivrConfiguration/{watched.location_id}/preview?at={tomorrow(10).isoformat()}"
     with env.apply_plan(FaultPlan()) as fault_plan:
         request(watched, "GET", path)
+        request(watched, "GET", f"/location/{watched.location_id}/reach")
     tables = {right.resource.partition("/")[0] for call in fault_plan.calls for right in call.rights}
     assert {"schedules", "users", "ivr", "phone-proofs", "phone-pauses"} <= tables, tables
     assert tables - PASSING <= set(causes.CAUSES), tables
