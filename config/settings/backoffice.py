@@ -168,7 +168,7 @@ TASK_SENTENCES = [
 CUSTOMER_ATTENTION_PANELS = [
     "accounts.admin.unusual_volumes.volume_panels",
     "accounts.admin.attention.account_panels",
-    "staffing.admin.attention.rota_panels",
+    "telephony.admin.attention.hole_panels",
     "telephony.admin.attention.callback_panels",
     "telephony.admin.attention.telephony_panels",
 ]

@@ -1,9 +1,8 @@
 """Panels about the rota."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from django.urls import reverse
 
@@ -17,10 +16,8 @@ from staffing.schedules.queries import ScheduleFilter
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from accounts.models import Location, User
+    from accounts.models import User
 
-MAX_LOCATIONS = 50
-"""Locations, by name, whose rota of today is looked at."""
 MAX_ON_DUTY_LOCATIONS = 8
 MAX_NAMES = 3
 """People on duty who are named for each location."""
@@ -28,37 +25,6 @@ SHIFTS_LOOKED_AT = 6
 """Shifts of a location whose people are read: some may be blocked, or have two shifts."""
 UNDECIDED = "Many schedules: see the rota"
 """Of a location that has more schedules than are looked at, none of which decides it."""
-
-
-def rota_panels(customer_id: str) -> list[Panel]:
-    """Locations of a customer with nobody, or maybe nobody, on duty today, in their time zones."""
-    actor, now = permissions.system_actor(customer_id), operators.now()
-    page = locations.list_accessible_locations(actor, limit=MAX_LOCATIONS, cursor=None)
-    title = "Nobody on duty today"
-    if not page.records:
-        return [Panel(title, [], "No locations.")]
-    filters = {str(location.id): _filter_of_today(location, now) for location in page.records}
-    shifts_by_location = first_shifts.find_first_shifts(filters, limit=1)
-    items = [
-        PanelItem(
-            location.name,
-            reverse("admin:rota", args=(location.id,)),
-            location.time_zone if shifts_by_location[location.id].is_complete else UNDECIDED,
-        )
-        for location in page.records
-        if not shifts_by_location[location.id].shifts
-    ]
-    is_partial = page.next_cursor is not None
-    hint = f" Looked at: the first {MAX_LOCATIONS} locations by name." if is_partial else ""
-    empty_text = f"Every location has somebody on duty today.{hint}"
-    return [Panel(title, items, empty_text, has_more=is_partial and bool(items))]
-
-
-def _filter_of_today(location: "Location", now: datetime) -> ScheduleFilter:
-    tz = ZoneInfo(str(location.time_zone))
-    today = now.astimezone(tz).date()
-    start, end = (datetime.combine(day, time(), tz).astimezone(UTC) for day in (today, today + timedelta(days=1)))
-    return ScheduleFilter(location_id=str(location.id), since=start, until=end)
 
 
 def on_duty_panels(customer_id: str) -> list[Panel]:

@@ -3,17 +3,19 @@
 from typing import Any
 
 from django.urls import reverse
+from django.utils.http import urlencode
 
 from config import dynamodb
 from config.backoffice import operators
 from config.backoffice.links import Panel, PanelItem, admin_change_url, admin_list_url
+from config.board import items
 from staffing.schedules import first_shifts
 from telephony import problems
-from telephony.admin import readable
+from telephony.admin import board, readable
 from telephony.admin.projected import PhoneNumber
 from telephony.models import Callback
 
-MAX_NUMBERS, PANEL_SIZE = 50, 10
+MAX_NUMBERS, MAX_ITEMS, PANEL_SIZE = 50, 100, 10
 
 
 def telephony_panels(customer_id: str) -> list[Panel]:
@@ -38,6 +40,24 @@ def telephony_panels(customer_id: str) -> list[Panel]:
     return [
         Panel(title, items, empty_text, has_more=is_partial and bool(items))
         for title, (items, empty_text) in panels.items()
+    ]
+
+
+def hole_panels(customer_id: str) -> list[Panel]:
+    """When calls of a customer ring nobody, as the last check of the board found it."""
+    now = operators.now()
+    listed = items.list_of_customer(customer_id, MAX_ITEMS).items
+    holes = [item for item in listed if item.kind == problems.ROTA_HOLE]
+    records = dynamodb.batch_get(key for item in holes for key in board.list_hole_keys(item))
+    lines = [line for item in holes if (line := board.describe_hole(item, records, now))]
+    return [
+        Panel(
+            "Rota holes",
+            [PanelItem(line.text, line.url, line.detail) for line in lines[:PANEL_SIZE]],
+            "The last check of the board found none.",
+            f"{reverse('admin:index')}?{urlencode({'customer': customer_id, 'kind': problems.ROTA_HOLE})}",
+            has_more=len(lines) > PANEL_SIZE,
+        )
     ]
 
 

@@ -68,12 +68,14 @@ def _describe_without_number(item: BoardItem, records: dynamodb.BatchResult, at:
     return Line(f"{location.name}: has a rota, but no number", url, "Nobody can call it.", "Open location", url)
 
 
-def _hole_keys(item: BoardItem) -> Iterable[dynamodb.RecordKey]:
+def list_hole_keys(item: BoardItem) -> Iterable[dynamodb.RecordKey]:
+    """The records that `describe_hole` names."""
     people = (staff_id for staff_id, _ in item.facts.get("people", ()) if dynamodb.is_id("usr", staff_id))
     return [*_location_keys(item), *map(users.user_key, people)]
 
 
-def _describe_hole(item: BoardItem, records: dynamodb.BatchResult, at: datetime) -> Line | None:
+def describe_hole(item: BoardItem, records: dynamodb.BatchResult, at: datetime) -> Line | None:
+    """When calls of a line ring nobody, or nobody is on duty; None: the location is removed."""
     location, facts = _location_in(item, records), item.facts
     if location is None:
         return None
@@ -183,8 +185,8 @@ KINDS = (
         "Rota holes",
         "In the next seven days lines ring somebody while they are open.",
         "No rotas.",
-        _hole_keys,
-        _describe_hole,
+        list_hole_keys,
+        describe_hole,
     ),
     Kind(
         problems.STUCK_PURCHASE,

@@ -48,7 +48,7 @@ def large_business(env: Environment, web: str) -> UserFixtures:
         for name in ("A crowded office", *(f"Office {n}" for n in range(OTHER_LOCATIONS)))
     ]
     first = now().replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0) - timedelta(days=7)
-    series = Series(first, first + timedelta(hours=23), "UTC", RecurrenceRule("daily"), {})
+    series = Series(first, first + timedelta(hours=24), "UTC", RecurrenceRule("daily"), {})
     staff = [fixtures.sam, fixtures.mia, fixtures.ann, fixtures.abe]
     schedules = [
         save.build_schedule(

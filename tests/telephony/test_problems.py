@@ -6,9 +6,10 @@ from accounts import customers, locations, permissions
 from accounts.models import Location
 from config import dynamodb
 from config.backoffice.board import Line
+from config.backoffice.links import admin_change_url
 from config.board.models import BoardItem
 from staffing.schedules import coverage
-from telephony.admin import board
+from telephony.admin import attention, board
 from telephony.models import Call, PhoneNumber
 from tests.support.board import check, problems_of
 from tests.support.bulk import delete_records, put_records
@@ -93,6 +94,9 @@ def test_holes_of_a_line_are_times_in_which_calls_ring_nobody(test_users: UserFi
         "Holly Day has no phone number. Mon 3 Jan 2033, 12:00 to 18:00; Tue 4 Jan 2033, 09:00 to 18:00"
     )
     assert line.mend_label == "Add a phone: Holly Day"
+    (panel,) = attention.hole_panels(test_users.customer.id)
+    shown = next(item for item in panel.items if item.text == line.text)
+    assert (shown.url, shown.detail) == (admin_change_url("accounts", "location", location.id), line.detail)
 
     enable_ringing(person)
     facts = hole_at(test_users, location, MONDAY + timedelta(hours=12, minutes=20))

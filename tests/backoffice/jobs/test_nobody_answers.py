@@ -76,6 +76,7 @@ def test_a_hole_of_next_month_leads_to_what_mends_it(
     desk.press_enter(page.locator("#bo-find"))
     desk.click(page.get_by_role("region", name="Locations").get_by_role("link", name="Denver Highlands").first)
     strip = page.get_by_role("region", name="Whom calls ring")
+    strip.wait_for()
     assert strip.locator(".bo-reach-week li.bo-reach-nobody").count() == 28
     hole = strip.get_by_role("listitem").filter(has_text="Rhoda Still has no phone number.")
     violations = Axe().run(page).response["violations"]

@@ -21,13 +21,13 @@ def start_of_day() -> datetime:
 
 
 def test_a_location_with_more_series_than_are_looked_at_is_listed(test_users: UserFixtures) -> None:
-    """None of those that are looked at is today; one of the others may be."""
+    """None of those that are looked at is now; one of the others may be."""
     weekly = RecurrenceRule("weekly")
     start = start_of_day() - timedelta(days=25)  # neither today nor at a neighbouring day
     crowd = [Series(start, start + timedelta(hours=1), "UTC", weekly, {})] * (first_shifts.MAX_SCHEDULES + 1)
     store_schedules(test_users, test_users.boston, crowd)
 
-    (panel,) = attention.rota_panels(test_users.customer.id)
+    (panel,) = attention.on_duty_panels(test_users.customer.id)
 
     details = {item.text: item.detail for item in panel.items}
     assert details[test_users.boston.name] == attention.UNDECIDED
