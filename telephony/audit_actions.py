@@ -23,6 +23,7 @@ ACTIONS = {
     "ivr.changed": "The IVR configuration was changed.",
     "ivr.restored": "An earlier IVR configuration was restored.",
     "ivr.revisions_removed": "The earlier IVR configurations of a removed location were erased.",
+    "line.tested": "The line was tested with a simulated call.",
     "number.given_up": "The number is being released; it can still be restored.",
     "number.adopted": "A number of the Twilio account became the number of the location.",
     "number.orphan_released": "A number that belongs to no customer was released.",

@@ -2,16 +2,27 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 from config import dynamodb
 from config.dynamodb import pagination
-from config.privacy.customer_data import ExportSource, read_all, read_by_index, row_of
+from config.privacy.customer_data import ExportSource, ReadPage, read_all, read_by_index, row_of
 from config.privacy.data_map import ExportRow
 from telephony.calls.state.call_record import CallRecord
-from telephony.models import BlockedCaller, Call, Callback, IvrRevision, Line, NumberProfile, PhoneNumber, PublicHours
+from telephony.models import (
+    BlockedCaller,
+    Call,
+    Callback,
+    IvrRevision,
+    Line,
+    LineTest,
+    NumberProfile,
+    PhoneNumber,
+    PublicHours,
+)
 from telephony.numbers import address_registration
 
+R = TypeVar("R", PublicHours, LineTest)
 LINES_AT_ONCE = 10
 """Of a page of their revisions."""
 _CALL = row_of(
@@ -62,13 +73,17 @@ def _read_revisions(customer_id: str, cursor: pagination.Cursor | None) -> pagin
     return pagination.CursorPage(revisions, page.next_cursor)
 
 
-def _read_public_hours(customer_id: str, cursor: pagination.Cursor | None) -> pagination.CursorPage[PublicHours]:
-    """Those of a page of lines."""
-    page = _read_lines(customer_id, cursor)
-    records = dynamodb.batch_get(dynamodb.RecordKey(PublicHours, str(line.location_id)) for line in page.records)
-    public_hours = (records.get(PublicHours, str(line.location_id)) for line in page.records)
-    own = [record for record in public_hours if record and record.customer_id == customer_id]
-    return pagination.CursorPage(own, page.next_cursor)
+def _read_of_lines(record_class: type[R]) -> ReadPage:
+    """Reads the records of a class that lines have, of a page of lines."""
+
+    def read_page(customer_id: str, cursor: pagination.Cursor | None) -> pagination.CursorPage[R]:
+        page = _read_lines(customer_id, cursor)
+        records = dynamodb.batch_get(dynamodb.RecordKey(record_class, str(line.location_id)) for line in page.records)
+        of_lines = (records.get(record_class, str(line.location_id)) for line in page.records)
+        own = [record for record in of_lines if record and record.customer_id == customer_id]
+        return pagination.CursorPage(own, page.next_cursor)
+
+    return read_page
 
 
 SOURCES = (
@@ -81,7 +96,12 @@ SOURCES = (
         "ivr-configurations", read_by_index(Line), row_of("location_id", "number", "configuration", "updated_at")
     ),
     ExportSource("ivr-revisions", _read_revisions, row_of("location_id", "number", "configuration", "saved_at")),
-    ExportSource("public-hours", _read_public_hours, row_of("location_id", "public_id", "updated_at")),
+    ExportSource("public-hours", _read_of_lines(PublicHours), row_of("location_id", "public_id", "updated_at")),
+    ExportSource(
+        "line-tests",
+        _read_of_lines(LineTest),
+        row_of("location_id", "number", "tested_at", "simulated_at", "result", "steps"),
+    ),
     ExportSource("number-profiles", read_all(_read_profiles), _profile_row),
     ExportSource(
         "blocked-callers", read_by_index(BlockedCaller), row_of("number", "location_id", "reason", "created_at")

@@ -11,7 +11,7 @@ from django.conf import settings
 from accounts import locations, users
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal
-from telephony import dialing_rules, ivr
+from telephony import dialing_rules, ivr, line_test_messages
 from telephony.ivr import open_periods
 from telephony.ivr_revisions import add_revision, get_revision
 from telephony.models import Line, PhoneNumber
@@ -89,12 +89,10 @@ def keys_of_lines(location_ids: Iterable[str]) -> list[dynamodb.RecordKey]:
 
 def find_lines_in(records: dynamodb.BatchResult, location_ids: Iterable[str], customer_id: str) -> list[ResolvedLine]:
     """The lines among records of those locations of a customer that have one."""
-    stored_lines = [
-        line for id in location_ids if (line := records.get(Line, id)) and line.number and line.configuration
-    ]
     return [
         to_resolved_line(line, locations.find_location_in(records, line.location_id, customer_id))
-        for line in stored_lines
+        for id in location_ids
+        if (line := records.get(Line, id)) and line.number and line.configuration
     ]
 
 
@@ -271,6 +269,7 @@ def _save_configuration(checked: CheckedConfiguration, *, actor: Actor, at: date
     ) as write:
         write.save(before, after)
         add_revision(write, before, after)
+        line_test_messages.enqueue_planning(write, str(after.location_id))
     return after
 
 

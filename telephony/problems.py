@@ -16,13 +16,15 @@ from staffing.recurrence import wall_clock
 from staffing.schedules import coverage, first_shifts
 from staffing.schedules.coverage import Period
 from telephony import ivr, lines
+from telephony.line_tests import results
 from telephony.lines import ResolvedLine
-from telephony.models import Call, Callback, PhoneNumber, queue_key
+from telephony.models import Call, Callback, LineTest, PhoneNumber, queue_key
 from telephony.numbers import unassigned
 from telephony.numbers.acquisition import TWILIO_LIST_LAG
 from telephony.reach.coming_days import ComingHoles, iter_whole_days, load_coming_holes
 
 MISSED_CALLS, CALLBACK_LATE, STUCK_PURCHASE = "calls-missed", "callback-late", "purchase-stuck"
+LINE_TEST = "line-test-failed"
 NUMBER_WITHOUT_ROTA, ROTA_HOLE, UNASSIGNED_NUMBER = "number-without-rota", "rota-hole", "number-unassigned"
 ROTA_WITHOUT_NUMBER = "rota-without-number"
 MAX_NUMBERS, MAX_LOCATIONS, MAX_CALLS, MAX_CALLBACKS = 50, 50, 1_000, 50
@@ -31,10 +33,12 @@ CALLS_SINCE, LONG_WAIT, LOOK_AHEAD_DAYS = timedelta(days=1), timedelta(hours=1),
 WINDOW = timedelta(days=LOOK_AHEAD_DAYS + 1)
 MAX_SHOWN_GAPS, MAX_SHOWN_PEOPLE = 4, 3
 """Of a location, that an item names; it counts the other gaps."""
+MAX_SHOWN_STEPS = 3
+"""Failed steps of a test that an item names; it counts the others."""
 
 
 def find_number_problems(customer: Any, at: datetime) -> Findings:
-    """Numbers without a rota, hanging purchases, and times in which calls ring nobody.
+    """Numbers without a rota, hanging purchases, failed tests, times in which calls ring nobody.
 
     At locations without a line that have a rota: days on which nobody is on duty at any time, and,
     if other locations of the customer have a number, that this one has none.
@@ -49,8 +53,10 @@ def find_number_problems(customer: Any, at: datetime) -> Findings:
     )
     zones = {str(location.id): str(location.time_zone) for location in page.records}
     active = {str(number.location_id): number for number in numbers if number.status == "active"}
-    records = dynamodb.batch_get([*lines.keys_of_lines(active), customers.customer_key(customer_id)])
+    test_keys = [dynamodb.RecordKey(LineTest, id) for id in active]
+    records = dynamodb.batch_get([*lines.keys_of_lines(active), *test_keys, customers.customer_key(customer_id)])
     lines_by_id = {line.location_id: line for line in lines.find_lines_in(records, active, customer_id)}
+    tests = {id: test for id in active if (test := records.get(LineTest, id))}
     since = at.replace(minute=0, second=0, microsecond=0)
     with_lines = [location for location in page.records if location.id in lines_by_id]
     without_line = [id for id in dict.fromkeys([*zones, *active]) if id not in lines_by_id or id not in zones]
@@ -77,10 +83,12 @@ def find_number_problems(customer: Any, at: datetime) -> Findings:
             for id, hole in holes.items()
             if hole.periods and id not in without_rota
         ),
+        *(_failed_test(test) for id, test in tests.items() if _has_failed(test, active[id])),
     ]
     rota_count = len(with_rota & set(zones))
     checked = {STUCK_PURCHASE: len(numbers), NUMBER_WITHOUT_ROTA: len(active), ROTA_HOLE: rota_count}
     checked[ROTA_WITHOUT_NUMBER] = rota_count if active else 0
+    checked[LINE_TEST] = len(tests)
     return Findings(problems, checked)
 
 
@@ -131,6 +139,23 @@ def _list_days(start: datetime, end: datetime, zone: str) -> list[date]:
     first = wall_clock.to_wall_time(start, zone).date()
     last = wall_clock.to_wall_time(end - timedelta(microseconds=1), zone).date()
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def _has_failed(test: LineTest, number: PhoneNumber) -> bool:
+    return test.result == "failed" and test.number == number.number
+
+
+def _failed_test(test: LineTest) -> Problem:
+    """With the first steps that failed, without what they count."""
+    failed = results.list_failed_steps(test)
+    shown = [step.to_json() for step in failed[:MAX_SHOWN_STEPS]]
+    facts = {
+        "location": str(test.location_id),
+        "steps": shown,
+        "count": len(failed),
+        "tested": _instant(test.tested_at),
+    }
+    return Problem(LINE_TEST, str(test.location_id), facts, since=test.failed_since)
 
 
 def _stuck(number: PhoneNumber) -> Problem:
@@ -200,7 +225,11 @@ def _instant(at: datetime) -> str:
 
 
 SOURCES = (
-    Source("numbers", (STUCK_PURCHASE, NUMBER_WITHOUT_ROTA, ROTA_WITHOUT_NUMBER, ROTA_HOLE), find_number_problems),
+    Source(
+        "numbers",
+        (STUCK_PURCHASE, LINE_TEST, NUMBER_WITHOUT_ROTA, ROTA_WITHOUT_NUMBER, ROTA_HOLE),
+        find_number_problems,
+    ),
     Source("calls", (MISSED_CALLS, CALLBACK_LATE), find_call_problems),
 )
 PLATFORM_SOURCES = (Source("unassigned numbers", (UNASSIGNED_NUMBER,), find_unassigned_numbers),)

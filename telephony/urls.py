@@ -16,6 +16,7 @@ from telephony.views.calls import (
     PhoneVerifications,
 )
 from telephony.views.demand import LocationDemand
+from telephony.views.line_tests import LineTests
 from telephony.views.number_profiles import (
     NumberProfileDetail,
     NumberProfileList,
@@ -55,6 +56,7 @@ urlpatterns = [
         "ivrConfiguration/<str:locationId>/publicHours",
         PublicHoursSettings.as_view({"get": "retrieve", "put": "update"}),
     ),
+    path("location/<str:id>/line-test", LineTests.as_view({"get": "retrieve"})),
     path("public/<str:line>/hours", PublishedHours.as_view({"get": "retrieve"})),
     path("public/<str:line>/hours.ics", PublishedHours.as_view({"get": "retrieve"}), {"file_format": "ics"}),
     path("location/<str:id>/replay", LocationReplay.as_view({"post": "replay"})),

@@ -36,6 +36,7 @@ UNAUDITED_TABLES = (
     "phone-proofs",
     "phone-orphans",
     "reach",
+    "line-tests",
     "ended-shifts",
     "customer-exports",
     "prepared-exports",
@@ -84,6 +85,7 @@ OUTBOX_TASK_MODULES = [
     "telephony.numbers.inventory",
     "telephony.numbers.purchase",
     "telephony.numbers.unassigned",
+    "telephony.line_tests.planning",
     "telephony.numbers.webhooks",
     "telephony.public_hours.publication",
     "telephony.reach.causes",
@@ -95,7 +97,7 @@ OUTBOX_TASK_MODULES = [
 ]
 WRITE_FOLLOW_UPS = ["telephony.reach.causes.enqueue_looks"]
 """What each write of records adds to itself: functions of the `Write`."""
-OUTBOX_LANES = ("push", "mail", "sign-in", "telephone", "files")
+OUTBOX_LANES = ("push", "mail", "sign-in", "telephone", "files", "line-tests")
 """What tasks wait for, besides DynamoDB: what is away delays only the messages of its lane."""
 
 AUDIT_ACTIONS = [
@@ -150,6 +152,7 @@ DAILY_TASKS = [
     "config.zone_rules.log_warning",
     "telephony.reach.nightly.begin_planning",
     "accounts.privacy.prepared_exports.delete_old_files",
+    "telephony.line_tests.planning.begin_planning",
 ]
 
 DATA_MAPS = [

@@ -112,7 +112,10 @@ RECORD_FACTS = {
     "accounts.customer": ["accounts.admin.customers.customer_counts", "telephony.admin.record_facts.customer_facts"],
 }
 """What adds facts to the headers of other apps' records: `config.backoffice.record_header`."""
-RECORD_CHECKS = {"accounts.location": "telephony.admin.location_health.location_checks"}
+RECORD_CHECKS = {
+    "accounts.location": "telephony.admin.location_health.location_checks",
+    "telephony.line": "telephony.admin.line_test_panel.line_checks",
+}
 """What checks a record, above its form: `config.backoffice.checks`."""
 SEEN_BY_PERSON = [
     "accounts.admin.seen_by.rights_section",

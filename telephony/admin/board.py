@@ -14,6 +14,7 @@ from config.backoffice.board import Kind, Line, describe_age
 from config.backoffice.links import admin_change_url, admin_list_url
 from config.board.models import BoardItem
 from telephony import problems, reasons
+from telephony.line_tests import steps
 
 if TYPE_CHECKING:
     from accounts.models import Location
@@ -117,6 +118,20 @@ def _find_hole_mend(people: Iterable[tuple[str, str]], names: Mapping[str, str])
     return next(mends, None)
 
 
+def _describe_failed_test(item: BoardItem, records: dynamodb.BatchResult, at: datetime) -> Line | None:
+    location, facts = _location_in(item, records), item.facts
+    if location is None:
+        return None
+    failed = steps.read_steps(facts["steps"])
+    more = facts["count"] - len(failed)
+    tested_at = _local(datetime.fromisoformat(facts["tested"]), location)
+    detail = " ".join(f"{step.sentence}{f' ({step.place})' if step.place else ''}" for step in failed)
+    detail += f" And {more} more." if more > 0 else ""
+    url = admin_change_url("telephony", "line", facts["location"])
+    text = f"{location.name}: the line test of {clock.format_day_time(tested_at)} {tested_at:%Z} failed"
+    return Line(text, url, detail, "Open line", url)
+
+
 def _describe_stuck(item: BoardItem, records: dynamodb.BatchResult, at: datetime) -> Line | None:
     location, number = _location_in(item, records), item.facts["number"]
     if location is None:
@@ -163,6 +178,14 @@ KINDS = (
         "No customers.",
         _no_keys,
         _describe_waiting,
+    ),
+    Kind(
+        problems.LINE_TEST,
+        "Failed line tests",
+        "The last test of every line succeeded.",
+        "No line was tested yet.",
+        _location_keys,
+        _describe_failed_test,
     ),
     Kind(
         problems.NUMBER_WITHOUT_ROTA,

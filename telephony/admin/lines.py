@@ -10,7 +10,6 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.decorators import display
 
-from accounts import locations
 from accounts.admin import projected
 from accounts.admin.operator_commands import load_location_names, operator_actor
 from config import dynamodb
@@ -22,6 +21,7 @@ from telephony.admin.ivr import changes
 from telephony.admin.ivr.call_preview import CallPreviewPage
 from telephony.admin.ivr.pages import IvrPages
 from telephony.admin.ivr.revisions import RevisionPages
+from telephony.admin.line_test_panel import TEST_BUTTON, load_location_and_test
 from telephony.admin.projected import Line
 from telephony.ivr import wording
 
@@ -35,6 +35,7 @@ class LineAdmin(RevisionPages, IvrPages, CallPreviewPage):
     list_display = ("location_label", "number", "updated_at")
     change_form_template = "backoffice/ivr/line.html"
     fields = readonly_fields = ("location_label",)
+    buttons = (TEST_BUTTON,)
 
     @display(description="Location")
     def location_label(self, obj: Any) -> str:
@@ -45,8 +46,7 @@ class LineAdmin(RevisionPages, IvrPages, CallPreviewPage):
 
     def _load_location(self, obj: Any) -> None:
         """Set the name and the zone of a line's location."""
-        location_id = str(obj.record.location_id)
-        location = locations.load_locations([location_id], str(obj.record.customer_id)).get(location_id)
+        location, _ = load_location_and_test(obj)
         obj.location_name = str(location.name) if location else None
         obj.time_zone = str(location.time_zone) if location else None
 

@@ -18,6 +18,7 @@ from config.backoffice.links import admin_change_url, admin_list_url, link_to
 from config.backoffice.record_header import Tone
 from telephony import reasons
 from telephony.admin import reach_panel
+from telephony.admin.line_test_panel import location_check, number_fault
 from telephony.admin.reach_panel import LoadedReach
 from telephony.calls import health
 from telephony.calls.health import LocationHealth, PersonOnDuty
@@ -60,6 +61,8 @@ class _Writer:
         state = self._state
         if not state.takes_calls or state.are_minutes_used_up:
             return f"No: {self._find_obstacle()}.", "danger"
+        if fault := number_fault(state.last_test):
+            return f"No: the last test of the line found a fault. {fault}", "danger"
         if state.rings:
             names = [candidate.name for candidate in state.rings[:MAX_NAMES]]
             more = " and others" if len(state.rings) > MAX_NAMES else ""
@@ -112,6 +115,8 @@ class _Writer:
             checks.append(Check("IVR", "None: nothing says how calls are answered", "danger", mends=self._ivr_mend()))
         if state.are_minutes_used_up:
             checks.append(Check("Call minutes", "Used up for today (UTC): calls ring nobody", "danger"))
+        if state.takes_calls:
+            checks.append(location_check(state.last_test, self._id, self._zone))
         return checks
 
     def check_hours(self) -> Sequence[Check]:

@@ -28,6 +28,8 @@ TASK_SENTENCES = {
     "telephony.look_ahead": "It could not be found out when callers of a location would reach nobody",
     "telephony.plan_looks": "The nightly look at all lines could not be planned",
     "telephony.reach_changed": "After a change it could not be found out when callers would reach nobody",
+    "telephony.plan_line_test": "The next test of a line could not be planned",
+    "telephony.plan_line_tests": "The tests of lines could not be planned",
     "telephony.register_address": "The address of a customer could not be registered at Twilio",
     "telephony.release_number": "A number could not be released",
     "telephony.release_unassigned": "An unassigned number could not be released",
@@ -40,5 +42,6 @@ TASK_SENTENCES = {
     "telephony.tell_not_ringable": "A message about a phone that cannot be rung could not be sent",
     "telephony.tell_person": "A notification about a call could not be sent",
     "telephony.tell_withheld": "The notification about a missed call could not be sent",
+    "telephony.test_line": "A line could not be tested",
     "telephony.update_webhooks": "The settings of a number at Twilio could not be updated",
 }

@@ -15,7 +15,7 @@ from telephony.calls.rota import next_opening, routing
 from telephony.calls.rota.duty import DutyReader
 from telephony.calls.rota.routing import RingCandidate
 from telephony.lines import ResolvedLine
-from telephony.models import Line, PhoneNumber
+from telephony.models import Line, LineTest, PhoneNumber
 
 if TYPE_CHECKING:
     from accounts.models import Location, User
@@ -56,6 +56,8 @@ class LocationHealth:
     are_minutes_used_up: bool = False
     next_answer: datetime | None = None
     """When a caller would next be answered; None: not within a month."""
+    last_test: LineTest | None = None
+    """Of the line with this number."""
 
     @property
     def takes_calls(self) -> bool:
@@ -67,7 +69,8 @@ class LocationHealth:
 def load_health(location: "Location", *, at: datetime) -> LocationHealth:
     """The state of a location. About five round trips follow each other."""
     location_id, customer_id = str(location.id), str(location.customer_id)
-    keys = [dynamodb.RecordKey(Line, location_id), customers.customer_key(customer_id)]
+    keys = [dynamodb.RecordKey(record_class, location_id) for record_class in (Line, LineTest)]
+    keys.append(customers.customer_key(customer_id))
     records, shifts = dynamodb.gather(lambda: dynamodb.batch_get(keys), lambda: _load_shifts(location_id, at))
     line_record = records.get(Line, location_id)
     number = str(line_record.number) if line_record and line_record.number else None
@@ -97,7 +100,13 @@ def load_health(location: "Location", *, at: datetime) -> LocationHealth:
         on_duty=_list_on_duty(shifts, staff, {item.id: item for item in plan.considered}),
         are_minutes_used_up=used_up,
         next_answer=answer,
+        last_test=_test_of(records.get(LineTest, location_id), number),
     )
+
+
+def _test_of(test: LineTest | None, number: str | None) -> LineTest | None:
+    """A test, if it is one of this number."""
+    return test if test and test.number == number else None
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,13 @@ def last_text(configuration: Mapping[str, Any], path: Iterable[str | int]) -> Ma
     return prompt
 
 
+def iter_prompts(configuration: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every prompt, a text or an audio file, with the path of what it belongs to."""
+    for path, part in _iter_parts(configuration, ()):
+        if "say" in part or "play" in part:
+            yield "/".join(str(name) for name in path if name not in ("prompt", "consentPrompt")), part
+
+
 def _iter_prompt_objections(path: FaultPath, prompt: Mapping[str, Any], default_language: str) -> Iterator[Objection]:
     """The objections to the language, the voice and the text of one prompt."""
     language, voice = str(prompt.get("language", default_language)), prompt.get("voice")

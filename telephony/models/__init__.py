@@ -12,6 +12,7 @@ from telephony.models.callbacks import (
 from telephony.models.callers import BlockedCaller, LastConversation, blocked_caller_id
 from telephony.models.calls import CALL_OUTCOMES, EVENT_KINDS, Call, CallOfUser, EventKind, OngoingCall, Usage
 from telephony.models.last_messages import LastMessage, last_message_key
+from telephony.models.line_tests import LINE_TEST_RESULTS, LineTest
 from telephony.models.numbers import ADDRESS_STATUSES, NUMBER_STATUSES, Line, NumberProfile, Orphan, PhoneNumber, Quota
 from telephony.models.phones import PhonePause, PhoneVerification
 from telephony.models.public_hours import PublicHours
@@ -24,6 +25,7 @@ __all__ = [
     "CALLBACK_STATUSES",
     "CALL_OUTCOMES",
     "EVENT_KINDS",
+    "LINE_TEST_RESULTS",
     "NUMBER_STATUSES",
     "BlockedCaller",
     "Call",
@@ -35,6 +37,7 @@ __all__ = [
     "LastConversation",
     "LastMessage",
     "Line",
+    "LineTest",
     "NumberProfile",
     "OngoingCall",
     "OpenCallback",

@@ -89,6 +89,13 @@ IVR_CHANGES = PersonalData(
 PUBLIC_HOURS = replace(
     BUSINESS, purpose="show on the web when a line is open", retention="until the location is removed"
 )
+LINE_TESTS = PersonalData(
+    "technical",
+    "show whether the line of a location works, and what does not",
+    "until the next test, at most 30 days",
+    Erasure.NOT_PERSONAL,
+    withheld_because="not about a person",
+)
 PROFILES = replace(
     BUSINESS, purpose="buy numbers where an address is demanded", retention="until the customer removes it"
 )

@@ -21,7 +21,7 @@ from config import audit, dynamodb, errors, journal, outbox
 from config.dynamodb import idempotency
 from config.journal import two_phase
 from config.journal.write_set import Write
-from telephony import dialing_rules, ivr
+from telephony import dialing_rules, ivr, line_test_messages
 from telephony.ivr.phrases import LOCALE_BY_COUNTRY
 from telephony.models import Line, NumberProfile, Orphan, PhoneNumber, Quota
 from telephony.numbers import acquisition, profiles, requirements, reservation
@@ -224,6 +224,7 @@ def finish_purchase(pending_number: PhoneNumber, attempt: two_phase.Attempt) -> 
         with PURCHASE.finish(pending_number.purchase_id, action, pending_number, attempt, changes=changes) as write:
             write.put(active_number, only_if=_is_pending(pending_number))
             write.update(answering_line, line_changes, only_if=Line.number == pending_number.number)
+            line_test_messages.enqueue_planning(write, location_id)
     except errors.Conflict as conflict:
         return _result_of_concurrent_attempt(pending_number, conflict)
     return NumberWithLine(active_number, answering_line)

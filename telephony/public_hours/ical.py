@@ -1,16 +1,19 @@
 """Open hours as iCalendar (RFC 5545): an event per period, a whole day per holiday."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Event, vDuration
 
 from staffing.calendar import parts, zones
 from staffing.recurrence import wall_clock
+from staffing.schedules.coverage import Period
 from telephony.lines import ResolvedLine
 from telephony.public_hours.periods import OpenHours
 
 REFRESH_INTERVAL = timedelta(hours=1)
+_LONGEST = timedelta(hours=24)
 _TEXTS = {"en": ("Open", "Closed"), "de": ("Geöffnet", "Geschlossen"), "es": ("Abierto", "Cerrado")}
 """By language: the titles of the events."""
 
@@ -28,9 +31,9 @@ def render_calendar(line: ResolvedLine, hours: OpenHours, public_id: str, *, upd
     calendar.add("x-published-ttl", vDuration(REFRESH_INTERVAL))  # the same for Outlook
     if hours.periods and hours.time_zone != "UTC":
         start = wall_clock.to_wall_time(hours.periods[0][0], hours.time_zone)
-        since = wall_clock.to_instant(datetime.combine(hours.since, datetime.min.time()), hours.time_zone)
+        since = wall_clock.to_instant(datetime.combine(hours.since, time()), hours.time_zone)
         calendar.add_component(zones.build_timezone(hours.time_zone, start, since))
-    for start, end in hours.periods:
+    for start, end in _split_days(hours):
         event = _build_event(f"{start:%Y%m%dT%H%M}-{public_id}", open_text, updated_at)
         event.add("dtstart", _to_event_time(start, end, start, hours.time_zone))
         event.add("dtend", _to_event_time(start, end, end, hours.time_zone))
@@ -44,6 +47,17 @@ def render_calendar(line: ResolvedLine, hours: OpenHours, public_id: str, *, upd
             event.add("dtend", day + timedelta(days=1))
             calendar.add_component(event)
     return bytes(calendar.to_ical())
+
+
+def _split_days(hours: OpenHours) -> Iterator[Period]:
+    """The periods; those of more than a day by each day, so that they stay the same every day."""
+    for start, end in hours.periods:
+        while end - start > _LONGEST:
+            next_day = wall_clock.to_wall_time(start, hours.time_zone).date() + timedelta(days=1)
+            midnight = wall_clock.to_instant(datetime.combine(next_day, time()), hours.time_zone)
+            yield start, midnight
+            start = midnight
+        yield start, end
 
 
 def _build_event(uid: str, title: str, updated_at: datetime) -> Event:

@@ -20,7 +20,7 @@ MAX_SHIFTS = 10_000
 """Shifts that are looked at; of a location with more, the hours of fewer weeks are known."""
 MAX_PERIODS = 1_000
 """Periods that are shown; where there are more, those of fewer weeks."""
-_DAY = timedelta(days=1)
+_DAY, _MINUTE, _SECOND = timedelta(days=1), timedelta(minutes=1), timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def merge_minutes(periods: Iterable[Period], gap: timedelta = timedelta(0)) -> l
     """Periods in order and in whole minutes, those at most ``gap`` apart as one. Pure."""
     merged: list[Period] = []
     for start, end in sorted(periods):
-        start, end = start.replace(second=0, microsecond=0), end.replace(second=0, microsecond=0)
+        start, end = _floor(start + _MINUTE - _SECOND), _floor(end)
         if merged and start <= merged[-1][1] + gap:
             merged[-1] = (merged[-1][0], max(merged[-1][1], end))
         elif start < end:
@@ -112,6 +112,10 @@ def _iter_spans(entry: OnDuty, holidays: Iterable[date], zone: str) -> Iterator[
         start = max(start, next_midnight)
     if start < end:
         yield start, end
+
+
+def _floor(at: datetime) -> datetime:
+    return at.replace(second=0, microsecond=0)
 
 
 def _holiday(line: ResolvedLine, day: date) -> str | None:

@@ -110,6 +110,16 @@ def has_number(sid: str) -> bool:
     return True
 
 
+def find_number(sid: str) -> OwnedNumber | None:
+    """A number of our account as it is now; None: it is not there. Raises `errors.Unavailable`."""
+    try:
+        return _to_owned_number(call_twilio(lambda client: client.incoming_phone_numbers(sid).fetch()))
+    except TwilioRejected as refusal:
+        if refusal.status == 404:
+            return None
+        raise errors.Unavailable("The telephone service does not say what the number does.") from refusal
+
+
 def find_owned_numbers(number: str) -> list[OwnedNumber]:
     """The numbers of our account that equal this one; a recent purchase may not be listed yet."""
     owned_numbers = _list_owned_numbers(phone_number=number, limit=20, page_size=20)

@@ -7,6 +7,7 @@ from telephony.serializers import (
     callbacks,
     calls,
     demand,
+    line_tests,
     number_profiles,
     numbers,
     public_hours,
@@ -88,6 +89,23 @@ PUBLISHED_HOURS = {
         },
     ],
 }
+LINE_TEST = _builder.build(
+    line_tests.LineTestView,
+    timeZone="America/New_York",
+    testedAt="2026-11-23T13:52:10Z",
+    simulatedTime="2026-11-23T09:00:00-05:00",
+    result="failed",
+    steps=[
+        {
+            "name": "ring",
+            "path": "open",
+            "result": "failed",
+            "code": "nobody_rings",
+            "sentence": "A call would ring nobody: phone number is not verified.",
+        }
+    ],
+    nextTestAt="2026-11-23T14:52:10Z",
+)
 HOURS_CALENDAR = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nEND:VCALENDAR\r\n"
 _CANDIDATE = _builder.build(
     numbers.PreviewCandidateView,

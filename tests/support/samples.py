@@ -235,6 +235,9 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
         body={"configuration": ivr.default_configuration(f"Boston {next(_sequence)}")},
         invalid_values={"configuration": {"version": 2}},
     ),
+    "getLineTest": lambda test_users: RequestSample(
+        path={"id": test_users.boston_number.number.location_id}, id_kind="loc"
+    ),
     "getPublicHoursSettings": lambda test_users: RequestSample(
         path={"locationId": test_users.boston_number.number.location_id}
     ),

@@ -51,6 +51,7 @@ class TwilioEmulator:
         self._calls: deque[SimulatedCall] = deque(maxlen=200)
         self._phones: dict[str, str] = {}
         self._twiml = "<Response/>"
+        self._audio_statuses: dict[str, int] = {}
 
     def register_routes(self, emulator: Emulator) -> None:
         numbers, calls = f"{ACCOUNT_PATH}/IncomingPhoneNumbers", f"{ACCOUNT_PATH}/Calls"
@@ -82,6 +83,9 @@ class TwilioEmulator:
         emulator.add_route("GET", "/_local/calls", self.list_simulated_calls)
         emulator.add_route("POST", "/_local/phones", self.set_phone_behavior)
         emulator.add_route("POST", "/_local/switches", self.set_switches)
+        emulator.add_route("GET", "/_local/audio", self.fetch_audio)
+        emulator.add_route("POST", "/_local/audio", self.set_audio)
+        emulator.add_route("POST", "/_local/webhooks", self.change_webhooks)
         emulator.add_route("POST", "/_local/others", self.assign_to_other_account)
         emulator.add_route("POST", "/_local/bundles", self.create_bundle)
         emulator.add_route("PATCH", "/_local/bundles", self.change_bundle)
@@ -305,6 +309,23 @@ class TwilioEmulator:
                 setattr(self.account.switches, name, str(value))
             else:
                 return json_response({"error": f"there is no switch {name}"}, 400)
+        return EmulatorResponse(204)
+
+    def fetch_audio(self, request: EmulatorRequest) -> EmulatorResponse:
+        """What the phone service would get from the URL of an audio file; nothing is asked."""
+        status = self._audio_statuses.get(request.query.get("url", ""), 200)
+        return EmulatorResponse(status, b"I" if status == 200 else b"", "audio/mpeg")
+
+    def set_audio(self, request: EmulatorRequest) -> EmulatorResponse:
+        """Have the URL of an audio file answer a status."""
+        self._audio_statuses[str(request.json()["url"])] = int(request.json()["status"])
+        return EmulatorResponse(204)
+
+    def change_webhooks(self, request: EmulatorRequest) -> EmulatorResponse:
+        """Change settings of a number, as somebody does in the console of the phone service."""
+        settings = {str(name): str(value) for name, value in request.json().items()}
+        sid = next(sid for sid, item in self.account.numbers.items() if item["phone_number"] == settings["number"])
+        self.account.update_number(sid, settings)
         return EmulatorResponse(204)
 
     def assign_to_other_account(self, request: EmulatorRequest) -> EmulatorResponse:

@@ -137,5 +137,6 @@ def test_rota_gives_the_hours_and_no_names(test_users: UserFixtures) -> None:
         ("2031-11-12", "2031-11-12", "00:00", "00:00"),
     ], "the breaks of five minutes are shorter than the ten in which people are still rung"
     events = read_calendar(line, datetime(2031, 10, 31, tzinfo=UTC), weeks=2)
-    assert [event[1].hour for event in events if event[0] == "Open"] == [8, 20, 8, 8]
+    starts = [event[1].hour for event in events if event[0] == "Open"]
+    assert starts == [8, 20, 0, 0, 8, 8], "what is longer than a day is an event for each day"
     assert "Sam" not in str(entries) + str(events)
