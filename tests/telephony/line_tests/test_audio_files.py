@@ -34,7 +34,7 @@ def test_hosts_with_an_address_that_is_not_public_are_refused(addresses: list[st
 
 
 @pytest.mark.parametrize("address", ["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c"])
-def test_public_addresses_are_asked(address: str) -> None:
+def test_public_addresses_are_allowed(address: str) -> None:
     assert audio_files.find_public_address("cdn.example", lambda _: [address]) == address
 
 
@@ -52,7 +52,7 @@ def test_public_addresses_are_asked(address: str) -> None:
         "https://cdn.example:99999/a.mp3",
     ],
 )
-def test_other_addresses_than_files_of_the_web_are_refused_unasked(url: str) -> None:
+def test_other_addresses_than_files_of_the_web_are_refused(url: str) -> None:
     def resolve(host: str) -> list[str]:
         raise AssertionError(f"{host} is asked for")
 
