@@ -26,10 +26,14 @@ def load_page_customer(owner_id: str) -> PageCustomer | None:
         if dynamodb.is_id(prefix, owner_id):
             owner = dynamodb.get_record(record_class, owner_id)
             owner_id = str(owner.customer_id) if owner else ""
-    customer = dynamodb.get_record(Customer, owner_id) if dynamodb.is_id("cus", owner_id) else None
+    if not dynamodb.is_id("cus", owner_id):
+        return None
+    customer, usual_zone = dynamodb.gather(
+        lambda: dynamodb.get_record(Customer, owner_id), lambda: locations.find_usual_zone(owner_id)
+    )
     if customer is None:
         return None
-    zone = zone_of_pages(customer)
+    zone = _choose_zone(customer, usual_zone)
     return PageCustomer(
         str(customer.id),
         str(customer.name),
@@ -50,8 +54,7 @@ def _closed_note(customer: Customer, zone: str) -> str:
     return f"This customer is deleted, and erased on {day}: nothing of it can be changed until the deletion is undone."
 
 
-def zone_of_pages(customer: Customer) -> str:
+def _choose_zone(customer: Customer, usual_zone: str | None) -> str:
     """The zone in which pages of a customer show times: as it chose, or that of its locations."""
-    if chosen := preferences.chosen_time_zone(customer.settings):
-        return chosen
-    return locations.find_usual_zone(str(customer.id)) or preferences.time_zone_of({}, customer.settings)
+    chosen = preferences.chosen_time_zone(customer.settings)
+    return chosen or usual_zone or preferences.time_zone_of({}, customer.settings)
