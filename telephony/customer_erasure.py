@@ -21,6 +21,7 @@ from telephony.models import (
     caller_key,
 )
 from telephony.numbers import adoption, inventory, profiles, unassigned
+from telephony.reach import look
 
 CALLS_AT_ONCE, NUMBERS_AT_ONCE = 50, 5
 CALL_RETRY_SECONDS = 300
@@ -72,6 +73,13 @@ def _erase_profiles(number_profiles: Sequence[NumberProfile], erasure: Erasure) 
             raise errors.Unavailable(in_use.detail, retry_after=5) from in_use
 
 
+def _erase_lines(configured: Sequence[Line], erasure: Erasure) -> None:
+    """With what those in charge were told of them."""
+    for line in configured:
+        look.forget(str(line.location_id))
+    remove_records(configured, erasure)
+
+
 def _iter_profiles(customer_id: str) -> Iterator[NumberProfile]:
     values = {":of": {"S": customer_id}}
     yield from dynamodb.iter_records(NumberProfile, "#customer_id = :of", values, ConsistentRead=True)
@@ -88,6 +96,6 @@ STEPS = (
     ErasureStep("calls", 15, read_by_index(Call, limit=CALLS_AT_ONCE), _erase_calls),
     ErasureStep("call-backs", 16, read_by_index(Callback, limit=CALLS_AT_ONCE), _erase_callbacks),
     ErasureStep("number-profiles", 50, read_all(_iter_profiles), _erase_profiles),
-    ErasureStep("ivr-configurations", 60, read_by_index(Line)),
+    ErasureStep("ivr-configurations", 60, read_by_index(Line), _erase_lines),
     ErasureStep("number-quota", 70, read_all(_iter_quota)),
 )

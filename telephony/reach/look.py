@@ -49,15 +49,16 @@ def _tell_of_new_holes(watched: WatchedLine, holes: Sequence[Hole], until: datet
     stored = dynamodb.get_record(ReachAlert, location_id)
     known = [KnownHole.parse(values) for values in stored.holes] if stored else []
     new = known_holes.find_new(holes, known, least=timedelta(minutes=watched.alerts.min_minutes))
+    channels = in_charge.list_channels(hole_messages.EVENT, location_id, customer_id) if new else []
+    reported = new if channels else []
     alert = ReachAlert(
         location_id,
         customer_id=customer_id,
-        holes=[item.to_json() for item in known_holes.remember(holes, new, known, until=until)],
-        told_at=job.at if new else stored.told_at if stored else None,
+        holes=[item.to_json() for item in known_holes.remember(holes, reported, known, until=until)],
+        told_at=job.at,
         updated_at=job.at,
     )
     is_unchanged = ReachAlert.updated_at == stored.updated_at if stored else ReachAlert.location_id.does_not_exist()
-    channels = in_charge.list_channels(hole_messages.EVENT, location_id, customer_id) if new else []
     if channels:
         arguments = {"location_id": location_id, **hole_messages.to_arguments(new)}
         with journal.write_intent(permissions.system_actor(customer_id), job.at) as write:
@@ -67,12 +68,8 @@ def _tell_of_new_holes(watched: WatchedLine, holes: Sequence[Hole], until: datet
                 id = f"{job.id}-{digest}-{user_id}-{channel}"
                 write.enqueue(hole_messages.TASK, id=id, user_id=user_id, channel=channel, **arguments)
             write.replace(job.id, job.claim)
-    elif new or (stored and alert.holes != stored.holes):
-        changes = [
-            ReachAlert.customer_id.set(customer_id),
-            ReachAlert.holes.set(alert.holes),
-            ReachAlert.updated_at.set(job.at),
-        ]
+    elif stored and alert.holes != stored.holes:
+        changes = [ReachAlert.holes.set(alert.holes), ReachAlert.updated_at.set(job.at)]
         if unaudited.update(alert, changes, is_unchanged) is None:
             raise StaleRecord
 

@@ -15,8 +15,9 @@ from config.dynamodb import encryption
 from config.privacy import erasure_log
 from config.privacy.restoration import Restoration
 from telephony import line_lookup
-from telephony.models import Call, PhoneNumber
+from telephony.models import Call, PhoneNumber, ReachAlert
 from telephony.numbers import purchase
+from tests.support.bulk import put_records
 from tests.support.calls import create_line
 from tests.support.crash_harness import CRASH_MODES, CrashHarness, is_worth_trying
 from tests.support.environment import IS_SCALE_RUN, Environment
@@ -199,6 +200,7 @@ def test_nothing_is_left_of_a_customer_and_everything_of_others(test_users: User
     test_users.put_profile("DE")
     line = create_line(test_users)
     line.update_configuration(greeting={"say": "Erased."})
+    put_records([ReachAlert(line.location.id, customer_id=customer_id, updated_at=now())])
     call_id, number = test_users.recorded_call_id, str(test_users.boston_number.number.number)
     process_outbox()
     call = dynamodb.get_record(Call, call_id)

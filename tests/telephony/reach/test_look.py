@@ -119,6 +119,21 @@ def test_nobody_is_notified_where_alerts_are_off(watched: WatchedLine) -> None:
     assert len(watched.list_holes()) == 1
 
 
+def test_a_hole_of_which_nobody_knows_is_still_new(watched: WatchedLine) -> None:
+    def notify(*, on: bool) -> None:
+        channels = {channel: {"holeFound": on} for channel in ("email", "push")}
+        assert watched.mia.patch("/user", {"settings": {"notifications": channels}}).status_code == 200
+
+    notify(on=False)
+    set_ringing(watched, on=False)
+    drain_outbox(LOOK_SECONDS)
+    assert watched.list_holes() == []
+    notify(on=True)
+    enqueue_look(watched, now())
+    drain_outbox()
+    assert len(watched.list_holes()) == 1
+
+
 def test_nobody_is_notified_of_the_holes_of_a_suspended_customer(watched: WatchedLine) -> None:
     customer_id = watched.sam.user.customer_id
     set_ringing(watched, on=False)
