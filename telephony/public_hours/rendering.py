@@ -1,7 +1,8 @@
 """What anybody reads of a line that publishes its hours: bounded work, and no names of people."""
 
 from datetime import datetime
-from typing import Any
+
+import orjson
 
 from config import bulkhead, errors
 from staffing.schedules.queries import QueryTooWide
@@ -23,9 +24,12 @@ def load_hours(published: PublishedLine, at: datetime) -> OpenHours:
             raise errors.Unavailable("This location has too many shifts to list its hours.") from too_wide
 
 
-def to_linked_data(published: PublishedLine, hours: OpenHours) -> dict[str, Any]:
-    """The hours as JSON-LD."""
-    return linked_data.build_document(published.line, hours)
+def to_linked_data(published: PublishedLine, hours: OpenHours) -> bytes:
+    """The hours as JSON-LD, which may stand in a page as it is: no name in it can end a script."""
+    text = orjson.dumps(linked_data.build_document(published.line, hours))
+    for character in "<>&":
+        text = text.replace(character.encode(), f"\\u{ord(character):04x}".encode())
+    return text
 
 
 def to_calendar(published: PublishedLine, hours: OpenHours, public_id: str) -> bytes:

@@ -90,9 +90,7 @@ class PublishedHours(api.OperationViewSet):
             headers["Content-Disposition"] = 'inline; filename="hours.ics"'
             content = rendering.to_calendar(published, hours, line)
             return HttpResponse(content, f"{CALENDAR}; charset=utf-8", headers=headers)
-        response = Response(rendering.to_linked_data(published, hours), headers=headers)
-        response["Content-Type"] = LINKED_DATA
-        return response
+        return HttpResponse(rendering.to_linked_data(published, hours), LINKED_DATA, headers=headers)
 
 
 def _charge(request: Request, location_id: str) -> None:

@@ -85,6 +85,15 @@ def test_anybody_reads_both_formats_on_any_page(test_users: UserFixtures, env: E
     assert httpx.post(url, json={}).status_code == 405
 
 
+def test_names_cannot_end_a_script_of_a_page_that_has_the_hours(test_users: UserFixtures) -> None:
+    """A business writes the JSON-LD into its pages."""
+    held, name = test_users.purchase_number(), "</script><img src=x onerror=alert(1)> & Co."
+    assert test_users.ann.patch(f"/location/{held.number.location_id}", {"name": name}).status_code == 200
+    response = httpx.get(switch(test_users, held)["url"])
+    assert response.json()["name"] == name
+    assert not set("<>&") & set(response.text)
+
+
 def test_hostile_ids_are_not_found_alike(test_users: UserFixtures) -> None:
     held = test_users.purchase_number()
     url = switch(test_users, held)["url"]
