@@ -53,12 +53,16 @@ class OnDuty:
         was moved, covered or edited, or one that lasts longer than a day: who takes turns on call
         for whole weeks or weekends is meant to be there on whatever days these have.
         """
-        occurrence, schedule = self.shift.occurrence, self.shift.schedule
+        occurrence = self.shift.occurrence
         start, end = (wall_clock.to_wall_time(at, zone) for at in (occurrence.start, occurrence.end))
         midnight = datetime.combine(day, time())
-        if not (start < midnight + timedelta(days=1) and end > midnight):
-            return False
-        return not schedule.is_series or occurrence.is_changed or self.shift.duration > timedelta(days=1)
+        return start < midnight + timedelta(days=1) and end > midnight and self.is_planned_on_purpose
+
+    @property
+    def is_planned_on_purpose(self) -> bool:
+        """Whether somebody planned this shift for its days, as `is_planned_for` has it."""
+        is_for_days = not self.shift.schedule.is_series or self.shift.occurrence.is_changed
+        return is_for_days or self.shift.duration > timedelta(days=1)
 
 
 def list_on_duty(location_id: str, at: datetime, *, customer_id: str, grace: timedelta = timedelta(0)) -> list[OnDuty]:

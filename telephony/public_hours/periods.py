@@ -85,7 +85,11 @@ def _load_rota_periods(line: ResolvedLine, since: datetime, until: datetime) -> 
         until = max(_midnight(last_day, line.time_zone), since + _DAY)
     zone = str(line.configuration.get("timeZone") or line.time_zone)
     days = _iter_days(*(wall_clock.to_wall_time(at, zone).date() for at in (since - _DAY, until + _DAY)))
-    holidays = [day for day in days if ivr.find_holiday(line.configuration, day)]
+    holidays = [
+        (day, _midnight(day, zone), _midnight(day + _DAY, zone))
+        for day in days
+        if ivr.find_holiday(line.configuration, day)
+    ]
     periods = [
         (max(start, since), min(end, until))
         for entry in entries
@@ -100,11 +104,13 @@ def _load_rota_periods(line: ResolvedLine, since: datetime, until: datetime) -> 
     return merged, until
 
 
-def _iter_spans(entry: OnDuty, holidays: Iterable[date], zone: str) -> Iterator[Period]:
-    """A shift without the holidays for which it was not planned on purpose."""
+def _iter_spans(entry: OnDuty, holidays: Iterable[tuple[date, datetime, datetime]], zone: str) -> Iterator[Period]:
+    """A shift without the holidays for which it was not planned on purpose.
+
+    ``holidays``: each with its midnights, which are found once for all shifts.
+    """
     start, end = entry.shift.occurrence.start, entry.shift.occurrence.end
-    for day in holidays:
-        midnight, next_midnight = _midnight(day, zone), _midnight(day + _DAY, zone)
+    for day, midnight, next_midnight in holidays:
         if next_midnight <= start or midnight >= end or entry.is_planned_for(day, zone):
             continue
         if start < midnight:

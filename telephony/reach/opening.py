@@ -1,9 +1,9 @@
 """When a line is open in a window, by its hours, its holidays and the rota. Pure."""
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from typing import NamedTuple
 
 from staffing.schedules import coverage
 from staffing.schedules.coverage import Period
@@ -18,13 +18,6 @@ class Opening:
 
     open: list[Period]
     closed_by_rota: list[Period]
-
-
-class _Entry(NamedTuple):
-    """From when until when somebody opens the line."""
-
-    start: datetime
-    end: datetime
 
 
 def find_opening(rota: Rota) -> Opening:
@@ -50,19 +43,20 @@ def _is_open(rota: Rota, at: datetime) -> bool:
 
 
 def _list_open_on_holidays(rota: Rota, holidays: Period, instants: list[datetime]) -> list[Period]:
-    """When people open the line who are planned on purpose for a holiday."""
+    """When people open the line who are planned on purpose for a holiday.
+
+    During their shift they do on each of its days; in the grace after it, a call finds it out.
+    """
     grace = ivr.grace_period(rota.line.configuration)
-    entries = [
-        (_Entry(entry.shift.occurrence.start, entry.shift.occurrence.end + grace), entry) for entry in rota.own_entries
-    ]
-    entries = [item for item in entries if item[0].start < holidays[1] and item[0].end > holidays[0]]
-    edges = {*instants, *(edge for times, _ in entries for edge in times)}
-    points = sorted({*holidays, *(edge for edge in edges if holidays[0] < edge < holidays[1])})
-    return [
-        (at, end)
-        for at, end in pairwise(points)
-        if routing.find_entrance(
-            rota.line, at, [entry for times, entry in entries if times.start <= at < times.end]
-        ).name
-        == "open"
-    ]
+    periods: list[Period] = []
+    for entry in rota.own_entries:
+        start, end = entry.shift.occurrence.start, entry.shift.occurrence.end
+        if not entry.is_planned_on_purpose or start >= holidays[1] or end + grace <= holidays[0]:
+            continue
+        periods.append((max(start, holidays[0]), min(end, holidays[1])))
+        first, last = max(end, holidays[0]), min(end + grace, holidays[1])
+        edges = instants[bisect_right(instants, first) : bisect_left(instants, last)]
+        for at, until in pairwise([first, *edges, last]):
+            if at < until and routing.find_entrance(rota.line, at, [entry]).name == "open":
+                periods.append((at, until))
+    return coverage.merge(period for period in periods if period[0] < period[1])

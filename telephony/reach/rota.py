@@ -1,7 +1,7 @@
 """The records from which the reach of a line follows, as ring actions see them. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import pairwise
@@ -13,6 +13,7 @@ from staffing.schedules import coverage, on_duty
 from staffing.schedules.coverage import Period
 from staffing.schedules.expansion import Shift
 from staffing.schedules.on_duty import OnDuty
+from staffing.schedules.queries import QueryTooWide
 from telephony import ivr
 from telephony.calls.rota import routing
 from telephony.calls.rota.routing import Match, RingCandidate
@@ -21,6 +22,25 @@ from telephony.models import PhonePause
 
 if TYPE_CHECKING:
     from accounts.models import User
+
+
+MAX_WORK = 3_000_000
+"""Shifts that are looked at for one line, counted each time."""
+WORK_OF_CALL = 4
+"""How many of them one costs that is looked at as a call does."""
+
+
+@dataclass
+class WorkLimit:
+    """Bounds what a line costs whose shifts, ring actions and breaks are many at once."""
+
+    left: int = MAX_WORK
+
+    def spend(self, count: int) -> None:
+        """Raises `QueryTooWide` beyond `MAX_WORK`."""
+        self.left -= count
+        if self.left < 0:
+            raise QueryTooWide("Too many shifts overlap in this window; choose a shorter one.", pointer="?to")
 
 
 class Member(NamedTuple):
@@ -52,6 +72,7 @@ class Rota:
     """The people of these shifts, and those named in the configuration, whatever their status."""
     records: dynamodb.BatchResult
     """The phone verifications and breaks of these people."""
+    work: WorkLimit = field(default_factory=WorkLimit, compare=False)
 
     @cached_property
     def own_entries(self) -> list[OnDuty]:
@@ -90,6 +111,7 @@ class Rota:
         reasons = {id: self._duty_reason(user, duty_target) for id, user in self.staff.items()}
         for location_id in self._list_locations(duty_target):
             is_neighbour = location_id != self.line.location_id
+            self.work.spend(len(self.shifts[location_id]))
             for shift in self.shifts[location_id]:
                 end = shift.occurrence.end
                 rings_until = end if is_neighbour else end + grace
@@ -113,9 +135,19 @@ class Rota:
         )
         if not self.breaks:
             return ringing
-        outside = subtract(ringing, self.breaks)
-        within = [part for period in self.breaks for part in self._list_ringing_within(target, members, period)]
-        return coverage.merge([*outside, *within])
+        surely = self._list_surely_ringing(members)
+        unsure = subtract(intersect(ringing, self.breaks), surely)
+        within = [part for period in unsure for part in self._list_ringing_within(target, members, period)]
+        return coverage.merge([*subtract(ringing, self.breaks), *surely, *within])
+
+    def _list_surely_ringing(self, members: Sequence[Member]) -> list[Period]:
+        """The times at which somebody rings who has no break, nor anybody with the same phone."""
+        phones = {self.staff[id].phone for id in self._pauses}
+        return coverage.merge(
+            (max(member.start, self.since), min(member.end, self.until))
+            for member in members
+            if not member.why_not and self.staff[member.staff_id].phone not in phones
+        )
 
     def _list_ringing_within(
         self, target: Mapping[str, Any], members: Sequence[Member], period: Period
@@ -124,30 +156,53 @@ class Rota:
         edges = {edge for member in members for edge in member[:2]}
         edges |= {edge for pause in self._pauses.values() for edge in (pause.effective_from, pause.paused_until)}
         instants = sorted({*period, *(edge for edge in edges if period[0] < edge < period[1])})
+        known = self._list_shifts_within(target, period)
         return [
-            span for span in pairwise(instants) if any(item.phone for item in self.list_candidates(target, span[0]))
+            span
+            for span in pairwise(instants)
+            if any(item.phone for item in self.list_candidates(target, span[0], known))
         ]
 
-    def list_candidates(self, target: Mapping[str, Any], at: datetime) -> list[RingCandidate]:
-        """The candidates of a call at an instant of the window, as if nobody talked in another."""
+    def _list_shifts_within(self, target: Mapping[str, Any], period: Period) -> dict[str, list[Shift]]:
+        """The shifts that matter in a period to a ring action, by location."""
+        if "onDuty" not in target:
+            return {}
+        since = period[0] - ivr.duty_grace_period(target["onDuty"])
+        shifts_by_location = {id: self.shifts[id] for id in self._list_locations(target["onDuty"])}
+        self.work.spend(sum(map(len, shifts_by_location.values())))
+        return {
+            id: [item for item in shifts if item.occurrence.start < period[1] and item.occurrence.end > since]
+            for id, shifts in shifts_by_location.items()
+        }
+
+    def list_candidates(
+        self, target: Mapping[str, Any], at: datetime, known: Mapping[str, Sequence[Shift]] | None = None
+    ) -> list[RingCandidate]:
+        """The candidates of a call at an instant of the window, as if nobody talked in another.
+
+        ``known``: the shifts that matter then, by location; None: all are looked at.
+        """
         if "numbers" in target:
             return [routing.number_candidate(number, self.line.country) for number in target["numbers"]]
         if "users" in target:
             matches = routing.match_named(self._find_named(target))
         else:
-            matches = routing.match_on_duty(self.line, target["onDuty"], self._list_staff(target["onDuty"], at))
+            matches = routing.match_on_duty(self.line, target["onDuty"], self._list_staff(target["onDuty"], at, known))
         return routing.judge(matches, self.records, self.line, at)
 
     def is_selected(self, staff_id: str, duty_target: Mapping[str, Any]) -> bool:
         """Whether a ring action for people on duty means this person."""
         return not routing.filter_reason(self.staff[staff_id], duty_target)
 
-    def _list_staff(self, duty_target: Mapping[str, Any], at: datetime) -> dict[str, list[OnDuty]]:
-        people = {}
+    def _list_staff(
+        self, duty_target: Mapping[str, Any], at: datetime, known: Mapping[str, Sequence[Shift]] | None
+    ) -> dict[str, list[OnDuty]]:
+        people, shifts_by_location = {}, self.shifts if known is None else known
         for location_id in self._list_locations(duty_target):
             is_own = location_id == self.line.location_id
             grace = ivr.duty_grace_period(duty_target) if is_own else timedelta(0)
-            shifts = [shift for shift in self.shifts[location_id] if shift.occurrence.start <= at]
+            self.work.spend(len(shifts_by_location[location_id]) * WORK_OF_CALL)
+            shifts = [shift for shift in shifts_by_location[location_id] if shift.occurrence.start <= at]
             people[location_id] = on_duty.build_entries(shifts, self.staff, at, grace=grace)
         return people
 

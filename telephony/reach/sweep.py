@@ -105,6 +105,7 @@ class _RingAction:
         """Those whom it considers at some time of a period."""
         first = bisect_left(self.members, period[0] - self.longest, key=lambda member: member.start)
         last = bisect_left(self.members, period[1], key=lambda member: member.start)
+        self.rota.work.spend(last - first)
         return (member for member in islice(self.members, first, last) if member.end > period[0])
 
 
@@ -165,14 +166,17 @@ def _list_shared(
 ) -> list[SharedPerson]:
     """Who is rung by this line and, whatever its hours, by that of the location of their shift."""
     periods: dict[tuple[str, str], list[Period]] = {}
+    rung_there: dict[tuple[str, str], bool] = {}
     for action in actions:
         for member in action.members:
             location_id = member.location_id
             if location_id is None or member.why_not or location_id not in neighbour_targets:
                 continue
-            if _rings(neighbour_targets[location_id], rota, member.staff_id):
-                period = max(member.start, rota.since), min(member.end, rota.until)
-                periods.setdefault((member.staff_id, location_id), []).append(period)
+            person = member.staff_id, location_id
+            if person not in rung_there:
+                rung_there[person] = _rings(neighbour_targets[location_id], rota, member.staff_id)
+            if rung_there[person]:
+                periods.setdefault(person, []).append((max(member.start, rota.since), min(member.end, rota.until)))
     shared = [
         SharedPerson(staff_id, location_id, parts[0][0], count_minutes(parts))
         for (staff_id, location_id), rung in periods.items()
