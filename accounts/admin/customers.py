@@ -116,10 +116,6 @@ class CustomerAdmin(RecordAdmin):
         may_undo = operators.has_right(request, operators.LEAD)
         return [f"{name}_with_undo" if name == "deletion" and may_undo else name for name in names]
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Not of a deleted customer."""
-        return super().has_change_permission(request, obj) and not (obj and obj.record.is_deleted)
-
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).filter(listed="all")
 
@@ -164,8 +160,7 @@ class CustomerAdmin(RecordAdmin):
         return {"badge": STATUS_BADGES[record.status]}
 
     def related_links(self, obj: Any) -> list[tuple[str, str]]:
-        """Of a deleted customer only those that show something."""
-        links = [
+        return [
             *((name, admin_list_url(app, model, customer_id__exact=obj.pk)) for name, app, model in _LINKED_MODELS),
             ("Set up", setup_url(str(obj.pk))),
             ("Import people", reverse("admin:people_import", args=(obj.pk,))),
@@ -176,7 +171,6 @@ class CustomerAdmin(RecordAdmin):
             ("Reserve a number", reverse("admin:numbers_reserve", args=(obj.pk,))),
             ("Audit", admin_list_url("config", "auditentry", listed_for__exact=obj.pk)),
         ]
-        return [link for link in links if link[0] not in self.link_rights] if obj.record.is_deleted else links
 
     def page_context(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
         paths = (*settings.CUSTOMER_PAGE_PANELS, *settings.CUSTOMER_ATTENTION_PANELS)

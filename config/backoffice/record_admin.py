@@ -51,7 +51,7 @@ class RecordAdmin(FindableAdmin, RecordListAdmin, RecordNavigation):
     has_module_permission = has_view_permission
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.is_addable and operators.has_right(request, operators.WRITE)
+        return self.is_addable and operators.has_right(request, operators.WRITE) and not is_closed(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         if obj is not None and is_closed(request):
@@ -79,7 +79,10 @@ class RecordAdmin(FindableAdmin, RecordListAdmin, RecordNavigation):
         return {"links": self.related_links(obj)}
 
     def _permitted_links(self, request: HttpRequest, links: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-        return [link for link in links if operators.has_right(request, self.link_rights.get(link[0], operators.READ))]
+        rights = {link: self.link_rights.get(link[0], operators.READ) for link in links}
+        if is_closed(request):
+            return [link for link, right in rights.items() if right == operators.READ]
+        return [link for link, right in rights.items() if operators.has_right(request, right)]
 
     def find_pk(self, term: str) -> str | None:
         """The primary key of the one record that a term names."""
@@ -94,6 +97,8 @@ class RecordAdmin(FindableAdmin, RecordListAdmin, RecordNavigation):
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """The buttons that apply to selected records."""
+        if is_closed(request):
+            return {}
         return {
             button.name: (partial(RecordAdmin.run_for_selected, button=button), button.name, button.label)
             for button in self.buttons

@@ -15,7 +15,7 @@ from accounts.admin.operator_commands import load_location_names, operator_actor
 from config import dynamodb
 from config.backoffice import operators
 from config.backoffice.links import admin_change_url, admin_list_url, link_to
-from config.backoffice.page_customer import set_page_customer
+from config.backoffice.page_customer import is_closed, set_page_customer
 from config.backoffice.record_header import Badge, Fact, Moment, RecordHeader
 from telephony.admin.ivr import changes
 from telephony.admin.ivr.call_preview import CallPreviewPage
@@ -70,7 +70,7 @@ class LineAdmin(RevisionPages, IvrPages, CallPreviewPage):
     def _available_buttons(self, request: HttpRequest, obj: Any) -> list[dict[str, Any]]:
         """Those of the record, with the links to the pages that change it."""
         links = {"preview": "Preview a call", "revisions": "Revisions"}
-        if operators.has_right(request, operators.WRITE):
+        if operators.has_right(request, operators.WRITE) and not is_closed(request):
             links = {"edit": "Change how calls are answered", **links}
         pages = [
             {"name": name, "label": label, "url": reverse(f"admin:telephony_line_{name}", args=(obj.pk,))}

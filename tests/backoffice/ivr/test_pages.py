@@ -234,6 +234,18 @@ def test_fixed_hours_begin_with_those_of_the_rota(line: LineFixture, operator: O
     assert "Monday to Friday at once : Enter hours such as" in text_of(wrong)
 
 
+def test_hours_are_suggested_as_the_rota_has_them_most_often(line: LineFixture, operator: OperatorSession) -> None:
+    tuesday = now().date() + timedelta(days=8 - now().weekday())
+    for week in range(3):
+        day = tuesday + timedelta(weeks=week)
+        line.put_on_duty(f"{day}T10:00", f"{day}T16:00")
+    line.put_on_duty(f"{tuesday + timedelta(days=2)}T10:00", f"{tuesday + timedelta(days=2)}T16:00")
+    form = {name: value for name, value in filled_form(line).items() if not name.startswith("weekly:")}
+    chosen = post(operator, line, **{**form, "mode": "weekly", "do": "update"})
+    assert 'name="weekly:tu" value="10:00–16:00"' in chosen.text
+    assert "Closed all day: Monday, Wednesday, Thursday, Friday, Saturday, Sunday." in text_of(chosen)
+
+
 def test_the_language_of_a_branch_is_shown_after_the_review(line: LineFixture, operator: OperatorSession) -> None:
     review = post(operator, line, **filled_form(line, **SPANISH_AFTER_SIX))
     assert 'name="closed:all-before" value="es-US"' in review.text

@@ -62,6 +62,10 @@ def _check_that_pages_say_so(lead: OperatorSession, customer_path: str, test_use
         for offered in ('name="_save"', "Reserve a number", "Import people", "/do/block/", "Nobody on duty"):
             assert offered not in page, (path, offered)
     assert "/do/undo-deletion/" in lead.get(customer_path).text
+    people = lead.get(f"/admin/accounts/user/?customer_id__exact={test_users.other_customer.id}").text
+    assert test_users.cleo.user.name in people
+    assert "Add person" not in people
+    assert 'name="action"' not in people
     assert "customer deleted" in lead.get(f"/admin/find/?q={test_users.cleo.user.name}").text
 
 
