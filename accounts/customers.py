@@ -95,6 +95,11 @@ def customer_key(customer_id: str) -> dynamodb.RecordKey:
     return dynamodb.RecordKey(Customer, customer_id)
 
 
+def find_customer_in(records: dynamodb.BatchResult, customer_id: str) -> Customer | None:
+    """The customer, if it is among these records."""
+    return records.get(Customer, customer_id)
+
+
 def is_active_in(records: dynamodb.BatchResult, customer_id: str) -> bool:
     """Whether the customer is among these records and not suspended."""
     customer = records.get(Customer, customer_id)

@@ -1,5 +1,6 @@
 """Those in charge are told of each time in which callers would reach nobody, once, and soon."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from accounts import customers, permissions
-from config import dynamodb, journal, outbox
+from config import costs, dynamodb, journal, outbox
 from telephony.models import ReachAlert
 from telephony.reach import causes, nightly
 from tests.support.devices import drain_outbox, list_pushes
@@ -155,6 +156,16 @@ def test_alert_is_forgotten_with_the_number(watched: WatchedLine) -> None:
     assert response.status_code == 200, response.text
     drain_outbox(LOOK_SECONDS)
     assert dynamodb.get_record(ReachAlert, watched.location_id) is None
+
+
+def test_a_look_without_news_costs_little(watched: WatchedLine, record_figure: Callable[[str], None]) -> None:
+    enqueue_look(watched, now())
+    drain_outbox()
+    enqueue_look(watched, now())
+    with costs.measure() as cost:
+        drain_outbox()
+    record_figure(f"look ahead: {cost.round_trips} round trips, {cost.cpu_seconds * 1000:.0f} ms of CPU time")
+    assert cost.round_trips <= 20, "also of the outbox, and of the test that looks for what is due"
 
 
 NIGHTS = [
