@@ -18,10 +18,16 @@ from urllib.parse import quote, urlsplit
 import requests
 from django.conf import settings
 
+from config import bulkhead, errors
+
 AudioResult = Literal["audio_ok", "audio_missing", "audio_wrong_type", "audio_refused", "audio_unknown"]
 """It can be played; it is not there; it is no audio; nobody may fetch it there; not known."""
-TIMEOUT_SECONDS = 3.0
-"""Of a file, everything included."""
+TIMEOUT_SECONDS, LONGEST_CHECK_SECONDS = 3.0, 3.5
+"""Of a connection, everything included; and with the look-up of the name."""
+_bulkhead = bulkhead.Bulkhead(
+    "The server of the audio file", max_concurrent=4, budget_seconds=3 * LONGEST_CHECK_SECONDS
+)
+"""Its budget is longer than any deadline, so one server that hangs does not count for others."""
 _PLAYABLE = ("audio/", "application/octet-stream", "binary/octet-stream")
 _PORT = 443
 _SAFE = "/%:@!$&'()*+,;=~-._?"
@@ -29,11 +35,14 @@ Resolve = Callable[[str], list[str]]
 
 
 def check_file(url: str) -> AudioResult:
-    """Ask for the first byte of a file. Takes `TIMEOUT_SECONDS` at most."""
+    """Ask for the first byte of a file. Takes `LONGEST_CHECK_SECONDS` at most."""
     base_url = settings.TWILIO["base_url"]
     if not (urlsplit(base_url).hostname or "").endswith(".twilio.com"):
         return _ask_emulator(base_url, url)
-    return fetch_first_byte(url)
+    try:
+        return _bulkhead.call(lambda: fetch_first_byte(url), deadline=time.monotonic() + LONGEST_CHECK_SECONDS)
+    except errors.Unavailable:
+        return "audio_unknown"
 
 
 def _ask_emulator(base_url: str, url: str) -> AudioResult:
@@ -110,11 +119,14 @@ def _request(host: str, address: str, path: str) -> AudioResult:
     connection = http.client.HTTPSConnection(host, _PORT, timeout=TIMEOUT_SECONDS)
     plain_socket = socket.create_connection((address, _PORT), timeout=TIMEOUT_SECONDS)
     with closing(plain_socket), closing(connection):
-        connection.sock = ssl.create_default_context().wrap_socket(plain_socket, server_hostname=host)
+        context = ssl.create_default_context()
+        tls_socket = context.wrap_socket(plain_socket, server_hostname=host, do_handshake_on_connect=False)
+        connection.sock = tls_socket
         # A server that sends a byte now and then would never time out.
-        timer = threading.Timer(max(0.1, deadline - time.monotonic()), _shut_down, [connection.sock])
+        timer = threading.Timer(max(0.1, deadline - time.monotonic()), _shut_down, [tls_socket])
         timer.start()
         try:
+            tls_socket.do_handshake()
             connection.request("GET", path, headers={"Range": "bytes=0-0", "User-Agent": "Dutyline line test"})
             response = connection.getresponse()
             return judge_response(response.status, response.getheader("Content-Type") or "")

@@ -18,7 +18,8 @@ from config.backoffice.links import admin_change_url
 from config.backoffice.record_header import Tone
 from telephony.line_tests import results, steps
 from telephony.line_tests.steps import Step
-from telephony.models import LineTest
+from telephony.models import LineTest, PublicHours
+from telephony.public_hours import publication
 
 TITLE = "Did the last test of this line succeed?"
 TONES: dict[str, Tone] = {"ok": "good", "failed": "danger", "unknown": "warning"}
@@ -49,14 +50,26 @@ def line_checks(request: HttpRequest, obj: Any) -> CheckPanel | None:
 
 
 def load_location_and_test(obj: Any) -> tuple[Any, LineTest | None]:
-    """The location of a line, and the last test; read once for a page."""
-    if not hasattr(obj, "line_page_records"):
-        location_id = str(obj.record.location_id)
-        keys = [dynamodb.RecordKey(LineTest, location_id), locations.location_key(location_id)]
-        obj.line_page_records = dynamodb.batch_get(keys)
-    records, location_id = obj.line_page_records, str(obj.record.location_id)
+    """The location of a line, and the last test."""
+    records, location_id = _load_records(obj), str(obj.record.location_id)
     location = locations.find_location_in(records, location_id, str(obj.record.customer_id))
     return location, records.get(LineTest, location_id)
+
+
+def find_public_url(obj: Any) -> str | None:
+    """Where anybody reads the hours of a line; None: they are not public."""
+    publication_record = _load_records(obj).get(PublicHours, str(obj.record.location_id))
+    return publication.build_url(publication_record) if publication_record else None
+
+
+def _load_records(obj: Any) -> dynamodb.BatchResult:
+    """What the page of a line needs besides the line; read once."""
+    if not hasattr(obj, "line_page_records"):
+        location_id = str(obj.record.location_id)
+        keys = [dynamodb.RecordKey(record_class, location_id) for record_class in (LineTest, PublicHours)]
+        obj.line_page_records = dynamodb.batch_get([*keys, locations.location_key(location_id)])
+    records: dynamodb.BatchResult = obj.line_page_records
+    return records
 
 
 def build_panel(test: LineTest | None, zone: str, *, may_write: bool) -> CheckPanel:

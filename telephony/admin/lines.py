@@ -8,6 +8,7 @@ from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html
 from unfold.decorators import display
 
 from accounts.admin import projected
@@ -21,7 +22,7 @@ from telephony.admin.ivr import changes
 from telephony.admin.ivr.call_preview import CallPreviewPage
 from telephony.admin.ivr.pages import IvrPages
 from telephony.admin.ivr.revisions import RevisionPages
-from telephony.admin.line_test_panel import TEST_BUTTON, load_location_and_test
+from telephony.admin.line_test_panel import TEST_BUTTON, find_public_url, load_location_and_test
 from telephony.admin.projected import Line
 from telephony.ivr import wording
 
@@ -54,6 +55,7 @@ class LineAdmin(RevisionPages, IvrPages, CallPreviewPage):
         record = obj.record
         self._load_location(obj)
         number = str(record.number or "")
+        url = find_public_url(obj)
         return RecordHeader(
             name=f"IVR configuration of {self.location_label(obj)}",
             badge=Badge("takes calls", "good")
@@ -63,6 +65,7 @@ class LineAdmin(RevisionPages, IvrPages, CallPreviewPage):
                 Fact("Location", link_to("accounts", "location", str(record.location_id), self.location_label(obj))),
                 Fact("Number", link_to("telephony", "phonenumber", number) if number else "no number yet", not number),
                 Fact("Last changed", Moment(record.updated_at, getattr(obj, "time_zone", None))),
+                Fact("Public hours", format_html('<a href="{}">on the web</a>', url) if url else "off"),
             ],
             primary="edit" if record.configuration and operators.has_right(request, operators.WRITE) else "preview",
         )

@@ -23,7 +23,7 @@ KEPT = timedelta(days=30)
 """How long a result stays if the line is not tested again, as its number is gone."""
 REPEATED_AFTER = timedelta(hours=1)
 """A failed test is repeated, so that it is known when the line works again."""
-FILES_SECONDS_ON_REQUEST = 4.0
+FILES_SECONDS_ON_REQUEST = 5.0
 """For audio files, while somebody waits."""
 
 

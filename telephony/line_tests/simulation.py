@@ -116,7 +116,7 @@ class Simulation:
                 paths.setdefault(str(prompt["play"]), path)
         deadline = time.monotonic() + self.files_seconds
         for index, (url, path) in enumerate(paths.items()):
-            has_time = index < MAX_FILES and time.monotonic() + audio_files.TIMEOUT_SECONDS <= deadline
+            has_time = index < MAX_FILES and time.monotonic() + audio_files.LONGEST_CHECK_SECONDS <= deadline
             yield Step("audio", audio_files.check_file(url) if has_time else "not_checked", path)
 
     def _check_ringing(self) -> Iterator[Step]:

@@ -10,6 +10,7 @@ from config import dynamodb
 from telephony.models import PublicHours
 from telephony.numbers import inventory
 from telephony.numbers.reservation import NumberWithLine
+from tests.support import rate_limits
 from tests.support.environment import Environment
 from tests.support.proxy import count_sequential_trips
 from tests.support.users import UserFixtures, now, parse_problem, process_outbox
@@ -92,6 +93,16 @@ def test_names_cannot_end_a_script_of_a_page_that_has_the_hours(test_users: User
     response = httpx.get(switch(test_users, held)["url"])
     assert response.json()["name"] == name
     assert not set("<>&") & set(response.text)
+
+
+def test_readers_of_one_line_use_up_their_own_budget(test_users: UserFixtures) -> None:
+    held = test_users.purchase_number()
+    url = switch(test_users, held)["url"]
+
+    with rate_limits.use_up(["cost"], held.number.location_id):
+        assert httpx.get(url).status_code == 429
+        assert httpx.get(f"{url}.ics").status_code == 429
+        assert test_users.ann.get("/user").status_code == 200, "the customer pays nothing"
 
 
 def test_hostile_ids_are_not_found_alike(test_users: UserFixtures) -> None:
