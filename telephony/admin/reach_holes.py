@@ -98,7 +98,7 @@ def _is_mended_by_person(person: Unreachable) -> bool:
 def _describe(holes: Sequence[Hole], way_count: int, context: HoleContext) -> HoleWords:
     periods = list(dict.fromkeys((hole.start, hole.end) for hole in holes))
     rest = periods[MAX_TIMES:]
-    last = f", the last on {_format_time(rest[-1][0], context.zone)}" if rest else ""
+    last = f", the last on {format_time(rest[-1][0], context.zone)}" if rest else ""
     ways = list(dict.fromkeys(hole.way for hole in holes))
     return HoleWords(
         [format_period(start, end, context.zone) for start, end in periods[:MAX_TIMES]],
@@ -178,7 +178,8 @@ def format_period(start: datetime, end: datetime, zone: str) -> str:
     return f"{begins} to {f'{last:%H:%M}' if first.date() == last.date() else clock.format_day_time(last)}"
 
 
-def _format_time(at: datetime, zone: str) -> str:
+def format_time(at: datetime, zone: str) -> str:
+    """A time by a clock."""
     return clock.format_day_time(at.astimezone(ZoneInfo(zone)))
 
 

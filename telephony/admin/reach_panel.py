@@ -1,7 +1,7 @@
 """The next four weeks of a line on the page of its location: when calls ring nobody, and why."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from django.template.loader import render_to_string
 from django.utils.text import capfirst
 
-from accounts import users
+from accounts import locations, users
+from config import dynamodb
 from config.backoffice import clock
 from config.backoffice.checks import Check
 from staffing.schedules.queries import QueryTooWide
@@ -22,16 +23,18 @@ from telephony.reach.results import Reach
 if TYPE_CHECKING:
     from accounts.models import Location
 
-DAYS, SOON = 28, timedelta(days=7)
+DAYS, SOON, MAX_SHARED = 28, timedelta(days=7), 5
 LABEL = f"Next {DAYS} days"
 
 
 @dataclass(frozen=True)
 class LoadedReach:
-    """The reach of a line and the names of the people in its holes."""
+    """The reach of a line, and the names of the people that are shown of it."""
 
     reach: Reach
     names: Mapping[str, str]
+    location_names: Mapping[str, str] = field(default_factory=dict)
+    """Of the other locations whose lines ring the same people."""
 
 
 def load_reach(location: "Location", *, at: datetime) -> Reach | None:
@@ -50,9 +53,19 @@ def load(location: "Location", *, at: datetime) -> LoadedReach | None:
     reach = load_reach(location, at=at)
     if reach is None:
         return None
+    shared, customer_id = reach.shared[:MAX_SHARED], str(location.customer_id)
     staff_ids = {id for id in reach_holes.list_people(reach) if not id.startswith("+")}
-    people = users.load_users(sorted(staff_ids), str(location.customer_id)) if staff_ids else {}
-    return LoadedReach(reach, {id: users.display_name(user) for id, user in people.items()})
+    staff_ids |= {person.staff_id for person in shared}
+    location_ids = {person.location_id for person in shared}
+    people, others = dynamodb.gather(
+        lambda: users.load_users(sorted(staff_ids), customer_id) if staff_ids else {},
+        lambda: locations.load_locations(sorted(location_ids), customer_id) if location_ids else {},
+    )
+    return LoadedReach(
+        reach,
+        {id: users.display_name(user) for id, user in people.items()},
+        {id: str(other.name) for id, other in others.items()},
+    )
 
 
 def describe(reach: Reach, *, at: datetime, hours_mode: str) -> Check:
@@ -76,6 +89,17 @@ def describe(reach: Reach, *, at: datetime, hours_mode: str) -> Check:
         closed = f"Nobody is on duty for {format_minutes(reach.closed_by_rota_minutes)}: the line is closed then"
         return Check(LABEL, text, detail=closed)
     return Check(LABEL, text)
+
+
+def list_shared(loaded: LoadedReach, zone: str) -> list[str]:
+    """Who is rung by the line of another location at the same time, in sentences."""
+    return [
+        f"{loaded.names[person.staff_id]} is also rung by the line of {loaded.location_names[person.location_id]}, "
+        f"first on {reach_holes.format_time(person.start, zone)}, for {format_minutes(person.minutes)} in all: "
+        "one call at a time takes them."
+        for person in loaded.reach.shared[:MAX_SHARED]
+        if person.staff_id in loaded.names and person.location_id in loaded.location_names
+    ]
 
 
 def render_strip(loaded: LoadedReach, location: Any, *, may_write: bool) -> str:
@@ -103,6 +127,7 @@ def render_strip(loaded: LoadedReach, location: Any, *, may_write: bool) -> str:
         "has_keys": len(reach.ways) > 1,
         "assumed": format_minutes(reach.assumed_minutes) if reach.assumed_minutes else "",
         "holes": holes,
+        "shared": list_shared(loaded, zone),
         "more_holes": reach_holes.count_groups(reach) - len(holes),
     }
     return render_to_string("backoffice/reach.html", context)

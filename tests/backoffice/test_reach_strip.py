@@ -8,7 +8,7 @@ from typing import Any
 from telephony.admin import reach_panel
 from telephony.admin.reach_holes import HoleContext, describe_holes, describe_way, format_minutes
 from telephony.admin.reach_strip import StripDay, build_strip, count_holes_by_hour
-from telephony.reach.results import Hole, Reach, Unreachable, count_minutes
+from telephony.reach.results import Hole, Reach, SharedPerson, Unreachable, count_minutes
 
 ZONE = "America/New_York"
 MIDNIGHT = datetime.fromisoformat("2026-10-31T00:00:00-04:00")  # the clock changes a day later
@@ -141,3 +141,12 @@ def test_a_location_without_a_line_reads_what_a_number_would_bring() -> None:
 
 def test_the_strip_has_four_weeks_by_any_clock() -> None:
     assert [len(week) for week in build_strip(reach([], days=28), zone="UTC")] == [7, 7, 7, 7]
+
+
+def test_people_whom_two_lines_ring_are_named() -> None:
+    shared = [SharedPerson("usr_sam", "loc_2", at(9), 90), SharedPerson("usr_gone", "loc_2", at(9), 90)]
+    loaded = reach_panel.LoadedReach(replace(reach([]), shared=shared), {"usr_sam": "Sam Reed"}, {"loc_2": "Denver"})
+    assert reach_panel.list_shared(loaded, ZONE) == [
+        "Sam Reed is also rung by the line of Denver, first on Sat 31 Oct 2026, 09:00, for 1 h 30 min in all: "
+        "one call at a time takes them."
+    ]
