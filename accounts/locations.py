@@ -266,6 +266,13 @@ def find_usual_zone(customer_id: str) -> str | None:
     return max(zones, key=zones.count) if zones else None
 
 
+def list_first_names(customer_id: str, most: int) -> list[str]:
+    """The names of the first locations of a customer, in order."""
+    values = {":of": {"S": customer_id}}
+    records = dynamodb.query_records(Location, "#customer_id = :of", values, IndexName="byCustomer", Limit=most)
+    return [str(location.name) for location in records]
+
+
 def load_accessible_names(location_ids: Iterable[str], actor: Actor) -> dict[str, str]:
     """The names by id of those of these locations that the actor can access."""
     distinct_ids = dict.fromkeys(location_ids)

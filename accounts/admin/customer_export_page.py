@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, Streami
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.text import slugify
 
 from accounts import customers
 from accounts.admin import customer_deletion
@@ -52,8 +53,14 @@ def download_view(request: HttpRequest, customer_id: str) -> HttpResponseBase:
         messages.info(request, not_ready.detail)
         return HttpResponseRedirect(reverse("admin:customer_export", args=(customer_id,)))
     response = StreamingHttpResponse(chunks, content_type="application/zip")
-    response["Content-Disposition"] = f'attachment; filename="{customer_id}.zip"'
+    response["Content-Disposition"] = f'attachment; filename="{_file_name(customer_id)}"'
     return response
+
+
+def _file_name(customer_id: str) -> str:
+    """The customer and the day, such as ``hilltop-vets-2026-11-29.zip``."""
+    name = slugify(customers.get_customer(customer_id).name)[:100] or "customer"
+    return f"{name}-{operators.now():%Y-%m-%d}.zip"
 
 
 def _require_lead(request: HttpRequest, customer_id: str) -> Any:

@@ -13,6 +13,7 @@ from unfold.decorators import display
 
 from accounts import customers, preferences
 from accounts.admin import customer_deletion, reach_alerts
+from accounts.admin.customer_columns import load_columns
 from accounts.admin.customer_export_page import download_view, export_view
 from accounts.admin.customer_setup import pages as setup_pages
 from accounts.admin.customer_setup.steps import setup_url
@@ -46,6 +47,11 @@ class CustomerForm(OperatorForm):
     help_texts = {"settings__timeZone": "That of times in e-mails, and on these pages. Such as Europe/Berlin."}
     choices = {"settings__language": LANGUAGE_CHOICES}
 
+    @classmethod
+    def stored_values(cls, record: CustomerRecord) -> dict[str, Any]:
+        """As the API shows them, but for a zone that nobody chose."""
+        return super().stored_values(record) | {"settings__timeZone": preferences.chosen_time_zone(record.settings)}
+
     def save_record(self) -> CustomerRecord:
         record = self.instance.record
         return customers.update_customer(
@@ -61,7 +67,7 @@ class CustomerAdmin(RecordAdmin):
     id_prefix, subject_type, search_kind = "cus", "customer", "cus"
     form = CustomerForm
     ordering, sort_column = ("name_key",), "name"
-    list_display = ("name", "state", "created_at", "deletion")
+    list_display = ("name", "state", "location_names", "numbers", "created_at", "deletion")
     list_filter = ("status",)
     search_help_text = "A name, or an id"
     link_rights = {
@@ -102,6 +108,17 @@ class CustomerAdmin(RecordAdmin):
     def state(self, obj: Any) -> str:
         return STATUS_BADGES[str(obj.record.status)].text
 
+    @display(description="Locations")
+    def location_names(self, obj: Any) -> str:
+        return str(obj.locations_text)
+
+    @display(description="Numbers")
+    def numbers(self, obj: Any) -> int:
+        return int(obj.number_count)
+
+    def load_related(self, objects: Any) -> None:
+        load_columns(list(objects))
+
     @display(description="Deletion")
     def deletion(self, obj: Any) -> str:
         return customer_deletion.describe_end(obj.record)
@@ -133,7 +150,6 @@ class CustomerAdmin(RecordAdmin):
             facts=[
                 *customer_deletion.deletion_facts(record),
                 Fact("Customer since", Moment(record.created_at)),
-                Fact("Owners", int(record.owner_count)),
                 Fact("Time zone", _describe_zone(record, get_page_customer(request))),
             ],
             primary="undo-deletion" if record.is_deleted else "resume",
@@ -185,22 +201,40 @@ class CustomerAdmin(RecordAdmin):
 def _describe_zone(customer: CustomerRecord, page: PageCustomer | None) -> str:
     """The zone of the customer's pages, and whether somebody chose it."""
     chosen = preferences.chosen_time_zone(customer.settings)
-    return chosen or f"{page.time_zone if page else 'UTC'} (none chosen: that of the locations)"
+    return chosen or f"{page.time_zone if page else 'UTC'} (that of its locations)"
 
 
 def customer_counts(obj: Any) -> Sequence[Fact]:
-    """How many people and locations a customer has, as far as they are counted."""
+    """How many owners, people and locations a customer has, as far as they are counted."""
     count = partial(_count, customer_id=str(obj.pk))
-    people, locations = dynamodb.gather(partial(count, UserRecord), partial(count, LocationRecord))
-    return [Fact("People", people), Fact("Locations", locations)]
+    is_invited = "#role = :owner AND #status IN (:invited, :pending)"
+    people, locations, invited_owners = dynamodb.gather(
+        partial(count, UserRecord), partial(count, LocationRecord), partial(count, UserRecord, only_if=is_invited)
+    )
+    owners = int(obj.record.owner_count)
+    invited = f", {invited_owners} invited" if invited_owners else ""
+    return [
+        Fact("Owners", f"{owners or 'none yet'}{invited}", is_problem=not owners),
+        Fact("People", _describe_count(people)),
+        Fact("Locations", _describe_count(locations)),
+    ]
 
 
-def _count(record_class: type[dynamodb.Record], customer_id: str) -> str:
+def _count(record_class: type[dynamodb.Record], customer_id: str, *, only_if: str = "") -> int:
+    """How many records there are, of the first ones; ``only_if``: those that fit."""
     condition, values = "#customer_id = :customer", {":customer": {"S": customer_id}}
+    options: dict[str, Any] = {}
+    if only_if:
+        values |= {f":{word}": {"S": word} for word in ("owner", "invited", "pending")}
+        options = {"FilterExpression": only_if}
     arguments = dynamodb.query_arguments(record_class, condition, values)
-    response = dynamodb.call("Query", **arguments, IndexName="byCustomer", Select="COUNT", Limit=MAX_COUNTED)
-    count = int(response["Count"])
-    return f"{MAX_COUNTED} or more" if count == MAX_COUNTED else str(count)
+    arguments["ExpressionAttributeNames"] = dynamodb.expression_names(f"{condition} {only_if}")
+    response = dynamodb.call("Query", **arguments, **options, IndexName="byCustomer", Select="COUNT", Limit=MAX_COUNTED)
+    return int(response["Count"])
+
+
+def _describe_count(count: int) -> str:
+    return f"{MAX_COUNTED} or more" if count >= MAX_COUNTED else str(count)
 
 
 _LINKED_MODELS = (

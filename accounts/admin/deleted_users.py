@@ -31,8 +31,7 @@ RESTORED = (
     "They are back at once with their name, e-mail address, role, permissions, skills, settings and history, and with "
     "the locations that still exist.",
     "Their shifts that are still to come are planned again within a minute, except those that a colleague covers.",
-    "They get an e-mail with a link to set a new password. Their devices and their calendar feed have ended: they set "
-    "these up again.",
+    "Their devices and their calendar feed have ended: they set these up again.",
     "Call-backs that were taken from them stay with whoever has them now.",
     "If another account has their e-mail address by now, nothing changes, and the page says so.",
 )
@@ -67,6 +66,13 @@ def _export(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> HttpRespons
     return response
 
 
+def _describe_restoration(obj: Any) -> Sequence[str]:
+    """What restoring this person does."""
+    has_signed_in = bool(obj.record.user().accepted_at)
+    link = "an e-mail with a link to set a new password" if has_signed_in else "a new invitation by e-mail"
+    return (*RESTORED, f"They get {link}.")
+
+
 def _location_names(user: User) -> str:
     """The locations that they get back."""
     if ALL_LOCATIONS in user.locations:
@@ -81,6 +87,7 @@ class DeletedPersonAdmin(RecordAdmin):
 
     section, icon, customer_field = "Customers", "person_off", None
     id_prefix, subject_type, search_kind = "usr", "", "del"
+    is_found_last = True
     ordering = ("-deleted_at",)
     list_display = ("name", "customer_name", "address", "role", "deleted_on", "erased_on", "restore_link")
     search_help_text = "An id, or a part of a name or an e-mail address"
@@ -92,7 +99,7 @@ class DeletedPersonAdmin(RecordAdmin):
             "Undoes the deletion.",
             _restore,
             is_available=lambda obj: not obj.record.is_erasing,
-            details=lambda obj: RESTORED,
+            details=_describe_restoration,
         ),
         Button(
             "export",

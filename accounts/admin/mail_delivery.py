@@ -17,17 +17,19 @@ def email_facts(user: User) -> list[Fact]:
         return []
     sent_email = delivery.find_last_email(user)
     if sent_email is None:
-        is_asked_for = bool(
-            user.resent_at and (not user.invitation_sent_at or user.resent_at > user.invitation_sent_at)
-        )
-        text = "the invitation is about to be sent again" if is_asked_for else "none in the last 30 days"
-        return [Fact("Last e-mail", text)]
+        return [] if is_being_resent(user) else [Fact("Last e-mail", "none in the last 30 days")]
     name = EMAIL_NAMES.get(str(sent_email.kind), "Notification")
     at = clock.time_html(sent_email.state_at or sent_email.sent_at)
     text = format_html("{} {} <small>{}</small>", name, describe_state(sent_email), at)
     if sent_email.reason:
         text = format_html("{} <small>{}</small>", text, sent_email.reason)
     return [Fact("Last e-mail", text, is_problem=delivery.has_failed(sent_email))]
+
+
+def is_being_resent(user: User) -> bool:
+    """Whether the invitation was asked for again, and has not been sent since."""
+    sent_at = user.invitation_sent_at
+    return bool(user.resent_at and (not sent_at or user.resent_at > sent_at))
 
 
 def describe_state(sent_email: SentEmail) -> str:

@@ -1,14 +1,17 @@
 """The header of a person's page: status, rights, and where their invitation is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 
 from accounts import locations
-from accounts.admin.mail_delivery import email_facts
-from accounts.models import ALL_LOCATIONS, User
+from accounts.admin.mail_delivery import email_facts, is_being_resent
+from accounts.admin.operator_commands import group_by_customer
+from accounts.models import ALL_LOCATIONS, User, make_name_key
 from accounts.notifications import devices
-from config.backoffice import operators
+from config import dynamodb
+from config.backoffice import clock, operators
 from config.backoffice.links import link_to
 from config.backoffice.record_header import Badge, Fact, Moment, RecordHeader, Tone
 
@@ -20,6 +23,8 @@ STATUS_TONES: Mapping[str, Tone] = {
     "deleting": "danger",
 }
 MAX_LOCATIONS = 10
+MAX_LISTED, MAX_NAMESAKES = 3, 3
+"""Locations of a person in a list, and people with the same name."""
 
 
 def person_header(user: User) -> RecordHeader:
@@ -39,6 +44,46 @@ def person_header(user: User) -> RecordHeader:
         ],
         primary={"invited": "resend", "blocked": "unblock"}.get(status, ""),
     )
+
+
+def describe_last_invitation(user: User) -> list[str]:
+    """When the invitation was last sent, for the page that asks whether to send it again."""
+    if not user.invitation_sent_at:
+        return ["It was not sent yet."]
+    return [format_html("It was last sent on {}.", Moment(user.invitation_sent_at))]
+
+
+def describe_sending(user: User) -> str:
+    """When somebody who has not come yet was invited; empty of others."""
+    if user.status != "invited" or not user.invitation_sent_at:
+        return ""
+    return f"invited {clock.format_day_time(user.invitation_sent_at)} UTC"
+
+
+def load_location_lists(objects: Iterable[Any]) -> None:
+    """Set ``location_names`` of projected people: the names of their first locations; one read."""
+    for customer_id, rows in group_by_customer(objects).items():
+        ids = {id for obj in rows for id in obj.record.locations[:MAX_LISTED] if id != ALL_LOCATIONS}
+        names = {id: str(location.name) for id, location in locations.load_locations(sorted(ids), customer_id).items()}
+        for obj in rows:
+            shown = [names[id] for id in obj.record.locations[:MAX_LISTED] if id in names]
+            more = len(obj.record.locations) - MAX_LISTED
+            parts = [*shown, *([f"{more} more"] if more > 0 else [])]
+            obj.location_names = "all" if ALL_LOCATIONS in obj.record.locations else ", ".join(parts) or "none"
+
+
+def namesake_facts(obj: Any) -> list[Fact]:
+    """Others of the customer with the same name, who may be the same person; one read."""
+    user = obj.record
+    prefix = make_name_key(str(user.name), "")
+    values = {":of": {"S": str(user.customer_id)}, ":name": {"S": prefix}}
+    condition = "#customer_id = :of AND begins_with(#name_key, :name)"
+    people = dynamodb.query_records(User, condition, values, IndexName="byCustomer", Limit=MAX_NAMESAKES + 1)
+    others = [person for person in people if person.id != user.id][:MAX_NAMESAKES]
+    if not others:
+        return []
+    links = [(link_to("accounts", "user", str(person.id), person.email), person.status) for person in others]
+    return [Fact("Same name: entered twice?", format_html_join(", ", "{} ({})", links), is_problem=True)]
 
 
 def _location_links(user: User) -> str:
@@ -62,7 +107,11 @@ def _invitation_facts(user: User) -> list[Fact]:
         return [Fact("Invitation", text, is_problem=True)]
     expires_at = user.invitation_expires_at
     has_expired = bool(expires_at and expires_at <= operators.now())
-    facts = [Fact("Invitation sent", Moment(user.invitation_sent_at, if_none="not sent yet"))]
+    sent_at = user.invitation_sent_at
+    if is_being_resent(user):
+        facts = [Fact("Invitation", format_html("being sent again; asked for {}", Moment(user.resent_at)))]
+    else:
+        facts = [Fact("Invitation sent", Moment(sent_at, if_none="not sent yet"))]
     if expires_at:
         label = "Invitation expired" if has_expired else "Invitation expires"
         facts.append(Fact(label, Moment(expires_at), is_problem=has_expired))

@@ -100,6 +100,6 @@ BUTTON = Button(
     "see",
     "See what they see",
     "Shows their rights, rota and calls as the app shows them to this person. You can change nothing there. "
-    "The audit records it. Who can sign in gets an e-mail about it, at most once a day for each operator.",
+    "The audit records it. A person who can sign in gets an e-mail about it, at most once a day for each operator.",
     show,
 )

@@ -34,7 +34,7 @@ def volume_panels(customer_id: str) -> list[Panel]:
     shown = counts[:PANEL_SIZE]
     customers = dynamodb.batch_get({dynamodb.RecordKey(Customer, str(count.customer_id)) for count in shown})
     items = [_to_item(count, customers.get(Customer, str(count.customer_id))) for count in shown]
-    empty_text = "Half of no daily limit is used."
+    empty_text = "No daily limit is half used."
     return [Panel("Unusual volumes", items, empty_text, has_more=len(counts) > PANEL_SIZE)]
 
 

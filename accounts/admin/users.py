@@ -17,7 +17,13 @@ from accounts.admin import deleted_users, people_bulk, seen_by
 from accounts.admin.operator_commands import OperatorForm, actor_for, leaving_actor_for, run_command
 from accounts.admin.people_import import PeopleImportPage
 from accounts.admin.permission_labels import permission_choices
-from accounts.admin.person_header import STATUS_TONES, person_header
+from accounts.admin.person_header import (
+    STATUS_TONES,
+    describe_last_invitation,
+    describe_sending,
+    load_location_lists,
+    person_header,
+)
 from accounts.admin.projected import LANGUAGE_CHOICES, User, to_choices
 from accounts.models import ALL_LOCATIONS, Customer
 from accounts.models import User as UserRecord
@@ -26,7 +32,7 @@ from accounts.privacy import prepared_exports
 from accounts.serializers.preferences import ChannelChange
 from accounts.serializers.users import NewUser, UserChange, UserView
 from accounts.users import create, delete, directory, email_address, update
-from config import dynamodb, errors
+from config import dynamodb, errors, phone_numbers
 from config.backoffice import operators
 from config.backoffice.forms import form_fields
 from config.backoffice.forms.actions import Button
@@ -164,7 +170,7 @@ class PersonAdmin(RecordAdmin):
     id_prefix, subject_type, search_kind = "usr", "user", "usr"
     form = PersonForm
     ordering, sort_column = ("name_key",), "name"
-    list_display = ("name", "email", "role_badge", "state", "created_at")
+    list_display = ("name", "email", "phone_label", "role_badge", "location_names", "state", "created_at")
     list_filter = ("role", "status", LocationFilter)
     search_help_text = "An e-mail address, an id, or parts of a name"
     fieldsets = (
@@ -178,8 +184,12 @@ class PersonAdmin(RecordAdmin):
             "resend",
             "Resend invitation",
             "Sends a new link by e-mail. Earlier links, and passwords set with them, stop working.",
-            run_command(invitations.resend_invitation, "The invitation to {obj.record.email} will be sent."),
+            run_command(
+                invitations.resend_invitation,
+                "The invitation to {obj.record.email} is being sent. This page says whether it arrives: load it again.",
+            ),
             is_available=lambda obj: obj.record.status == "invited",
+            details=lambda obj: describe_last_invitation(obj.record),
             bulk_outcome="invited again",
         ),
         Button(
@@ -223,6 +233,17 @@ class PersonAdmin(RecordAdmin):
         ),
     )
 
+    @display(description="Phone")
+    def phone_label(self, obj: Any) -> str:
+        return phone_numbers.to_readable(obj.record.phone or "") or "—"
+
+    @display(description="Locations")
+    def location_names(self, obj: Any) -> str:
+        return str(obj.location_names)
+
+    def load_related(self, objects: Any) -> None:
+        load_location_lists(objects)
+
     @display(description="Role", label={"owner": "primary"})
     def role_badge(self, obj: Any) -> str:
         return str(obj.record.role)
@@ -260,7 +281,9 @@ class PersonAdmin(RecordAdmin):
     def describe_result(self, record: UserRecord, names: dynamodb.BatchResult) -> dict[str, Any]:
         return {
             "name": record.name,
-            "detail": ", ".join(filter(None, [record.email, record.phone])),
+            "detail": ", ".join(
+                filter(None, [record.email, phone_numbers.to_readable(record.phone or ""), describe_sending(record)])
+            ),
             "role": str(record.role).capitalize(),
             "badge": Badge(record.status, STATUS_TONES[record.status]),
         }

@@ -38,6 +38,8 @@ class PlannedRow:
     row: ImportRow
     outcome: Literal["create", "unchanged", "refused"]
     problems: Sequence[Problem] = ()
+    location_names: Sequence[str] = ()
+    """Of the person to create."""
 
 
 def plan_rows(file: PeopleFile, customer_id: str) -> Iterator[PlannedRow]:
@@ -52,7 +54,8 @@ def plan_rows(file: PeopleFile, customer_id: str) -> Iterator[PlannedRow]:
         elif user and user.customer_id == customer_id and user.status != "pending":
             yield PlannedRow(row, "unchanged")
         else:
-            yield PlannedRow(row, "create")
+            ids = (row.new_user.locations if row.new_user else None) or ()
+            yield PlannedRow(row, "create", location_names=[file.location_names.get(id, id) for id in ids])
 
 
 def import_rows(

@@ -11,7 +11,7 @@ from accounts.csv_import import columns
 from accounts.models import ALL_LOCATIONS, Location
 from accounts.serializers.users import NewUser, PhoneField
 from accounts.users import create, email_address
-from config import dynamodb, spreadsheets
+from config import dynamodb, errors, phone_numbers, spreadsheets, zone_names
 from config.spreadsheets import InvalidImportFile, Problem, Row, Table, fold_header
 
 _COLUMNS_BY_FIELD = {
@@ -22,8 +22,24 @@ _COLUMNS_BY_FIELD = {
     "locations": ("locations",),
     "userSkills": ("userSkills",),
 }
+_NATIONAL_PHONE = re.compile(r"[\d\s().\-/]{4,32}")
 _LIST_SEPARATORS = re.compile(r"[;\n|]")
-LocationIds = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class _Places:
+    """The locations of the customer, to read rows with."""
+
+    ids: Mapping[str, Sequence[str]]
+    """By lower-case id and name; ``*`` stands for all."""
+    names: Mapping[str, str]
+    countries: Mapping[str, str]
+    """By id: the country (ISO 3166) of the time zone."""
+
+    def find_country(self, location_ids: Sequence[str]) -> str | None:
+        """The country of phone numbers without one: that of these locations, or else of all."""
+        countries = {self.countries[id] for id in location_ids if id in self.countries} or set(self.countries.values())
+        return countries.pop() if len(countries) == 1 else None
 
 
 class _ImportedUser(NewUser):
@@ -39,6 +55,8 @@ class ImportRow:
     line: int
     new_user: create.NewUserData | None = None
     problems: list[Problem] = field(default_factory=list)
+    title: str = ""
+    """The name and the address as the row has them, also of a row with problems."""
 
     @property
     def email_key(self) -> str:
@@ -52,6 +70,8 @@ class PeopleFile:
 
     rows: Sequence[ImportRow]
     table: Table
+    location_names: Mapping[str, str] = field(default_factory=dict)
+    """By id."""
 
 
 def read_file(
@@ -62,16 +82,16 @@ def read_file(
     _check_columns(table)
     if max_rows and len(table.rows) > max_rows:
         raise InvalidImportFile(f"The file has more than {max_rows} people; split it, or use the command.")
-    location_ids = _location_ids_by_name(customer_id)
+    places = _load_places(customer_id)
     rows: list[ImportRow] = []
     first_lines: dict[str, int] = {}
     for table_row in table.rows:
-        row = _parse_row(table_row, table, customer_id, location_ids)
+        row = _parse_row(table_row, table, customer_id, places)
         first_line = first_lines.setdefault(row.email_key, row.line) if row.new_user else row.line
         if first_line != row.line:
             row.problems.append(Problem(row.line, f"duplicate of line {first_line}", table.column_of("email")))
         rows.append(row)
-    return PeopleFile(rows, table)
+    return PeopleFile(rows, table, places.names)
 
 
 def _check_columns(table: Table) -> None:
@@ -81,7 +101,7 @@ def _check_columns(table: Table) -> None:
         raise InvalidImportFile("The column name is missing, or firstName and lastName.")
 
 
-def _parse_row(row: Row, table: Table, customer_id: str, location_ids: LocationIds) -> ImportRow:
+def _parse_row(row: Row, table: Table, customer_id: str, places: _Places) -> ImportRow:
     problems = list(row.problems)
     unreadable = {problem.column for problem in problems}
     body: dict[str, Any] = {
@@ -89,23 +109,34 @@ def _parse_row(row: Row, table: Table, customer_id: str, location_ids: LocationI
         "email": row.values.get("email", ""),
         "name": _join_name(row.values, table),
     }
-    if phone := row.values.get("mobile") or row.values.get("phone"):
-        body["phone"] = f"+{phone[2:]}" if phone.startswith("00") else phone
     if role := row.values.get("role"):
         body["role"] = columns.ROLES_BY_WORD.get(fold_header(role), role)
     if skills := _split_list(row.values.get("userSkills", "")):
         body["userSkills"] = skills
     if location_names := row.values.get("locations"):
-        body["locations"], details = _resolve_locations(location_names, location_ids)
+        body["locations"], details = _resolve_locations(location_names, places)
         problems += [Problem(row.line, detail, table.columns["locations"]) for detail in details]
         problems = spreadsheets.bound_problems(problems)
+    if phone := row.values.get("mobile") or row.values.get("phone"):
+        body["phone"] = _complete_phone(phone, places.find_country(body.get("locations", ())))
+    title = " ".join(filter(None, (body["name"][:80], f"<{body['email'][:120]}>" if body["email"] else "")))
     try:
         new_user = create.NewUserData(**_ImportedUser.parse(body))
     except ValidationError as error:
         field_problems = _list_field_problems(error, row.line, table)
         problems += [problem for problem in field_problems if problem.column not in unreadable or not problem.column]
-        return ImportRow(row.line, problems=spreadsheets.bound_problems(problems))
-    return ImportRow(row.line, new_user, problems)
+        return ImportRow(row.line, problems=spreadsheets.bound_problems(problems), title=title)
+    return ImportRow(row.line, new_user, problems, title)
+
+
+def _complete_phone(text: str, country: str | None) -> str:
+    """A phone with its country code: ``608-555-0112`` at a location in the USA is +16085550112."""
+    if text.startswith("00"):
+        return f"+{text[2:]}"
+    if country is None or not _NATIONAL_PHONE.fullmatch(text):
+        return text
+    number = phone_numbers.parse_number(text, country)
+    return phone_numbers.to_e164(number) if number and not number.extension else text
 
 
 def _join_name(values: Mapping[str, str], table: Table) -> str:
@@ -125,10 +156,11 @@ def _split_list(text: str) -> list[str]:
     return list(dict.fromkeys(part for part in parts if part))
 
 
-def _resolve_locations(text: str, location_ids: LocationIds) -> tuple[list[str], list[str]]:
+def _resolve_locations(text: str, places: _Places) -> tuple[list[str], list[str]]:
     """The ids of locations by id or name, and what is wrong; their names may contain commas."""
     ids: list[str] = []
     details: list[str] = []
+    location_ids = places.ids
     for part in _split_list(text):
         pieces = [piece.strip() for piece in part.split(",") if piece.strip()]
         is_list = part.casefold() not in location_ids and all(piece.casefold() in location_ids for piece in pieces)
@@ -139,18 +171,29 @@ def _resolve_locations(text: str, location_ids: LocationIds) -> tuple[list[str],
             if len(matches) == 1:
                 ids.append(matches[0])
             else:
-                details.append(f"{'several locations are named' if matches else 'unknown location'} {name[:80]!r}")
+                details.append(_describe_unresolved(name, places, is_ambiguous=bool(matches)))
     return list(dict.fromkeys(ids)), details
 
 
-def _location_ids_by_name(customer_id: str) -> LocationIds:
-    """Location ids of the customer by lower-case id and name; ``*`` stands for all."""
+def _describe_unresolved(name: str, places: _Places, *, is_ambiguous: bool) -> str:
+    """What is wrong with the name of a location, and which one may be meant."""
+    if is_ambiguous:
+        return f"several locations are named {name[:80]!r}"
+    proposal = errors.did_you_mean(name[:80], places.names.values()).replace("`", "“", 1).replace("`", "”", 1)
+    return f"unknown location {name[:80]!r}{proposal.removesuffix('.')}"
+
+
+def _load_places(customer_id: str) -> _Places:
     location_ids: dict[str, list[str]] = {ALL_LOCATIONS: [ALL_LOCATIONS]}
+    names, countries = {}, {}
     values = {":of": {"S": customer_id}}
     for location in dynamodb.iter_records(Location, "#customer_id = :of", values, IndexName="byCustomer"):
         location_ids.setdefault(location.id.casefold(), []).append(location.id)
         location_ids.setdefault(location.name.strip().casefold(), []).append(location.id)
-    return location_ids
+        names[str(location.id)] = str(location.name)
+        if country := zone_names.country_of_zone(str(location.time_zone)):
+            countries[str(location.id)] = country
+    return _Places(location_ids, names, countries)
 
 
 def _list_field_problems(error: ValidationError, line: int, table: Table) -> Iterator[Problem]:

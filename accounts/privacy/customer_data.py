@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import orjson
+from django.utils.text import slugify
 
 from accounts import customers
 from accounts.models import Customer, DeletedUser, Location, User
@@ -20,7 +21,12 @@ def _read_customer(customer_id: str) -> Iterator[Customer]:
 
 def _personal_data(person: User | DeletedUser) -> ExportRow:
     user = person.user() if isinstance(person, DeletedUser) else person
-    return {"id": user.id, "data": orjson.Fragment(export.collect_json(user))}
+    return {"id": user.id, "name": user.name, "data": orjson.Fragment(export.collect_json(user))}
+
+
+def _personal_file(row: ExportRow) -> str:
+    """The name of a person's file; that of the person alone may occur twice."""
+    return f"personal-data/{slugify(row['name'], allow_unicode=True) or 'person'}-{str(row['id'])[-6:].lower()}.json"
 
 
 SOURCES = (
@@ -50,7 +56,7 @@ SOURCES = (
             f"personal-data-{word}",
             read_by_index(record_class, limit=PEOPLE_PER_PAGE),
             _personal_data,
-            file_name=lambda row: f"personal-data/{row['id']}.json",
+            file_name=_personal_file,
         )
         for word, record_class in (("of-people", User), ("of-deleted-people", DeletedUser))
     ),

@@ -39,7 +39,8 @@ README = """Everything that Dutyline stores for this customer.
 *.csv             the same for spreadsheets
 personal-data/    of each person, what they get when they export their own data
 recordings/       voicemail and recorded conversations, named in calls.json
-audit.json        every change, with names as far as the people are not erased
+audit.json        every change, with names as far as the people are not erased; audit.csv says it in
+                  sentences
 
 Times are in UTC unless a time zone is beside them.
 """
@@ -155,7 +156,7 @@ def _build_part(source: ExportSource, records: Sequence[Any], part_number: int) 
     name = f"{source.name}-{part_number:05}" if part_number else source.name
     members = {f"{name}.json": _to_json(rows)}
     if rows:
-        members[f"{name}.csv"] = _to_csv(rows)
+        members[f"{name}.csv"] = _to_csv(source.to_csv_rows(records) if source.to_csv_rows else rows)
     return {"members": members, "files": files}
 
 

@@ -92,7 +92,9 @@ class AuditAdmin(RecordAdmin):
     list_display_links = ("logged_at",)
     list_filter = (LoggedFilter, PersonFilter, ActionFilter, LooksFilter)
     change_list_template = "backoffice/audit_list.html"
-    choose_customer_hint = "The audit is listed by customer, person or operator: find one above, then choose “Audit”."
+    choose_customer_hint = (
+        "The audit is listed by customer, person or operator: choose one here, or find one above and follow “Audit”."
+    )
     fields = ("logged_at", "actor", "what", "subject", "changes", "origin", "action", "log_position")
     buttons = (
         Button(
@@ -126,27 +128,18 @@ class AuditAdmin(RecordAdmin):
     def load_related(self, objects: Any) -> None:
         decrypt_entries(objects)
         readable = [obj for obj in objects if obj.record.body]
-        entries = [obj.decrypted for obj in readable]
-        subjects = audit_subjects.load_subjects(entries)
-        admins = self.admin_site._registry.values()  # noqa: SLF001
-        names = audit_text.load_names(entries, admins, audit_subjects.list_ids(subjects))
-        for obj in readable:
-            obj.names = names
-            party = (str(obj.decrypted.subject["type"]), str(obj.decrypted.subject["id"]))
-            record = subjects.get(party)
-            obj.subject_name = (
-                audit_subjects.describe(party, record, names)
-                if record
-                else audit_text.party_name(obj.decrypted.subject)
-            )
+        described = audit_subjects.describe_all([obj.decrypted for obj in readable])
+        for obj, (subject_name, names) in zip(readable, described, strict=True):
+            obj.subject_name, obj.names = subject_name, names
 
     def get_changelist(self, request: HttpRequest, **_: Any) -> type[CursorChangeList]:
         return AuditChangeList
 
     def list_links(self, request: HttpRequest) -> list[tuple[str, str]]:
         own_id = operators.operator_id(request.user)
-        logs = {"What you did": own_id, "What concerns no customer": audit.PLATFORM_STREAM}
-        return [(name, admin_list_url("config", "auditentry", stream__exact=log)) for name, log in logs.items()]
+        logs = {"What you did yourself": own_id, "Of no customer: Dutyline itself": audit.PLATFORM_STREAM}
+        links = [(name, admin_list_url("config", "auditentry", stream__exact=log)) for name, log in logs.items()]
+        return [*links, *super().list_links(request)]
 
     def count_all(self, request: HttpRequest) -> int | None:
         """The number of entries of a log, which its head has; with other filters nobody knows."""

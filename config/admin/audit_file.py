@@ -1,7 +1,7 @@
 """The audit as a readable file: a PDF of the entries that the filters select."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -12,8 +12,9 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.module_loading import import_string
 
-from config.admin import audit_text
+from config.admin import audit_subjects, audit_text
 from config.admin.audit_filters import LOOKS_PARAM, describe_choice
+from config.audit import reader
 from config.backoffice import clock, list_file, operators
 from config.backoffice.page_customer import get_page_customer
 from config.backoffice.records.list_filters import SINCE_PARAM, UNTIL_PARAM, last_month, parse_period
@@ -21,27 +22,45 @@ from config.backoffice.records.list_filters import SINCE_PARAM, UNTIL_PARAM, las
 MAX_PRINTED = 1_000
 """Entries of one PDF; the CSV has more."""
 COLUMNS = ("When", "Who", "What", "About", "What changed")
+PLAIN_COLUMNS = ("UTC", "Action", "Id")
 
 
 def build_row(obj: Any) -> list[str]:
     """An entry in words; the time by the clock of the page."""
-    entry = obj.decrypted
+    return _to_cells(obj.decrypted, obj.subject_name, obj.names)
+
+
+def _to_cells(entry: reader.DecryptedEntry, subject_name: str, names: Mapping[str, str]) -> list[str]:
     return [
         format_time(entry.at),
         audit_text.party_name(entry.actor),
         audit_text.sentence(entry),
-        obj.subject_name,
-        audit_text.changes_text(entry, obj.names),
+        subject_name,
+        audit_text.changes_text(entry, names),
     ]
 
 
 def file_table() -> list_file.FileTable:
     """The columns of the CSV: those of the PDF, and what programs need."""
-    columns = (*COLUMNS, "UTC", "Action", "Id")
     return list_file.FileTable(
-        columns,
-        lambda obj: [*build_row(obj), f"{obj.decrypted.at:%Y-%m-%d %H:%M:%S}", obj.decrypted.action, obj.decrypted.id],
+        (*COLUMNS, *PLAIN_COLUMNS), lambda obj: [*build_row(obj), *_to_plain_cells(obj.decrypted)]
     )
+
+
+def _to_plain_cells(entry: reader.DecryptedEntry) -> list[str]:
+    return [f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.action, entry.id]
+
+
+def describe_entries(entries: Sequence[reader.DecryptedEntry]) -> list[dict[str, str]]:
+    """Entries as rows by column, in words; times in UTC."""
+    described = audit_subjects.describe_all(entries)
+    with timezone.override(UTC):
+        return [
+            dict(
+                zip((*COLUMNS, *PLAIN_COLUMNS), (*_to_cells(entry, name, names), *_to_plain_cells(entry)), strict=True)
+            )
+            for entry, (name, names) in zip(entries, described, strict=True)
+        ]
 
 
 def format_time(at: datetime) -> str:

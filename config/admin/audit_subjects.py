@@ -4,7 +4,7 @@ Entries name most subjects; of others their records are read while they exist. A
 ``settings.AUDIT_SUBJECTS``.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -13,6 +13,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from config import dynamodb
+from config.admin import audit_text
 from config.audit import reader
 
 MAX_SUBJECTS = 250
@@ -31,30 +32,38 @@ class SubjectWords:
     """Of a record, with names by id."""
 
 
-def load_subjects(entries: Iterable[reader.DecryptedEntry]) -> Mapping[tuple[str, str], Any]:
-    """The records of subjects that are read, by type and id; one round trip, none without such."""
+def describe_all(entries: Sequence[reader.DecryptedEntry]) -> list[tuple[str, Mapping[str, str]]]:
+    """Of each entry: what it is about, and the names by id that its changes need.
+
+    Two round trips, one without subjects whose records are read.
+    """
+    records, words = _load_records(entries), words_by_type()
+    ids = dict.fromkeys(id for (type_name, _), record in records.items() for id in words[type_name].ids(record))
+    names = audit_text.load_names(entries, ids)
+
+    def describe(entry: reader.DecryptedEntry) -> str:
+        party = _party_of(entry)
+        record = records.get(party)
+        return words[party[0]].describe(record, names) if record else audit_text.party_name(entry.subject)
+
+    return [(describe(entry), names) for entry in entries]
+
+
+def _party_of(entry: reader.DecryptedEntry) -> tuple[str, str]:
+    return str(entry.subject["type"]), str(entry.subject["id"])
+
+
+def _load_records(entries: Iterable[reader.DecryptedEntry]) -> Mapping[tuple[str, str], Any]:
+    """The records of subjects that are read, by type and id."""
     words = words_by_type()
     parties = dict.fromkeys(
-        (str(entry.subject["type"]), str(entry.subject["id"]))
-        for entry in entries
-        if entry.subject["type"] in words and entry.subject["name"] is not None
+        _party_of(entry) for entry in entries if entry.subject["type"] in words and entry.subject["name"] is not None
     )
     keys = {party: dynamodb.RecordKey(words[party[0]].record_class, party[1]) for party in [*parties][:MAX_SUBJECTS]}
     if not keys:
         return {}
-    records = dynamodb.batch_get(keys.values())
-    return {party: record for party, key in keys.items() if (record := records.get(*key))}
-
-
-def list_ids(records: Mapping[tuple[str, str], Any]) -> Iterable[str]:
-    """The ids whose names these subjects show."""
-    words = words_by_type()
-    return dict.fromkeys(id for (type_name, _), record in records.items() for id in words[type_name].ids(record))
-
-
-def describe(party: tuple[str, str], record: Any, names: Mapping[str, str]) -> str:
-    """A subject whose record was read."""
-    return words_by_type()[party[0]].describe(record, names)
+    batch = dynamodb.batch_get(keys.values())
+    return {party: record for party, key in keys.items() if (record := batch.get(*key))}
 
 
 @cache

@@ -14,7 +14,6 @@ from django.utils.module_loading import import_string
 from config import audit, dynamodb, phone_numbers
 from config.audit import reader
 from config.backoffice import clock
-from config.backoffice.record_admin import RecordAdmin
 
 MAX_NAMES = 500
 """Records whose names one page reads."""
@@ -44,28 +43,23 @@ ChangeReader = Callable[[Iterable[Mapping[str, Any]], Mapping[str, str]], Iterab
 """From the changes of an entry, with names by id: labels, before and after."""
 
 
-def load_names(
-    entries: Iterable[reader.DecryptedEntry], admins: Iterable[Any], others: Iterable[str] = ()
-) -> dict[str, str]:
+def load_names(entries: Iterable[reader.DecryptedEntry], others: Iterable[str] = ()) -> dict[str, str]:
     """The names of the records whose ids are in changes, and of others, as far as they exist.
 
     One round trip.
     """
     texts = (orjson.dumps([change["before"], change["after"]]).decode() for item in entries for change in item.changes)
     ids = dict.fromkeys([*others, *(match[0] for text in texts for match in _ID.finditer(text))])
-    classes = _named_classes(admins)
+    classes = _named_classes()
     keys = [dynamodb.RecordKey(cls, id) for id in ids for cls in classes.get(id[:3], ())][:MAX_NAMES]
     records = dynamodb.batch_get(keys)
     return {key.hash: str(getattr(record, "name", "")) for key in keys if (record := records.get(*key))}
 
 
-def _named_classes(admins: Iterable[Any]) -> dict[str, list[Any]]:
+@cache
+def _named_classes() -> Mapping[str, list[Any]]:
     """The classes of records with names, by the prefix of their ids."""
-    classes: dict[str, list[Any]] = {}
-    for item in admins:
-        if isinstance(item, RecordAdmin) and "name" in item.model.record_class.get_attributes():
-            classes.setdefault(item.id_prefix, []).append(item.model.record_class)
-    return classes
+    return {prefix: [import_string(path) for path in paths] for prefix, paths in settings.AUDIT_NAMES.items()}
 
 
 def sentence(entry: reader.DecryptedEntry) -> str:

@@ -116,6 +116,6 @@ class OutboxAdmin(RecordAdmin):
 def outbox_panels(_: str | None) -> list[Panel]:
     """A late message; dead letters are on the board."""
     seconds = outbox.read_outbox_status(operators.now()).oldest_due_seconds
-    delay = f"The oldest due message has waited for {seconds:.0f} seconds."
+    delay = f"The oldest due message has waited for {seconds:.0f} seconds." if seconds >= 1 else "No message is late."
     late_items = [PanelItem(delay)] if seconds > LATE_AFTER_SECONDS else []
     return [Panel("Late outbox messages", late_items, delay, admin_list_url("config", "outboxentry"))]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -10,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html
 
+T = TypeVar("T")
 SESSION_CLOCK = "clock"
 """The session key of the choice: ``utc``; local times are the default."""
 _shows_utc: ContextVar[bool] = ContextVar("shows_utc", default=False)
@@ -40,6 +42,21 @@ def shows_utc() -> bool:
 def set_zone(zone: str | None) -> None:
     """Show the times of this page by the clock of a zone, unless the operator chose UTC."""
     timezone.activate(UTC if zone is None or shows_utc() else ZoneInfo(zone))
+
+
+def bind_to_page(function: Callable[[], T]) -> Callable[[], T]:
+    """The function, to be run in another thread with the clock of this page."""
+    zone, in_utc = timezone.get_current_timezone(), shows_utc()
+
+    def run() -> T:
+        token = _shows_utc.set(in_utc)
+        try:
+            with timezone.override(zone):
+                return function()
+        finally:
+            _shows_utc.reset(token)
+
+    return run
 
 
 def page_zone() -> str:

@@ -55,6 +55,16 @@ class ResultGroup:
     """How many match that are not shown; at least, if the search is not complete."""
     more_url: str = ""
 
+    @property
+    def columns(self) -> list[str]:
+        """What some of the results have beside a name."""
+        values: dict[str, list[Any]] = {
+            "Customer": [result.customer_name for result in self.records],
+            "Role": [result.role for result in self.records],
+            "Status": [result.badge for result in self.records],
+        }
+        return [name for name, cells in values.items() if any(cells)]
+
 
 @dataclass(frozen=True)
 class SearchPage:
@@ -70,6 +80,8 @@ class FindableAdmin(ModelAdmin):
 
     search_kind: ClassVar[str] = ""
     """The kind of its entries in the search index."""
+    is_found_last: ClassVar[bool] = False
+    """Whether other kinds are shown first."""
     model: Any
 
     def find_pk(self, term: str) -> str | None:
@@ -140,7 +152,7 @@ def find_records(admins: Sequence[Any], text: str, *, kind: str = "", cursor: Cu
             max(0, counts[model_admin] - most),
             f"?{urlencode({'q': text, 'kind': model_admin.search_kind})}" if model_admin.search_kind else "",
         )
-        for model_admin, records in shown.items()
+        for model_admin, records in sorted(shown.items(), key=lambda item: item[0].is_found_last)
         if records
     ]
     return SearchPage(groups, matches.next_cursor)

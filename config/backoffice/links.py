@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 from django.utils.module_loading import import_string
 
 from config import dynamodb
+from config.backoffice import clock
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Panel:
 def build_panels(paths: Iterable[str], customer_id: str | None) -> list[Panel]:
     """The panels of these functions, in order; they read at the same time."""
     functions = [import_string(path) for path in paths]
-    panel_lists = dynamodb.gather(*(partial(function, customer_id) for function in functions))
+    panel_lists = dynamodb.gather(*(clock.bind_to_page(partial(function, customer_id)) for function in functions))
     return [panel for panels in panel_lists for panel in panels]
 
 

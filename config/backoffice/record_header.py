@@ -84,6 +84,8 @@ def complete(header: RecordHeader, obj: Any) -> RecordHeader:
     """The header with the facts that other apps add."""
     paths = settings.RECORD_FACTS.get(obj._meta.label_lower, ())
     functions = [import_string(path) for path in paths]
-    added = dynamodb.gather(*(partial(function, obj) for function in functions)) if functions else []
+    added = (
+        dynamodb.gather(*(clock.bind_to_page(partial(function, obj)) for function in functions)) if functions else []
+    )
     facts = [*header.facts, *(fact for part in added for fact in part)]
     return replace(header, facts=facts, id=header.id or str(obj.pk))

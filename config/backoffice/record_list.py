@@ -1,8 +1,11 @@
 """Lists of records: by cursor, sorted by the key of an index, filtered, and as CSV."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
+from django.apps import apps
+from django.conf import settings
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.exceptions import DisallowedModelAdminLookup
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -11,6 +14,7 @@ from django.contrib.admin.views.main import ERROR_FLAG
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils.http import urlencode
 from django.utils.text import capfirst
 from unfold.admin import ModelAdmin, checkbox
 from unfold.decorators import display
@@ -21,13 +25,16 @@ from config.backoffice.page_customer import get_page_customer, set_page_customer
 from config.backoffice.records import query_plan
 from config.backoffice.records.changelist import AutocompletePaginator, CursorChangeList
 
+MAX_CUSTOMERS = 50
+"""Customers that a list offers to choose from."""
+
 
 class RecordListAdmin(ModelAdmin):
     """The list of one kind of record. Declared beside what Django's admin takes:"""
 
     customer_field: ClassVar[str | None] = "customer_id"
     """The attribute with the customer's id."""
-    choose_customer_hint: ClassVar[str] = "Choose a customer first: search for one above, or open its page."
+    choose_customer_hint: ClassVar[str] = "Choose a customer. If it is not here, find it above."
     sort_column: ClassVar[str] = ""
     """The column that shows what the list is ordered by: it can be reversed there."""
     search_help_text = ""  # a list without it has no search box
@@ -45,8 +52,19 @@ class RecordListAdmin(ModelAdmin):
         """Load, in few reads, what the rows of a list show of other records."""
 
     def list_links(self, request: HttpRequest) -> list[tuple[str, str]]:
-        """Lists to choose from where the filters are too wide: names and URLs."""
-        return []
+        """Lists to choose from where the filters are too wide: names and URLs.
+
+        By default that of each customer, on a page of none; those deleted are left out.
+        """
+        if get_page_customer(request) or not self.customer_filters("-"):
+            return []
+        customers = apps.get_model(settings.CUSTOMER_MODEL)
+        page = customers.objects.filter(listed="all").order_by("name_key").page(MAX_CUSTOMERS)
+        return [
+            (str(record.name), f"{self.list_url}?{urlencode(self.customer_filters(str(record.id)))}")
+            for record in page.records
+            if not record.is_deleted
+        ]
 
     def count_all(self, request: HttpRequest) -> int | None:
         """How many records a list has with the filters of its URL, if a counter says so."""
@@ -55,6 +73,15 @@ class RecordListAdmin(ModelAdmin):
     def find_pk(self, term: str) -> str | None:
         """The primary key of the one record that a term names."""
         raise NotImplementedError
+
+    @property
+    def list_url(self) -> str:
+        """The URL of the list, of all customers."""
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+
+    def customer_filters(self, customer_id: str) -> dict[str, str]:
+        """The filters with which the list shows the records of a customer, if it can."""
+        return {f"{self.customer_field}__exact": customer_id} if self.customer_field else {}
 
     def search(self, queryset: Any, term: str) -> Any:
         """The records of a list that a term names: by id, or by the beginning of the name."""
@@ -113,7 +140,7 @@ class RecordListAdmin(ModelAdmin):
         context = {
             "title": capfirst(str(self.opts.verbose_name_plural)),
             "choose_customer_hint": self.choose_customer_hint,
-            "list_links": self.list_links(request),
+            "list_links": partial(self.list_links, request),
             "add_url": self._add_url(customer.id if customer else None),
             "total": self.count_all(request),
             "csv_url": f"{self._csv_url}?{query}" if operators.has_right(request, operators.WRITE) else "",
@@ -159,8 +186,7 @@ class RecordListAdmin(ModelAdmin):
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_csv")
 
     def _list_url_of(self, request: HttpRequest) -> str:
-        url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
-        return f"{url}?{request.GET.urlencode()}"
+        return f"{self.list_url}?{request.GET.urlencode()}"
 
 
 list_errors = (IncorrectLookupParameters, DisallowedModelAdminLookup, query_plan.UnsupportedQuery)

@@ -1,6 +1,10 @@
 """The audit log of a customer in the export of everything: readable, as far as keys exist."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from django.conf import settings
+from django.utils.module_loading import import_string
 
 from config import dynamodb
 from config.audit import AuditEntry, reader
@@ -33,4 +37,9 @@ def _to_row(entry: reader.DecryptedEntry) -> ExportRow:
     }
 
 
-SOURCES = (ExportSource("audit", _read_page, _to_row),)
+def _to_sentences(entries: Sequence[reader.DecryptedEntry]) -> Sequence[ExportRow]:
+    describe: Callable[[Sequence[reader.DecryptedEntry]], Sequence[ExportRow]] = import_string(settings.AUDIT_SENTENCES)
+    return describe(entries)
+
+
+SOURCES = (ExportSource("audit", _read_page, _to_row, to_csv_rows=_to_sentences),)

@@ -32,6 +32,8 @@ class ExportSource:
     """Stored files of a record, by their names in the export."""
     file_name: Callable[[ExportRow], str] | None = None
     """Each row is a file of its own, of this name."""
+    to_csv_rows: Callable[[Sequence[Any]], Sequence[ExportRow]] | None = None
+    """From the records of a page: the rows for spreadsheets, where they differ."""
 
 
 def load_sources() -> Sequence[ExportSource]:

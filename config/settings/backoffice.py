@@ -102,12 +102,21 @@ AUDIT_ACTION_GROUPS = {
 """How the filter of the audit groups actions, by the first part of their names."""
 AUDIT_CHANGES = ["telephony.admin.audit_words.CHANGES"]
 """What reads the changes of an entry: `config.admin.audit_text.ChangeReader` by action."""
+AUDIT_NAMES = {
+    "cus": ["accounts.models.Customer"],
+    "loc": ["accounts.models.Location"],
+    "tpl": ["staffing.models.Template"],
+    "usr": ["accounts.models.User", "accounts.models.DeletedUser"],
+}
+"""Records whose names stand for their ids, by the prefix of the ids."""
+AUDIT_SENTENCES = "config.admin.audit_file.describe_entries"
+"""What turns entries into the rows of a readable file."""
 AUDIT_SUBJECTS = ["staffing.admin.audit_words.SUBJECTS", "telephony.admin.audit_words.SUBJECTS"]
 """How subjects without a name are named: `config.admin.audit_subjects.SubjectWords` by type."""
 ADMIN_SECTIONS = ("Customers", "Rota", "Telephony", "Records", "Platform")
 PAGE_CUSTOMER = "accounts.admin.page_customer.load_page_customer"
 RECORD_FACTS = {
-    "accounts.user": ["telephony.admin.record_facts.person_facts"],
+    "accounts.user": ["accounts.admin.person_header.namesake_facts", "telephony.admin.record_facts.person_facts"],
     "accounts.location": ["telephony.admin.record_facts.location_facts"],
     "accounts.customer": ["accounts.admin.customers.customer_counts", "telephony.admin.record_facts.customer_facts"],
 }
@@ -123,6 +132,8 @@ SEEN_BY_PERSON = [
     "telephony.admin.seen_calls.calls_section",
 ]
 """What a person sees, for operators: `accounts.admin.seen_by`."""
+CUSTOMER_NUMBERS = "telephony.admin.record_facts.count_numbers"
+"""Counts the numbers of customers, for their list."""
 CUSTOMER_LIST = "admin:accounts_customer_changelist"
 CUSTOMER_MODEL = "accounts.Customer"
 DOCUMENT_PRINTER = "accounts.privacy.pdf_process.print_document"

@@ -5,13 +5,14 @@ from typing import Any
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from config import dynamodb
+from config import dynamodb, phone_numbers
 from config.backoffice import operators
 from config.backoffice.links import Panel, PanelItem, admin_change_url, admin_list_url
 from config.board import items
 from staffing.schedules import first_shifts
 from telephony import problems
 from telephony.admin import board, readable
+from telephony.admin.numbers import STATUS_NAMES
 from telephony.admin.projected import PhoneNumber
 from telephony.models import Callback
 
@@ -27,14 +28,18 @@ def telephony_panels(customer_id: str) -> list[Panel]:
     location_ids = (str(number.location_id) for number in active_numbers)
     staffed_ids = first_shifts.find_locations_with_future_shifts(location_ids, now)
     without_shifts = [
-        PanelItem(number.number, reverse("admin:rota", args=(number.location_id,)), "no future shifts")
+        PanelItem(
+            phone_numbers.to_readable(str(number.number)),
+            reverse("admin:rota", args=(number.location_id,)),
+            "no shifts to come",
+        )
         for number in active_numbers
         if number.location_id not in staffed_ids
     ]
     stuck_purchases = [_number_item(number, "not bought yet") for number in numbers if problems.is_stuck(number, now)]
     hint = f" Looked at: the first {MAX_NUMBERS} numbers." if is_partial else ""
     panels = {
-        "Numbers without shifts": (without_shifts, f"Every number has future shifts.{hint}"),
+        "Numbers without shifts": (without_shifts, f"No number is without shifts to come.{hint}"),
         "Stuck purchases": (stuck_purchases, f"No purchase is stuck.{hint}"),
     }
     return [
@@ -64,7 +69,7 @@ def hole_panels(customer_id: str) -> list[Panel]:
 def number_panels(customer_id: str) -> list[Panel]:
     """The numbers of a customer."""
     numbers = _list_numbers(customer_id).records
-    items = [_number_item(number, number.status) for number in numbers[:PANEL_SIZE]]
+    items = [_number_item(number, STATUS_NAMES[str(number.status)]) for number in numbers[:PANEL_SIZE]]
     url = admin_list_url("telephony", "phonenumber", customer_id__exact=customer_id)
     return [Panel("Numbers", items, "No numbers.", url, has_more=len(numbers) > PANEL_SIZE, is_informational=True)]
 
@@ -77,7 +82,7 @@ def callback_panels(customer_id: str) -> list[Panel]:
     context = readable.load_context(customer_id, [], [str(record.location_id) for record in callbacks])
     items = [
         PanelItem(
-            str(record.caller) or "withheld",
+            phone_numbers.to_readable(str(record.caller)) or "withheld",
             admin_change_url("telephony", "callback", str(record.id)),
             f"{_name_in(context, record)}, {readable.waiting(record)}",
         )
@@ -103,4 +108,5 @@ def _list_numbers(customer_id: str) -> Any:
 
 
 def _number_item(record: Any, detail: str, model: str = "phonenumber") -> PanelItem:
-    return PanelItem(record.number, admin_change_url("telephony", model, record.number), detail)
+    text = phone_numbers.to_readable(str(record.number))
+    return PanelItem(text, admin_change_url("telephony", model, record.number), detail)

@@ -9,6 +9,7 @@ from unfold.decorators import display
 
 from accounts import customers, locations
 from accounts.admin.operator_commands import OperatorForm, actor_for, load_location_names
+from config import phone_numbers
 from config.backoffice import operators
 from config.backoffice.forms import form_fields
 from config.backoffice.forms.actions import Button
@@ -70,7 +71,7 @@ class BlockedCallerAdmin(RecordAdmin):
         record = obj.record
         self.load_related([obj])
         return RecordHeader(
-            name=str(record.number),
+            name=phone_numbers.to_readable(str(record.number)),
             badge=Badge("blocked", "danger"),
             facts=[
                 Fact("Where", self.place(obj)),

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from django.urls import reverse
 
 from accounts import locations, users
-from config import dynamodb
+from config import dynamodb, phone_numbers
 from config.backoffice import clock
 from config.backoffice.board import Kind, Line, describe_age
 from config.backoffice.links import admin_change_url, admin_list_url
@@ -58,7 +58,13 @@ def _describe_without_rota(item: BoardItem, records: dynamodb.BatchResult, at: d
     if location is None:
         return None
     url = reverse("admin:rota", args=(location.id,))
-    return Line(f"{location.name}: the number {item.facts['number']} has no rota", url, "", "Open rota", url)
+    return Line(
+        f"{location.name}: the number {phone_numbers.to_readable(str(item.facts['number']))} has no rota",
+        url,
+        "",
+        "Open rota",
+        url,
+    )
 
 
 def _describe_without_number(item: BoardItem, records: dynamodb.BatchResult, at: datetime) -> Line | None:
@@ -133,18 +139,26 @@ def _describe_failed_test(item: BoardItem, records: dynamodb.BatchResult, at: da
 
 
 def _describe_stuck(item: BoardItem, records: dynamodb.BatchResult, at: datetime) -> Line | None:
-    location, number = _location_in(item, records), item.facts["number"]
+    location, number = _location_in(item, records), str(item.facts["number"])
     if location is None:
         return None
     url = admin_change_url("telephony", "phonenumber", number)
     age = describe_age(datetime.fromisoformat(item.facts["since"]), at)
-    return Line(f"{location.name}: the purchase of {number} hangs", url, f"begun {age} ago", "Open number", url)
+    return Line(
+        f"{location.name}: the purchase of {phone_numbers.to_readable(number)} hangs",
+        url,
+        f"begun {age} ago",
+        "Open number",
+        url,
+    )
 
 
 def _describe_unassigned(item: BoardItem, records: dynamodb.BatchResult, at: datetime) -> Line | None:
-    number = item.facts["number"]
+    number = str(item.facts["number"])
     url = admin_change_url("telephony", "orphan", number)
-    return Line(f"{number} is paid for and belongs to nobody", url, "", "Assign or release", url)
+    return Line(
+        f"{phone_numbers.to_readable(number)} is paid for and belongs to nobody", url, "", "Assign or release", url
+    )
 
 
 def _local(at: datetime, location: "Location") -> datetime:

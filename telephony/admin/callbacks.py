@@ -12,7 +12,7 @@ from unfold.decorators import display
 
 from accounts import locations
 from accounts.admin.operator_commands import actor_for, operator_actor, run_command
-from config import dynamodb
+from config import dynamodb, phone_numbers
 from config.backoffice import operators
 from config.backoffice.forms import form_fields
 from config.backoffice.forms.actions import Button
@@ -74,7 +74,7 @@ class CallbackAdmin(RecordAdmin):
     list_display = ("location_label", "caller_label", "waiting", "due", "call_count", "holder", "state")
     list_display_links = ("location_label",)
     list_filter: ClassVar[Any] = (StatusFilter,)
-    search_help_text = "An id"
+    search_help_text = "A caller's number, or an id"
     fields = (
         *("location_link", "caller_label", "state", "waiting", "due", "call_count", "holder", "held_until"),
         *("result", "note_text", "call_list"),
@@ -130,7 +130,7 @@ class CallbackAdmin(RecordAdmin):
 
     @display(description="Caller")
     def caller_label(self, obj: Any) -> str:
-        return str(obj.record.caller) or "withheld"
+        return phone_numbers.to_readable(str(obj.record.caller)) or "withheld"
 
     @display(description="Waiting for")
     def waiting(self, obj: Any) -> str:
@@ -201,7 +201,7 @@ class CallbackAdmin(RecordAdmin):
     def list_links(self, request: HttpRequest) -> list[tuple[str, str]]:
         customer = get_page_customer(request)
         if not customer:
-            return []
+            return super().list_links(request)
         actor = operator_actor(request, customer.id)
         page = locations.list_accessible_locations(actor, limit=MAX_LOCATIONS, cursor=None)
         return [
@@ -214,7 +214,9 @@ class CallbackAdmin(RecordAdmin):
         queries.log_callback_viewed(obj.record, actor=actor_for(request, obj), at=operators.now())
 
     def search(self, queryset: Any, term: str) -> Any:
-        return queryset.filter(pk=term)
+        if dynamodb.is_id("cbk", term):
+            return queryset.filter(pk=term)
+        return queryset.filter(readable.caller_condition(term))
 
     def related_links(self, obj: Any) -> list[tuple[str, str]]:
         record = obj.record

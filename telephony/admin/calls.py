@@ -1,13 +1,10 @@
 """Calls: which phones rang and why, the outcome, and recordings."""
 
 from collections.abc import Mapping
-from functools import reduce
-from operator import or_
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib import admin
-from django.db.models import Q
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
@@ -18,7 +15,7 @@ from unfold.decorators import display
 from accounts import locations
 from accounts.admin.operator_commands import actor_for, operator_actor
 from accounts.admin.projected import Location
-from config import dynamodb
+from config import dynamodb, phone_numbers
 from config.api import ranges
 from config.backoffice import clock, operators
 from config.backoffice.links import admin_change_url, admin_list_url, link_to
@@ -31,7 +28,7 @@ from telephony.admin.call_buttons import CALL_BUTTONS
 from telephony.admin.ladder.page import build_page, load_story
 from telephony.admin.projected import Call
 from telephony.calls import recordings
-from telephony.calls.history import call_filter, caller_calls, own_calls, queries
+from telephony.calls.history import caller_calls, own_calls, queries
 from telephony.calls.state.call_record import CallRecord
 from telephony.twilio import voice
 
@@ -65,7 +62,9 @@ class CallAdmin(RecordAdmin):
     """Calls to a location, newest first."""
 
     section, icon, customer_field = "Telephony", "phone_callback", None
-    choose_customer_hint = "Calls are listed by location. Choose a customer to see its locations here."
+    choose_customer_hint = (
+        "Calls are listed by location. Choose a customer, then a location. If it is not here, find it above."
+    )
     ordering, sort_column = ("-started_at",), "started_label"
     list_display = (
         *("started_label", "location_link", "caller_label", "state", "answered_by_link"),
@@ -120,7 +119,7 @@ class CallAdmin(RecordAdmin):
     def caller_label(self, obj: Any) -> str:
         if obj.record.erased_at:
             return "erased on request"
-        return str(obj.record.caller) or "withheld"
+        return phone_numbers.to_readable(str(obj.record.caller)) or "withheld"
 
     @display(description="Outcome", label=OUTCOMES)
     def state(self, obj: Any) -> str:
@@ -176,7 +175,7 @@ class CallAdmin(RecordAdmin):
     def list_links(self, request: HttpRequest) -> list[tuple[str, str]]:
         customer = get_page_customer(request)
         if not customer:
-            return []
+            return super().list_links(request)
         actor = operator_actor(request, customer.id)
         reachable = locations.list_accessible_locations(actor, limit=MAX_LOCATIONS, cursor=None).records
         return [
@@ -189,11 +188,8 @@ class CallAdmin(RecordAdmin):
         if not term or self.find_pk(term):
             return super().get_search_results(request, queryset, search_term)
         location = Location.get(request.GET.get("location_id__exact", ""))
-        caller_filter = call_filter.parse_caller_search(term, location.record.time_zone if location else "")
-        conditions = [Q(caller__in=caller_filter.exact)] if caller_filter.exact else []
-        conditions += [Q(caller__startswith=text) for text in caller_filter.beginnings]
-        conditions += [Q(caller__contains=text) for text in caller_filter.parts]
-        return queryset.filter(reduce(or_, conditions)), False
+        zone = location.record.time_zone if location else ""
+        return queryset.filter(readable.caller_condition(term, zone)), False
 
     def find_pk(self, term: str) -> str | None:
         return term if voice.is_call_sid(term) and self.model.get(term) else None
@@ -208,7 +204,8 @@ class CallAdmin(RecordAdmin):
         location = locations.find_location_in(names, record.location_id, record.customer_id)
         local = record.started_at.astimezone(ZoneInfo(location.time_zone if location else "UTC"))
         preposition, outcome = "to" if record.direction == "out" else "from", str(record.outcome)
-        name = f"Call {preposition} {record.caller}, {clock.format_day_time(local)} {local:%Z}"
+        caller = phone_numbers.to_readable(str(record.caller))
+        name = f"Call {preposition} {caller}, {clock.format_day_time(local)} {local:%Z}"
         badge = Badge(outcome, OUTCOME_TONES[outcome])
         return {"name": name, "detail": str(location.name) if location else "", "badge": badge}
 

@@ -13,7 +13,7 @@ from unfold.decorators import display
 
 from accounts.admin import projected
 from accounts.admin.operator_commands import load_location_names, operator_actor
-from config import dynamodb
+from config import dynamodb, phone_numbers
 from config.backoffice import operators
 from config.backoffice.links import admin_change_url, admin_list_url, link_to
 from config.backoffice.page_customer import is_closed, set_page_customer
@@ -33,7 +33,7 @@ class LineAdmin(RevisionPages, IvrPages, CallPreviewPage):
 
     section, icon = "Telephony", "dialpad"
     ordering = ("location_id",)
-    list_display = ("location_label", "number", "updated_at")
+    list_display = ("location_label", "number_label", "updated_at")
     change_form_template = "backoffice/ivr/line.html"
     fields = readonly_fields = ("location_label",)
     buttons = (TEST_BUTTON,)
@@ -41,6 +41,10 @@ class LineAdmin(RevisionPages, IvrPages, CallPreviewPage):
     @display(description="Location")
     def location_label(self, obj: Any) -> str:
         return str(getattr(obj, "location_name", None) or obj.record.location_id)
+
+    @display(description="Number")
+    def number_label(self, obj: Any) -> str:
+        return phone_numbers.to_readable(str(obj.record.number or "")) or "—"
 
     def load_related(self, objects: Any) -> None:
         load_location_names(objects)
@@ -63,7 +67,13 @@ class LineAdmin(RevisionPages, IvrPages, CallPreviewPage):
             else Badge("takes no calls", "warning"),
             facts=[
                 Fact("Location", link_to("accounts", "location", str(record.location_id), self.location_label(obj))),
-                Fact("Number", link_to("telephony", "phonenumber", number) if number else "no number yet", not number),
+                Fact(
+                    "Number",
+                    link_to("telephony", "phonenumber", number, phone_numbers.to_readable(number))
+                    if number
+                    else "no number yet",
+                    not number,
+                ),
                 Fact("Last changed", Moment(record.updated_at, getattr(obj, "time_zone", None))),
                 Fact("Public hours", format_html('<a href="{}">on the web</a>', url) if url else "off"),
             ],

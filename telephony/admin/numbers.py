@@ -48,11 +48,11 @@ class NumberAdmin(RecordAdmin):
     """Phone numbers of a customer."""
 
     section, icon, subject_type, search_kind = "Telephony", "call", "phone number", "num"
-    ordering, sort_column = ("number",), "number"
-    list_display = ("number", "state", "location_link", "created_at")
+    ordering, sort_column = ("number",), "number_label"
+    list_display = ("number_label", "state", "location_link", "created_at")
     list_filter = ("status",)
     search_help_text = "A number, with its country code"
-    fields = ("number", "state", "location_link", "release_day", "created_at", "updated_at", "twilio_id")
+    fields = ("number_label", "state", "location_link", "release_day", "created_at", "updated_at", "twilio_id")
     buttons = (
         Button(
             "give-up",
@@ -101,7 +101,11 @@ class NumberAdmin(RecordAdmin):
         if record.release_at:
             facts.insert(0, Fact("Released on", Moment(record.release_at), is_problem=True))
         badge = Badge(STATUS_NAMES[str(record.status)], STATUS_TONES[str(record.status)])
-        return RecordHeader(str(record.number), badge, facts, primary="restore" if record.release_at else "retry")
+        return RecordHeader(str(obj), badge, facts, primary="restore" if record.release_at else "retry")
+
+    @display(description="Number", ordering="number")
+    def number_label(self, obj: Any) -> str:
+        return str(obj)
 
     @display(description="Status", label={STATUS_NAMES[status]: label for status, label in STATUS_LABELS.items()})
     def state(self, obj: Any) -> str:
@@ -117,7 +121,9 @@ class NumberAdmin(RecordAdmin):
 
     @display(description="Location")
     def location_link(self, obj: Any) -> str:
-        return link_to("accounts", "location", obj.record.location_id, getattr(obj, "location_name", None))
+        if not hasattr(obj, "location_name"):
+            self.load_related([obj])
+        return link_to("accounts", "location", obj.record.location_id, obj.location_name or "a removed location")
 
     def load_related(self, objects: Any) -> None:
         load_location_names(objects)

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 from django.db import models
 
 from accounts.admin.projected import to_choices
+from config import phone_numbers
 from config.backoffice import clock
 from config.backoffice.records.models import Projection
 from telephony import models as records
@@ -17,7 +18,7 @@ class PhoneNumber(Projection, record=records.PhoneNumber):
     status = models.CharField(max_length=20, choices=to_choices(*records.NUMBER_STATUSES))
 
     def __str__(self) -> str:
-        return str(self.record.number)
+        return phone_numbers.to_readable(str(self.record.number))
 
 
 class Line(Projection, record=records.Line):
@@ -27,7 +28,7 @@ class Line(Projection, record=records.Line):
         verbose_name = "IVR configuration"
 
     def __str__(self) -> str:
-        name = getattr(self, "location_name", None) or self.record.number
+        name = getattr(self, "location_name", None) or phone_numbers.to_readable(str(self.record.number or ""))
         return f"IVR configuration of {name}" if name else "IVR configuration"
 
 
@@ -39,7 +40,8 @@ class Call(Projection, record=records.Call):
     def __str__(self) -> str:
         line = CallRecord(self.record).line
         local = self.record.started_at.astimezone(ZoneInfo(line.time_zone))
-        return f"call to {line.location_name or self.record.number}, {clock.format_day_time(local)} {local:%Z}"
+        name = line.location_name or phone_numbers.to_readable(str(self.record.number))
+        return f"call to {name}, {clock.format_day_time(local)} {local:%Z}"
 
 
 class Callback(Projection, record=records.Callback):
@@ -53,14 +55,14 @@ class Callback(Projection, record=records.Callback):
         verbose_name = "call-back"
 
     def __str__(self) -> str:
-        return f"call-back to {self.record.caller or 'a withheld number'}"
+        return f"call-back to {phone_numbers.to_readable(str(self.record.caller)) or 'a withheld number'}"
 
 
 class BlockedCaller(Projection, record=records.BlockedCaller):
     """A caller whose calls are rejected."""
 
     def __str__(self) -> str:
-        return str(self.record.number)
+        return phone_numbers.to_readable(str(self.record.number))
 
 
 class NumberProfile(Projection, record=records.NumberProfile):
@@ -79,4 +81,4 @@ class Orphan(Projection, record=records.Orphan):
         verbose_name = "unassigned number"
 
     def __str__(self) -> str:
-        return str(self.record.number)
+        return phone_numbers.to_readable(str(self.record.number))

@@ -3,8 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 
+from django.db.models import Q
 from django.utils.timesince import timesince
 
 from accounts import locations, users
@@ -12,6 +15,7 @@ from accounts.admin.operator_commands import group_by_customer
 from config import dynamodb
 from config.backoffice import clock, operators
 from config.backoffice.links import link_to
+from telephony.calls.history import call_filter
 from telephony.models import Callback
 
 
@@ -47,6 +51,18 @@ class Context:
     def time(self, at: datetime | None, location_id: str) -> str:
         """A time by the clock of a location, with its zone: ``Sun 29 Nov 2026, 09:12 EST``."""
         return clock.time_html(at, self.zones.get(location_id))
+
+
+def caller_condition(text: str, zone: str = "") -> Q:
+    """Calls or call-backs of the callers that a text names; ``zone``: that of the location.
+
+    Raises `errors.InvalidRequest` for a text that names none.
+    """
+    caller_filter = call_filter.parse_caller_search(text, zone)
+    conditions = [Q(caller__in=caller_filter.exact)] if caller_filter.exact else []
+    conditions += [Q(caller__startswith=part) for part in caller_filter.beginnings]
+    conditions += [Q(caller__contains=part) for part in caller_filter.parts]
+    return reduce(or_, conditions)
 
 
 def load_context(customer_id: str, user_ids: Iterable[str | None], location_ids: Iterable[str]) -> Context:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from accounts.admin.seen_by import SeenSection
 from accounts.permissions import Actor
+from config import phone_numbers
 from telephony.admin import readable
 from telephony.calls.history import listing
 from telephony.calls.history.call_filter import CallCriteria
@@ -26,7 +27,7 @@ def calls_section(user: "User", *, actor: Actor, at: datetime) -> SeenSection:
         (
             context.time(call.started_at, str(call.location_id)),
             context.location_names.get(str(call.location_id), "a removed location"),
-            "erased on request" if call.erased_at else str(call.caller) or "withheld",
+            "erased on request" if call.erased_at else phone_numbers.to_readable(str(call.caller)) or "withheld",
             str(call.outcome),
             context.name(str(call.answered_by)) if call.answered_by else "—",
         )

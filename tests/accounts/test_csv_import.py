@@ -115,10 +115,11 @@ def test_list_of_people_as_csv_can_be_imported_again(test_users: UserFixtures) -
 @pytest.mark.parametrize(
     ("cells", "problem"),
     [
-        ("Ann,ann@cast.example,6175550142,", "line 2, column C (Telefon): Must be a phone number with country code"),
+        ("Ann,ann@cast.example,55501,", "line 2, column C (Telefon): Must be a phone number with country code"),
         ("Ann,ann@cast.example,1.61756E+10,", "line 2, column C (Telefon): Must be a phone number with country code"),
         ("=A1,ann@cast.example,,", "line 2, column A (Name): Contains a formula"),
         ("Ann,ann@cast.example,,Boston; Nowhere", "line 2, column D (Sites): unknown location 'Nowhere'"),
+        ("Ann,ann@cast.example,,Bostn", "line 2, column D (Sites): unknown location 'Bostn'; did you mean “Boston”?"),
     ],
 )
 def test_problem_names_line_and_column_of_the_spreadsheet(test_users: UserFixtures, cells: str, problem: str) -> None:
@@ -126,6 +127,15 @@ def test_problem_names_line_and_column_of_the_spreadsheet(test_users: UserFixtur
     (row,) = csv_import.read_file(content, test_users.customer.id).rows
     assert len(row.problems) == 1
     assert str(row.problems[0]).startswith(problem)
+
+
+@pytest.mark.parametrize("phone", ["617-555-0142", "(617) 555 0142", "1 617.555.0142", "+1 617 555 0142"])
+def test_phones_may_be_as_they_are_dialed_at_the_location(test_users: UserFixtures, phone: str) -> None:
+    content = f"name,email,phone,locations\nAnn,ann@cast.example,{phone},Boston\n".encode()
+    (row,) = csv_import.read_file(content, test_users.customer.id).rows
+    assert row.problems == []
+    assert row.new_user
+    assert row.new_user.phone == "+16175550142"
 
 
 def test_problems_of_one_row_are_bounded(test_users: UserFixtures) -> None:

@@ -47,15 +47,17 @@ def test_list_tells_who_waits_and_who_has_taken(
     waiting = text_of(operator, LIST, **query, status="1#")
     taken = text_of(operator, LIST, **query, status="2#")
     of_customer = text_of(operator, LIST, customer_id__exact=str(test_users.customer.id), status="1#")
+    of_caller = text_of(operator, LIST, **query, q="(617) 555-7302")
 
     assert "Waiting Street" in everything
     assert "2 hours, 5 minutes" in everything
     assert f"{test_users.mia.user.name}" in everything
     assert test_users.mia.id not in everything
     assert " EST" in everything or " EDT" in everything
-    assert ("+16175557301" in waiting, "+16175557302" in waiting) == (True, False)
-    assert ("+16175557301" in taken, "+16175557302" in taken) == (False, True)
-    assert ("+16175557301" in of_customer, "+16175557303" in of_customer) == (True, False)
+    assert ("+1 617-555-7301" in waiting, "+1 617-555-7302" in waiting) == (True, False)
+    assert ("+1 617-555-7301" in taken, "+1 617-555-7302" in taken) == (False, True)
+    assert ("+1 617-555-7301" in of_caller, "+1 617-555-7302" in of_caller) == (False, True)
+    assert ("+1 617-555-7301" in of_customer, "+1 617-555-7303" in of_customer) == (True, False)
 
 
 def test_page_has_the_calls_and_who_listened(
@@ -98,8 +100,8 @@ def test_attention_shows_who_waits_longer_than_an_hour(
 
     assert admin_change_url("telephony", "callback", str(long_ago.id)) in panel
     assert "Waiting Street, 1 day" in panel
-    assert "+16175557305" not in panel
-    assert "+16175557306" not in panel
+    assert "+1 617-555-7305" not in panel
+    assert "+1 617-555-7306" not in panel
     assert str(test_users.customer.name) in start_panel
     assert f"customer_id__exact={test_users.customer.id}" in start_panel
 

@@ -132,3 +132,15 @@ def test_the_page_of_a_crowded_location_costs_little(
     assert trips <= MAX_LOCATION_TRIPS
     assert capacity <= MAX_LOCATION_CAPACITY
     assert min(cpu) <= MAX_LOCATION_CPU_MILLISECONDS
+
+
+def test_the_list_of_customers_names_locations_and_counts_numbers(
+    large_business: UserFixtures, operator_sessions: dict[str, OperatorSession]
+) -> None:
+    session, customer = operator_sessions["support"], large_business.customer
+    listed = " ".join(session.visible_text(session.get("/admin/accounts/customer/", params={"q": customer.id})))
+    assert "A crowded office, Boston, Denver, and others" in listed
+    assert customer.id not in listed.partition("Created")[2]
+    written = session.post("/admin/accounts/customer/csv/")
+    assert written.status_code == 200
+    assert "A crowded office" in written.text or written.text.count("\n") > 50

@@ -81,6 +81,7 @@ def test_people_are_previewed_and_invited_once(test_users: UserFixtures, support
     assert "To be created: 2 people." in preview.text
     assert f"Paige Turner &lt;{address}&gt;, staff" in preview.text
     assert "column A (E-mail): Must be a valid e-mail address." in preview.text
+    assert "Bad One &lt;nobody&gt;" in preview.text, "rows with problems are named"
 
     done = confirm(support, path, preview)
 

@@ -101,7 +101,7 @@ def test_invitation_is_resent(
     page.goto(f"{backoffice_url}/admin/find/?q={user.id}")
     page.get_by_role("link", name="Resend invitation").click()
     page.get_by_role("button", name="Resend invitation").click()
-    page.get_by_text("will be sent").wait_for()
+    page.get_by_text("is being sent.").wait_for()
     process_outbox()
 
     assert len(emails_to(env, user.email)) == count_before + 1
@@ -219,7 +219,8 @@ def test_number_is_purchased_previewed_and_its_voicemail_played(
     page.get_by_text("It costs 1.15 USD a month.").wait_for()
     page.get_by_role("button", name="Buy", exact=True).click()
     page.get_by_text("was bought and takes calls").wait_for()
-    number = page.get_by_role("heading", level=1).inner_text().split()[-1]
+    heading = page.get_by_role("heading", level=1).inner_text()
+    number = "+" + "".join(filter(str.isdigit, heading.partition("+")[2]))
     phone_number = dynamodb.get_record(PhoneNumber, number)
     assert phone_number is not None
     assert phone_number.location_id == location.id

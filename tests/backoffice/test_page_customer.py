@@ -163,6 +163,6 @@ def test_times_are_those_of_the_locations_if_a_customer_chose_no_zone(
     operator, customer = operator_sessions["support"], test_users.other_customer
     page = operator.get(admin_change_url("accounts", "customer", customer.id)).text
     assert "<span>Times: Europe/Berlin</span>" in page
-    assert "Europe/Berlin (none chosen: that of the locations)" in page
+    assert "Europe/Berlin (that of its locations)" in page
     listed = operator.get(f"/admin/accounts/user/?customer_id__exact={customer.id}").text
     assert re.search(r"\d\d:\d\d CES?T", listed), "lists name the zone"

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from config import dynamodb
+from config import dynamodb, phone_numbers
 from config.backoffice.links import admin_change_url
 from tests.support.callbacks import put_callback
 from tests.support.operators import OperatorSession
@@ -54,7 +54,8 @@ def test_headers_of_all_kinds_name_people_places_and_local_times(
     test_users: UserFixtures, operator: OperatorSession
 ) -> None:
     shift = test_users.create_shift()
-    number = test_users.boston_number.number.number
+    number = str(test_users.boston_number.number.number)
+    shown_number = phone_numbers.to_readable(number)
     callback = put_callback(test_users.boston, "+16175557397", test_users.recorded_call_id, now())
     expected = {
         ("accounts", "customer", test_users.customer.id): (
@@ -67,12 +68,12 @@ def test_headers_of_all_kinds_name_people_places_and_local_times(
         ("accounts", "location", test_users.boston.id): (
             "Time there now",
             "America/New_York",
-            number,
+            shown_number,
             "IVR configuration",
         ),
         ("accounts", "location", test_users.denver.id): ("none: nobody can call",),
         ("telephony", "phonenumber", number): ("takes calls", "Location Boston", "Bought"),
-        ("telephony", "line", test_users.boston.id): ("IVR configuration of Boston", number, "takes calls"),
+        ("telephony", "line", test_users.boston.id): ("IVR configuration of Boston", shown_number, "takes calls"),
         ("telephony", "call", test_users.recorded_call_id): ("Call to Boston", "Began", "Caller", "Answered by"),
         ("telephony", "callback", callback.id): ("Location Boston", "Waiting for", "open"),
         ("staffing", "schedule", shift.id): ("Shift of", "Location", "Begins", "Ends"),

@@ -20,6 +20,8 @@ class PeopleStep(PeopleImportPage):
     help_lines = (
         "Copy the table from a spreadsheet, with a line of headings: e-mail and name, or first name and last name; "
         "optionally phone, role, locations and skills. Separate several locations with semicolons.",
+        "Phone numbers: with country code, such as +1 617 555 0123, or as they are dialed in the country of the "
+        "location.",
         "New people are invited by e-mail when you press “Import”. Those who exist already stay as they are.",
     )
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.urls import reverse
 
-from config import dynamodb
+from config import dynamodb, phone_numbers
 from config.backoffice import clock
 from telephony import reasons
 from telephony.admin import readable
@@ -65,7 +65,11 @@ def build_page(call: CallRecord, context: Context, loaded: Shifts) -> dict[str, 
     zone = context.zones.get(location_id) or call.line.time_zone
     ladder = build_ladder(call, context.name)
     shown_zone = UTC if clock.shows_utc() else ZoneInfo(zone)
-    caller = "erased on request" if call.row.erased_at else str(call.row.caller or "") or "withheld"
+    caller = (
+        "erased on request"
+        if call.row.erased_at
+        else phone_numbers.to_readable(str(call.row.caller or "")) or "withheld"
+    )
     rows = [_to_row(candidate, call, ladder, context, loaded) for candidate in call.candidates]
     needs_shift = any(candidate.why in shifts.ROTA_REASONS for candidate in call.candidates)
     return {

@@ -66,7 +66,9 @@ def test_the_export_has_everything_and_nobody_elses(test_users: UserFixtures) ->
     assert {hostile.id, test_users.sam.id} <= {row["id"] for row in people}
     assert [row["name"] for row in read_json(archive, "deleted-people")].count("Gerda Gone") == 1
     for user_id in (test_users.sam.id, gone.id):
-        personal = json.loads(archive.read(f"personal-data/{user_id}.json"))
+        personal = json.loads(
+            archive.read(next(name for name in archive.namelist() if name.endswith(f"-{user_id[-6:].lower()}.json")))
+        )
         assert personal["person"]["id"] == user_id
         assert personal["data"]["history"]
     assert shift.id in {row["id"] for row in read_json(archive, "schedules")}

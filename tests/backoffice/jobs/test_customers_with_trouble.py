@@ -5,6 +5,7 @@ from collections.abc import Callable
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
+from config import phone_numbers
 from config.backoffice.links import admin_change_url
 from config.board import passes
 from tests.backoffice.browser import NARROW_VIEWPORT, CountedPage
@@ -44,7 +45,7 @@ def test_an_operator_takes_mends_and_filters(
     page = open_tab("oscar")
     desk = CountedPage(page)
     page.goto(f"{backoffice_url}/admin/?kind=number-without-rota&customer={test_users.customer.id}")
-    row = page.locator(".bo-group li", has_text=held.number.number)
+    row = page.locator(".bo-group li", has_text=phone_numbers.to_readable(str(held.number.number)))
 
     desk.click(row.get_by_role("button", name="Assign to me"))
     row.get_by_text("assigned to you").wait_for()

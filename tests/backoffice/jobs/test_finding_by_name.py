@@ -29,5 +29,5 @@ def test_an_invitation_is_sent_again_to_somebody_known_by_name(
     assert len(desk.actions) <= 2
     desk.click(page.get_by_role("link", name="Resend invitation"))
     desk.click(page.get_by_role("button", name="Resend invitation"))
-    page.get_by_text(f"The invitation to {user.email} will be sent").wait_for()
+    page.get_by_text(f"The invitation to {user.email} is being sent").wait_for()
     assert len(desk.actions) <= 4
