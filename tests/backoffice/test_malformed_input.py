@@ -63,7 +63,7 @@ def test_customer_search_matches_any_part_of_the_name(operator_sessions: dict[st
     )
     for term in (word[:-2], word.lower(), word.upper(), customer.id):
         response = operator_sessions["read-only"].get("/admin/accounts/customer/", params={"q": term})
-        assert customer.id in response.text, term
+        assert customer.id.replace("_", "_5F") in response.text, term
     empty_response = operator_sessions["read-only"].get("/admin/accounts/customer/?q=nobody-is-called-so")
     assert "No matches." in empty_response.text
 
