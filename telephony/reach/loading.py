@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from accounts.models import Location
 
 MAX_SHIFTS = 12_000
-"""Of the location and of those whose people its line rings too, in one window."""
+"""Of a location in a window."""
+MAX_SHIFTS_OF_ALL = 30_000
+"""Of several locations together: also of those whose people a line rings too."""
 
 
 def load_reach(location: "Location", *, since: datetime, until: datetime, way: str | None = None) -> Reach:
@@ -53,7 +55,7 @@ def load_each(
 ) -> list[Reach]:
     """The reach of each of several locations of a customer; two round trips for them all.
 
-    ``records`` has those of `list_keys`. Raises `QueryTooWide`.
+    ``records`` has those of `list_keys`. Raises `QueryTooWide`, also for all of them together.
     """
     since, until = since.astimezone(UTC), until.astimezone(UTC)
     loads = [
@@ -117,15 +119,13 @@ def _load_shifts(
     filters = {id: ScheduleFilter(location_id=id, since=since - grace, until=until) for id, grace in graces.items()}
     schedules = dict(zip(filters, queries.list_schedules_in_each(list(filters.values())), strict=True))
     shifts: dict[str, list[Shift]] = {}
-    count_left = MAX_SHIFTS
+    count_left = MAX_SHIFTS_OF_ALL
     for id, schedule_filter in filters.items():
-        if queries.is_cut(schedules[id]):
+        most = min(MAX_SHIFTS, count_left)
+        shifts[id] = list(islice(expansion.iter_series_shifts(schedules[id], schedule_filter), most + 1))
+        if len(shifts[id]) > most or queries.is_cut(schedules[id]):
             raise QueryTooWide("Too many shifts in this window; choose a shorter one.", pointer="?to")
-        shifts_there = list(islice(expansion.iter_series_shifts(schedules[id], schedule_filter), count_left + 1))
-        count_left -= len(shifts_there)
-        if count_left < 0:
-            raise QueryTooWide("Too many shifts in this window; choose a shorter one.", pointer="?to")
-        shifts[id] = shifts_there
+        count_left -= len(shifts[id])
     versions = {id: _digest(f"{item.id} {item.version}" for item in schedules[id]) for id in filters}
     return shifts, versions
 

@@ -14,7 +14,7 @@ from telephony.reach import loading
 from telephony.reach.results import Reach
 
 MAX_WINDOW, DEFAULT_WINDOW = timedelta(days=62), timedelta(days=28)
-MAX_LOCATIONS = 25
+MAX_LOCATIONS, DEFAULT_LOCATIONS = 25, 10
 """Of a page of a list."""
 
 
@@ -78,7 +78,11 @@ def list_reach(
     window = resolve_window(since, until, customer_zone, at)
     page = locations.list_accessible_locations(actor, limit=limit, cursor=cursor)
     records = dynamodb.batch_get(key for location in page.records for key in loading.list_keys(location))
-    reaches = loading.load_each(page.records, records, since=window[0], until=window[1])
+    try:
+        reaches = loading.load_each(page.records, records, since=window[0], until=window[1])
+    except QueryTooWide as error:
+        detail = "Too many shifts in this window; choose a shorter one, or a smaller `limit`."
+        raise QueryTooWide(detail, pointer="?to") from error
     return pagination.CursorPage(sorted(reaches, key=lambda reach: -reach.hole_minutes), page.next_cursor)
 
 

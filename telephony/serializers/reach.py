@@ -42,7 +42,7 @@ class ReachListQuery(ReachWindowQuery):
     """The window, and the page."""
 
     customerId = TextField(max_length=100, required=False, source="customer_id", help_text=OWN_CUSTOMER_HELP)
-    limit = LimitField(maximum=queries.MAX_LOCATIONS, default=queries.MAX_LOCATIONS)
+    limit = LimitField(maximum=queries.MAX_LOCATIONS, default=queries.DEFAULT_LOCATIONS)
     cursor = TextField(required=False, max_length=2000, help_text="`nextCursor` of the previous page.")
 
 
@@ -119,7 +119,7 @@ class ReachBasisView(RecordView[Reach]):
     line = serializers.IntegerField(
         source="line_version",
         allow_null=True,
-        help_text="Version of the IVR configuration; null: the location has no phone number.",
+        help_text="Version of the IVR configuration; null: the location has never had a phone number.",
     )
     rota = serializers.CharField(source="rota_version", help_text="Changes with the schedules in the window.")
 

@@ -35,7 +35,8 @@ class LocationReach(api.OperationViewSet):
         the present minute either: users who talk in another call, and used up call minutes. Breaks
         count until they end. Phone numbers of the configuration are assumed to answer.
 
-        Without a phone number, the rota is looked at by the configuration that a new number gets.
+        At a location that has never had a phone number, the rota alone is looked at, by the
+        configuration that a new number gets: `rests.line` is null.
         """
         query, at = ReachQuery.parse_query(request), datetime.now(UTC)
         reach = queries.get_reach(
@@ -70,7 +71,7 @@ class Reaches(api.OperationViewSet):
         customer's time zone.
         """
         query, actor = ReachListQuery.parse_query(request), actor_of(request)
-        limit, cursor = query.pop("limit", queries.MAX_LOCATIONS), query.pop("cursor", None)
+        limit, cursor = query.pop("limit", queries.DEFAULT_LOCATIONS), query.pop("cursor", None)
         scope = f"reach for {actor.id} {query}"
         page = queries.list_reach(
             actor=actor,

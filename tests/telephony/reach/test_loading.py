@@ -39,7 +39,8 @@ def varied_line(test_users: UserFixtures) -> LineFixture:
     """A line with people of all sorts in the week in which the clock changes."""
     line, neighbour = create_line(test_users), create_line(test_users)
     ring_tax = {"type": "ring", "target": {"onDuty": {"skills": ["tax"], "graceMinutes": 20}}, "otherwise": VOICEMAIL}
-    ring_both = {"type": "ring", "target": {"onDuty": {"locations": [neighbour.location.id]}}, "otherwise": VOICEMAIL}
+    both = {"locations": [neighbour.location.id], "graceMinutes": 20}  # the same: it decides when the rota opens
+    ring_both = {"type": "ring", "target": {"onDuty": both}, "otherwise": VOICEMAIL}
     menu = {"type": "menu", "prompt": {"say": "x"}, "keys": {"1": ring_tax, "2": ring_both}, "otherwise": ring_tax}
     weekly = {day: [["08:30", "12:00"], ["12:45", "18:00"]] for day in ("mo", "tu", "th", "fr")}
     hours = {"mode": "weekly", "weekly": {**weekly, "sa": [["21:00", "02:30"]], "su": [["03:00", "12:00"]]}}
@@ -69,7 +70,10 @@ def varied_line(test_users: UserFixtures) -> LineFixture:
     return line
 
 
-def test_previews_of_200_moments_say_the_same(varied_line: LineFixture) -> None:
+@pytest.mark.parametrize(("mode", "moments"), [("weekly", 200), ("schedule", 100), ("always", 60)])
+def test_previews_of_200_moments_say_the_same(varied_line: LineFixture, mode: str, moments: int) -> None:
+    if mode != "weekly":
+        varied_line.update_configuration(hours={"mode": mode, "holidays": {"dates": ["2027-11-05"]}})
     since, until = datetime(2027, 11, 4, 4, tzinfo=UTC), datetime(2027, 11, 9, 5, tzinfo=UTC)
     reach = loading.load_reach(load_location(varied_line), since=since, until=until)
     actor = varied_line.test_users.ann.actor
@@ -77,7 +81,7 @@ def test_previews_of_200_moments_say_the_same(varied_line: LineFixture) -> None:
     ways = {way.path: ivr.action_at(configuration, way.path) for way in ivr.list_ways(configuration)}
     assert list(reach.ways) == list(ways) == ["open/otherwise", "open/keys/1", "open/keys/2"]
     chosen, agreed = random.Random(7), dict[str, int]()
-    for _ in range(200):
+    for _ in range(moments):
         at = since + timedelta(seconds=chosen.randrange(int((until - since).total_seconds())))
         path = chosen.choice(list(ways))
         changed = {**configuration, "open": ways[path]}
@@ -85,7 +89,7 @@ def test_previews_of_200_moments_say_the_same(varied_line: LineFixture) -> None:
         hole = next((hole for hole in reach.holes if hole.way == path and hole.start <= at < hole.end), None)
         outcome = assert_agrees(hole, call)
         agreed[outcome] = agreed.get(outcome, 0) + 1
-    assert min(agreed.get(name, 0) for name in ("closed", "reached", "hole")) >= 15, agreed
+    assert min(agreed.get(name, 0) for name in ("closed", "reached", "hole")) >= 5, agreed
 
 
 def assert_agrees(hole: Hole | None, call: preview.CallPreview) -> str:
