@@ -193,6 +193,13 @@ def test_nights_in_which_the_clock_changes(start: str, open_minutes: int, hole_m
     assert [local(hole) for hole in reach.holes] == [("Sat 22:00", "Sun 00:00")]
 
 
+def test_hours_that_end_in_a_skipped_hour_end_when_it_is_skipped() -> None:
+    hours = {"mode": "weekly", "weekly": {"sa": [["21:00", "02:30"]]}}
+    nobody = PlannedRota({**configure(), "hours": hours})
+    (hole,) = find(nobody, "2027-03-13T12:00", "2027-03-14T12:00").holes
+    assert (local(hole), hole.minutes) == (("Sat 21:00", "Sun 03:00"), 300)
+
+
 @pytest.mark.parametrize("zone", ["America/Havana", "Asia/Beirut", "Australia/Lord_Howe", "America/Santiago"])
 @pytest.mark.parametrize("month", [3, 4, 9, 10, 11])
 def test_zones_that_change_their_clocks_at_midnight(zone: str, month: int) -> None:
