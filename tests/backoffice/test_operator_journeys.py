@@ -228,8 +228,7 @@ def test_number_is_purchased_previewed_and_its_voicemail_played(
 
     follow_related_link(page, "IVR configuration")
     page.get_by_role("link", name="Preview a call").click()
-    page.get_by_role("button", name="Preview a call").click()
-    page.get_by_role("heading", name="Call preview").wait_for()
+    page.get_by_role("heading", name="Preview a call").first.wait_for()
     page.get_by_text("voicemail").first.wait_for()
 
     call_id = test_users.recorded_call_id
@@ -261,7 +260,7 @@ def test_bulk_block_over_several_pages(
     page.locator("#action-toggle").check()
     page.get_by_text("Select all matches").click()
     page.locator("select[name=action]").select_option("block")
-    page.get_by_role("button", name="Run").click()
+    page.get_by_role("button", name="Preview").click()
     page.get_by_role("button", name="Block: 120 people").click()
     page.get_by_text("It is running").wait_for()
     started = datetime.now(UTC)
@@ -307,7 +306,7 @@ def test_dead_letter_is_retried(test_users: UserFixtures, backoffice_url: str, o
     )
     page = open_tab("oscar")
     page.goto(f"{backoffice_url}/admin/")
-    page.get_by_role("link", name="Failed work").click()
+    page.get_by_text("Failed work").first.wait_for(state="attached")
     page.goto(f"{backoffice_url}/admin/config/outboxentry/{message_id.replace('_', '_5F')}/change/")
     page.get_by_role("link", name="Retry").click()
     page.get_by_role("button", name="Retry").click()
