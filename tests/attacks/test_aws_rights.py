@@ -49,7 +49,7 @@ def test_the_application_may_do_what_it_does(test_users: UserFixtures, harness: 
 
 def test_deployment_and_maintenance_may_do_what_they_do(test_users: UserFixtures, env: Environment) -> None:
     commands = {
-        "deployment": ["tables", "directory", "terms announce"],
+        "deployment": ["tables", "directory --all", "terms announce"],
         "maintenance": ["audit verify", "terms verify", "keys status", "zones update"],
     }
     for role, lines in commands.items():
