@@ -20,8 +20,8 @@ from config.dynamodb import unaudited
 from config.privacy import customer_data
 from config.privacy.customer_data import ReadPage
 
-RECORDS_PER_WRITE = 40
-"""Of one transaction: each may have a derived record."""
+RECORDS_PER_WRITE = 30
+"""Of one transaction: each may have a derived record, and a message for what follows from it."""
 
 
 @dataclass

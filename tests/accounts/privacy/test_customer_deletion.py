@@ -7,12 +7,13 @@ from datetime import timedelta
 import pytest
 
 from accounts import customers, locations, permissions
-from accounts.models import Customer, CustomerExport, User
+from accounts.models import Customer, CustomerExport, Location, User
 from accounts.privacy import customer_deletion, customer_export, customer_restoration
 from accounts.users import delete
 from config import dynamodb, errors, outbox
-from config.dynamodb import encryption
+from config.dynamodb import encryption, new_id
 from config.privacy import erasure_log
+from config.privacy.customer_erasure import Erasure, remove_records
 from config.privacy.restoration import Restoration
 from telephony import line_lookup
 from telephony.models import Call, PhoneNumber, ReachAlert
@@ -225,6 +226,20 @@ def test_nothing_is_left_of_a_customer_and_everything_of_others(test_users: User
     assert dynamodb.get_record(encryption.PersonKey, customer_id) is None
     assert dynamodb.get_record(PhoneNumber, number) is None
     assert test_users.cleo.get("/user").status_code == 200
+
+
+def test_many_records_are_removed_with_what_follows_from_each(test_users: UserFixtures) -> None:
+    """Each location has a row to find it by and a message to the lines that it concerns."""
+    customer_id = test_users.customer.id
+    places = [
+        Location(new_id("loc", now()), customer_id=customer_id, name=f"Branch {number}", time_zone="America/New_York")
+        for number in range(45)
+    ]
+    for place in places:
+        place.name_key, place.created_at, place.updated_at = f"{place.name} {place.id}", now(), now()
+    put_records(places)
+    remove_records(places, Erasure(customer_id, permissions.system_actor(customer_id), now()))
+    assert locations.load_locations([str(place.id) for place in places], customer_id) == {}
 
 
 def test_what_happens_first_wins(test_users: UserFixtures) -> None:
