@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from itertools import islice, product
+from itertools import accumulate, islice, product
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -230,11 +230,17 @@ def _average_on_duty(
     what follows by as much.
     """
     hour_count = int((until - since) / _HOUR)
-    people = [0.0] * hour_count
+    parts, changes = [0.0] * (hour_count + 1), [0] * (hour_count + 1)
     for start, end in shifts:
         first, last = max((start - since) / _HOUR, 0), min((end - since) / _HOUR, hour_count)
-        for index in range(int(first), min(int(last) + 1, hour_count)):
-            people[index] += max(min(last, index + 1) - max(first, index), 0)
+        if first >= last:
+            continue
+        first_hour, last_hour = int(first), int(last)
+        parts[first_hour] -= first - first_hour
+        parts[last_hour] += last - last_hour
+        changes[first_hour] += 1
+        changes[last_hour] -= 1
+    people = [max(whole + part, 0.0) for whole, part in zip(accumulate(changes[:-1]), parts, strict=False)]
     sums: dict[Slot, float] = {}
     counts: dict[Slot, int] = {}
     for index, number in enumerate(people):

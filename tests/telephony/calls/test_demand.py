@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from accounts import locations
+from config import costs
 from telephony.calls import demand
 from telephony.calls.demand import AnswerTimes, CountedCall, DemandHour
 from telephony.calls.state.call_steps import CallEvent, CallStep
@@ -48,6 +49,17 @@ def test_calls_are_counted_by_the_clock_of_the_location() -> None:
     assert counts == [(2, 1, 1, 0), (1, 0, 0, 1), (1, 0, 0, 0)]
     assert [hours[slot].unanswered for slot in slots] == [1, 1, 0]
     assert sum(hour.calls for hour in hours.values()) == 4
+
+
+def test_as_many_long_shifts_as_are_counted_take_little_time() -> None:
+    """Shifts of a month took two seconds of CPU, as each hour of each was gone through."""
+    since = instant("2027-02-01T00:00")
+    starts = [since + timedelta(minutes=number) for number in range(demand.MAX_SHIFTS)]
+    with costs.measure() as cost:
+        hours = count([], [(start, start + timedelta(days=31)) for start in starts], weeks=demand.MAX_WEEKS)
+    assert cost.cpu_seconds < 0.5
+    # Mondays at 0:30: 30 people in the first week, all in the next four, then 4,210 of them.
+    assert hours[0, 0].on_duty == pytest.approx((30 + 4 * 10_000 + 4_210) / 12, abs=1)
 
 
 @pytest.mark.parametrize(
