@@ -231,15 +231,15 @@ def test_nothing_is_left_of_a_customer_and_everything_of_others(test_users: User
 def test_many_records_are_removed_with_what_follows_from_each(test_users: UserFixtures) -> None:
     """Each location has a row to find it by and a message to the lines that it concerns."""
     customer_id = test_users.customer.id
-    places = [
+    branches = [
         Location(new_id("loc", now()), customer_id=customer_id, name=f"Branch {number}", time_zone="America/New_York")
         for number in range(45)
     ]
-    for place in places:
-        place.name_key, place.created_at, place.updated_at = f"{place.name} {place.id}", now(), now()
-    put_records(places)
-    remove_records(places, Erasure(customer_id, permissions.system_actor(customer_id), now()))
-    assert locations.load_locations([str(place.id) for place in places], customer_id) == {}
+    for branch in branches:
+        branch.name_key, branch.created_at, branch.updated_at = f"{branch.name} {branch.id}", now(), now()
+    put_records(branches)
+    remove_records(branches, Erasure(customer_id, permissions.system_actor(customer_id), now()))
+    assert locations.load_locations([str(branch.id) for branch in branches], customer_id) == {}
 
 
 def test_what_happens_first_wins(test_users: UserFixtures) -> None:
