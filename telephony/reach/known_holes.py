@@ -3,12 +3,13 @@
 A hole is new if it has as many minutes that nobody was told of as would be a reason to tell. So one
 that moves its start or end a little is not told again, and one that grows, slowly or at once, is.
 Where a hole reaches the end of what was looked at, what follows it later is no news. What is gone
-is forgotten: if it comes back, it is new.
+is forgotten after a while: if it comes back then, it is new.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 from staffing.schedules import coverage
@@ -65,14 +66,32 @@ def find_new(holes: Iterable[H], known: Iterable[KnownHole], *, least: timedelta
     return [hole for hole in holes if sum(map(_duration, _list_unnotified(hole, known)), timedelta(0)) >= least]
 
 
-def remember(holes: Iterable[H], new: Sequence[H], known: Iterable[KnownHole], *, until: datetime) -> list[KnownHole]:
-    """What people know once they are told of the new ones; ``until``: the end of the look."""
+def remember(
+    holes: Iterable[H], new: Sequence[H], known: Iterable[KnownHole], *, until: datetime, keeps_gone: bool = False
+) -> list[KnownHole]:
+    """What people know once they are told of the new ones; ``until``: the end of the look.
+
+    ``keeps_gone``: also what is gone; if it comes back, it is not new.
+    """
     known = list(known)
     remembered = []
     for hole in holes:
         parts = [(hole.start, hole.end)] if hole in new else coverage.merge(_list_notified(hole, known))
         remembered += [KnownHole(hole.way, start, end, end >= until) for start, end in parts]
-    return remembered
+    if not keeps_gone:
+        return remembered
+    return [*remembered, *islice(_iter_gone(remembered, known), max(0, MAX_HOLES - len(remembered)))]
+
+
+def _iter_gone(remembered: Iterable[KnownHole], known: Iterable[KnownHole]) -> Iterator[KnownHole]:
+    """The parts of what was known that are no holes any more."""
+    periods: dict[str, list[Period]] = {}
+    for item in remembered:
+        periods.setdefault(item.way, []).append((item.start, item.end))
+    merged = {way: coverage.merge(parts) for way, parts in periods.items()}
+    for item in known:
+        for start, end in coverage.subtract([(item.start, item.end)], merged.get(item.way, [])):
+            yield KnownHole(item.way, start, end, item.goes_on and end == item.end)
 
 
 def _list_notified(hole: Hole, known: Sequence[KnownHole]) -> list[Period]:

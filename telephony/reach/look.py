@@ -25,6 +25,9 @@ from telephony.reach.watched import WatchedLine, find_watched
 
 logger = logging.getLogger("dutyline.reach")
 
+KNOWN_AT_LEAST = timedelta(hours=1)
+"""From when people were told last: who turns calls off and on again tells nobody each time."""
+
 
 @outbox.task(causes.LOOK_TASK)
 def look_ahead(location_id: str, customer_id: str, *, job: outbox.TaskContext) -> None:
@@ -51,10 +54,12 @@ def _tell_of_new_holes(watched: WatchedLine, holes: Sequence[Hole], until: datet
     new = known_holes.find_new(holes, known, least=timedelta(minutes=watched.alerts.min_minutes))
     channels = in_charge.list_channels(hole_messages.EVENT, location_id, customer_id) if new else []
     reported = new if channels else []
+    keeps_gone = bool(stored and stored.told_at and job.at < stored.told_at + KNOWN_AT_LEAST)
+    remembered = known_holes.remember(holes, reported, known, until=until, keeps_gone=keeps_gone)
     alert = ReachAlert(
         location_id,
         customer_id=customer_id,
-        holes=[item.to_json() for item in known_holes.remember(holes, reported, known, until=until)],
+        holes=[item.to_json() for item in remembered],
         told_at=job.at,
         updated_at=job.at,
     )

@@ -71,6 +71,16 @@ def test_what_is_gone_and_returns_is_new() -> None:
     assert len(look([hole("12:00", "13:00")], [])[0]) == 1
 
 
+def test_what_is_gone_stays_known_for_a_while() -> None:
+    _, known = look([hole("12:00", "13:00"), hole("15:00", "16:00", "open/keys/1")], [])
+    known = known_holes.remember([hole("12:20", "12:30")], [], known, until=UNTIL, keeps_gone=True)
+    for _ in range(3):  # nothing is stored twice
+        known = known_holes.remember([hole("12:20", "12:30")], [], known, until=UNTIL, keeps_gone=True)
+    assert len(known) == 4
+    assert look([hole("12:00", "13:00"), hole("15:00", "16:00", "open/keys/1")], known)[0] == []
+    assert len(look([hole("15:00", "16:00")], known)[0]) == 1, "on another way"
+
+
 def test_what_reaches_the_end_of_the_look_goes_on_without_news() -> None:
     """A line that nobody answers at all is told once, not every night for one more day."""
     _, known = look([Hole(at("00:00"), UNTIL)], [])

@@ -10,7 +10,7 @@ import pytest
 from accounts import customers, permissions
 from config import costs, dynamodb, journal, outbox
 from telephony.models import ReachAlert
-from telephony.reach import causes, nightly
+from telephony.reach import causes, look, nightly
 from tests.support.devices import drain_outbox, list_pushes
 from tests.support.environment import Environment
 from tests.support.users import UserFixtures, emails_to, now
@@ -60,6 +60,14 @@ def test_manager_hears_that_somebody_turned_calls_off(watched: WatchedLine, env:
     assert list_present_holes(watched) == []
     assert len(watched.list_holes()) == 1, "nobody is told that it is gone"
 
+
+def test_who_turns_calls_off_again_and_again_is_reported_once_an_hour(watched: WatchedLine) -> None:
+    for on in (False, True, False, True, False):
+        set_ringing(watched, on=on)
+        drain_outbox(LOOK_SECONDS)
+    assert len(watched.list_holes()) == 1
+    set_ringing(watched, on=True)
+    drain_outbox(look.KNOWN_AT_LEAST.total_seconds() + LOOK_SECONDS)
     set_ringing(watched, on=False)
     drain_outbox(LOOK_SECONDS)
     assert len(watched.list_holes()) == 2, "it is a hole again"
