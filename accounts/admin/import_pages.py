@@ -273,6 +273,7 @@ class ImportPage(ABC):
         page_context = {
             **admin.site.each_context(request),
             "title": self.title,
+            "import_title": self.title,
             "subtitle": str(customer.record.name),
             "links": [("Customer", admin_change_url("accounts", "customer", str(customer.pk)))],
             "form": form,

@@ -1,7 +1,9 @@
 """Locations: the places of a customer."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
@@ -15,7 +17,7 @@ from accounts.serializers.customers_and_locations import LocationChange, Locatio
 from config import dynamodb
 from config.backoffice import operators
 from config.backoffice.forms.actions import Button
-from config.backoffice.links import admin_change_url, admin_list_url
+from config.backoffice.links import admin_change_url, admin_list_url, build_panels
 from config.backoffice.record_admin import RecordAdmin
 from config.backoffice.record_header import Fact, Moment, RecordHeader
 
@@ -78,6 +80,10 @@ class LocationAdmin(RecordAdmin):
 
     def describe_result(self, record: LocationRecord, names: dynamodb.BatchResult) -> dict[str, Any]:
         return {"detail": record.address}
+
+    def page_context(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
+        panels = build_panels(settings.LOCATION_PAGE_PANELS, str(obj.pk))
+        return {**super().page_context(request, obj), "panels": panels}
 
     def related_links(self, obj: Any) -> list[tuple[str, str]]:
         return [

@@ -148,10 +148,13 @@ class RecordAdmin(FindableAdmin, RecordListAdmin, RecordNavigation):
             "show_save_and_add_another": False,
             "shown_fieldsets": show_record(self, request, obj),
             "record_header": record_header.complete(self.header(request, obj), obj),
-            "check_panel": None if is_closed(request) else checks.load_checks(request, obj),
             "buttons": self._available_buttons(request, obj),
-            **self.page_context(request, obj),
         }
+        check_panel, page_context = dynamodb.gather(
+            lambda: None if is_closed(request) else checks.load_checks(request, obj),
+            lambda: self.page_context(request, obj),
+        )
+        context |= {"check_panel": check_panel, **page_context}
         context["links"] = self._permitted_links(request, context.get("links", ()))
         response = super().changeform_view(request, object_id, form_url, context)
         if response.status_code == 200:  # a form with errors shows the record, too

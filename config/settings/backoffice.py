@@ -148,6 +148,7 @@ CUSTOMER_PAGE_PANELS = [
     "accounts.admin.attention.owner_panels",
     "staffing.admin.attention.on_duty_panels",
     "telephony.admin.attention.number_panels",
+    "telephony.admin.attention.call_panels",
     "config.admin.audit.recent_change_panels",
 ]
 DELETED_CUSTOMER_PANELS = (
@@ -155,6 +156,7 @@ DELETED_CUSTOMER_PANELS = (
     "telephony.admin.attention.number_panels",
     "config.admin.audit.recent_change_panels",
 )
+LOCATION_PAGE_PANELS = ["telephony.admin.attention.location_call_panels"]
 START_PAGE_PANELS = ["config.admin.outbox.outbox_panels", "config.admin.zone_rules.zone_rules_panels"]
 """About no customer; below the board."""
 BOARD_MINUTES = env.integer("BOARD_MINUTES", 1 if LOCAL else 15, minimum=1, maximum=1_440)

@@ -8,29 +8,36 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
+from django.urls import reverse
 from rest_framework.exceptions import ValidationError
 
 from accounts import customers, locations, users
 from accounts.admin.customer_setup.steps import SetupPage, SetupStep, StepState
+from accounts.models import User
 from accounts.permissions import Actor
 from config import dynamodb, errors
 from config.backoffice import operators
 from config.backoffice.forms import form_fields
 from staffing import shift_templates
 from staffing.models import Schedule, Template
-from staffing.recurrence.describe import DAY_NAMES
+from staffing.recurrence.describe import DAY_NAMES, describe_pattern
 from staffing.schedules import weekly_rota
+from staffing.serializers.schedules import ScheduleView
 from staffing.serializers.shift_templates import NewTemplate
 
 if TYPE_CHECKING:
-    from accounts.models import Location, User
+    from accounts.models import Location
 
-MAX_PEOPLE, MAX_LOCATIONS, MAX_TEMPLATES = 100, 100, 30
+MAX_PEOPLE, MAX_LOCATIONS, MAX_TEMPLATES, MAX_SCHEDULES = 100, 100, 30, 400
+"""Of a customer, that are shown, or compared."""
+EVERYBODY = "everybody"
+"""The choice for all staff who have neither shifts nor a choice of their own."""
 RUN_SECONDS = 12.0
 """What one request may take to create series; the next one goes on."""
 WORKDAYS = tuple(DAY_NAMES)[:5]
@@ -90,17 +97,39 @@ class FirstDayForm(forms.Form):
 class _Choices:
     """What the table is made of."""
 
-    people: "Sequence[User]"
+    people: Sequence[User]
     locations: "Mapping[str, Location]"
     templates: Mapping[str, Template]
+    schedules: Sequence[Schedule]
+    """Those that are not over: the newest."""
+
+    def list_without_shifts(self) -> list[User]:
+        """The staff who have no schedule yet."""
+        staff_ids = {str(schedule.staff_id) for schedule in self.schedules}
+        return [user for user in self.people if user.role == "staff" and str(user.id) not in staff_ids]
 
 
 def describe(customer_id: str) -> StepState:
-    """Whether there is any shift."""
+    """Whether everybody has a shift who works at a location."""
     values = {":of": {"S": customer_id}}
-    options = {"IndexName": "byCustomer", "Limit": 1, "ScanIndexForward": False}
-    has_shifts = bool(dynamodb.query_records(Schedule, "#customer_id = :of", values, **options))
-    return StepState(has_shifts, "has shifts" if has_shifts else "no shifts yet")
+    schedules, people = dynamodb.gather(
+        partial(_read_schedules, customer_id),
+        partial(dynamodb.query_records, User, "#customer_id = :of", values, IndexName="byCustomer", Limit=MAX_PEOPLE),
+    )
+    if not schedules:
+        return StepState(is_done=False, text="no shifts yet")
+    staff_ids = {str(schedule.staff_id) for schedule in schedules}
+    count = sum(1 for user in people if user.id not in staff_ids and user.role == "staff")
+    if not count or len(schedules) == MAX_SCHEDULES:
+        return StepState(is_done=True, text="has shifts")
+    return StepState(is_done=False, text=f"{count} of the staff without a shift")
+
+
+def _read_schedules(customer_id: str) -> list[Schedule]:
+    """The schedules of a customer that end last; one round trip."""
+    values = {":of": {"S": customer_id}}
+    options = {"IndexName": "byCustomer", "Limit": MAX_SCHEDULES, "ScanIndexForward": False}
+    return dynamodb.query_records(Schedule, "#customer_id = :of", values, **options)
 
 
 def view(page: SetupPage) -> HttpResponse:
@@ -130,6 +159,9 @@ def view(page: SetupPage) -> HttpResponse:
         "people": [_to_row(user, choices, request.POST if is_post else {}) for user in choices.people],
         "has_locations": bool(choices.locations),
         "max_people": MAX_PEOPLE,
+        "everybody": {"name": f"week-{EVERYBODY}", "value": request.POST.get(f"week-{EVERYBODY}", "")},
+        "without_shifts": [str(user.name) for user in choices.list_without_shifts()] if choices.schedules else [],
+        "rotas": [(place.name, reverse("admin:rota", args=(id,))) for id, place in choices.locations.items()],
     }
     return page.render("backoffice/setup_rota.html", context)
 
@@ -141,15 +173,17 @@ def _next_monday() -> date:
 
 def _read_choices(actor: Actor) -> _Choices:
     customer = customers.get_customer(str(actor.customer_id))
-    people, places, templates = dynamodb.gather(
+    people, places, templates, schedules = dynamodb.gather(
         lambda: users.list_users(actor, operators.now(), customer=customer, limit=MAX_PEOPLE, cursor=None),
         lambda: locations.list_accessible_locations(actor, limit=MAX_LOCATIONS, cursor=None),
         lambda: shift_templates.list_templates(actor, location_id=None, limit=MAX_TEMPLATES, cursor=None),
+        partial(_read_schedules, str(actor.customer_id)),
     )
     return _Choices(
         [user for user in people.records if user.status in ("active", "invited")],
         {str(location.id): location for location in places.records},
         {str(template.id): template for template in templates.records},
+        [schedule for schedule in schedules if schedule.series().latest_end > operators.now()],
     )
 
 
@@ -172,13 +206,13 @@ def _create_templates(page: SetupPage, rows: Any, choices: _Choices) -> bool:
 
 
 # --- the table ------------------------------------------------------------------------------------
-def _locations_of(user: "User", choices: _Choices) -> "list[Location]":
+def _locations_of(user: User, choices: _Choices) -> "list[Location]":
     if _ALL_LOCATIONS in user.locations:
         return list(choices.locations.values())
     return [choices.locations[id] for id in user.locations if id in choices.locations]
 
 
-def _to_row(user: "User", choices: _Choices, data: Mapping[str, Any]) -> dict[str, Any]:
+def _to_row(user: User, choices: _Choices, data: Mapping[str, Any]) -> dict[str, Any]:
     """A person's row as the page shows it, with what was chosen."""
 
     def cell(name: str) -> dict[str, str]:
@@ -187,6 +221,7 @@ def _to_row(user: "User", choices: _Choices, data: Mapping[str, Any]) -> dict[st
     return {
         "name": user.name,
         "role": user.role,
+        "existing": list(_describe_existing(user, choices)),
         "locations": _locations_of(user, choices),
         "location": cell("location"),
         "week": cell("week"),
@@ -194,8 +229,23 @@ def _to_row(user: "User", choices: _Choices, data: Mapping[str, Any]) -> dict[st
     }
 
 
+def _describe_existing(user: User, choices: _Choices) -> Iterator[str]:
+    """What a person has already, such as "weekly on Mon, Tue from 8 at Boston"."""
+    for schedule in choices.schedules:
+        if schedule.staff_id == user.id:
+            series = schedule.series()
+            location = choices.locations.get(str(schedule.location_id))
+            times = (
+                f"{series.start:%H:%M}–{series.end:%H:%M}" if schedule.is_series else f"{series.start:%a %-d %b %H:%M}"
+            )
+            rule = describe_pattern(ScheduleView(schedule).data["recurrencePattern"])
+            yield f"{rule} {times}{f' at {location.name}' if location else ''}"
+
+
 def _read_weeks(data: Mapping[str, Any], choices: _Choices, first_day: date) -> Iterator[weekly_rota.WeeklySeries]:
     """The series that were chosen: one for each person and template."""
+    everybody = str(data.get(f"week-{EVERYBODY}") or "")
+    without_shifts = {str(user.id) for user in choices.list_without_shifts()}
     for user in choices.people:
         reachable = {str(location.id): location for location in _locations_of(user, choices)}
         location_id = str(data.get(f"location-{user.id}") or next(iter(reachable), ""))
@@ -205,7 +255,7 @@ def _read_weeks(data: Mapping[str, Any], choices: _Choices, first_day: date) -> 
         for day in DAY_NAMES:
             template_id = str(data.get(f"{day}-{user.id}") or "")
             if not template_id and day in WORKDAYS:
-                template_id = str(data.get(f"week-{user.id}") or "")
+                template_id = str(data.get(f"week-{user.id}") or (everybody if str(user.id) in without_shifts else ""))
             if template_id in choices.templates:
                 days_by_template.setdefault(template_id, []).append(day)
         for template_id, days in days_by_template.items():
@@ -216,14 +266,15 @@ def _read_weeks(data: Mapping[str, Any], choices: _Choices, first_day: date) -> 
 def _create_series(page: SetupPage, weeks: Sequence[weekly_rota.WeeklySeries], choices: _Choices) -> bool:
     """Create them; False if the page must be shown again, with the reasons as messages."""
     names = {str(user.id): str(user.name) for user in choices.people}
-    deadline, created, refused = time.monotonic() + RUN_SECONDS, 0, 0
+    existing_ids = {str(schedule.id) for schedule in choices.schedules}
+    deadline, created, existing, refused = time.monotonic() + RUN_SECONDS, 0, 0, 0
     for week in weeks:
         if time.monotonic() > deadline:
             messages.warning(page.request, "The rota is not finished yet: press “Create the rota” again to continue.")
             return False
         try:
-            weekly_rota.create_series(week, actor=page.actor, at=operators.now())
-            created += 1
+            schedule = weekly_rota.create_series(week, actor=page.actor, at=operators.now())
+            created, existing = created + (schedule.id not in existing_ids), existing + (schedule.id in existing_ids)
         except errors.DomainError as error:
             if error.status >= 500:
                 raise
@@ -231,6 +282,8 @@ def _create_series(page: SetupPage, weeks: Sequence[weekly_rota.WeeklySeries], c
             messages.error(page.request, f"{names[week.staff_id]}, {week.template.name}: {error.detail}")
     if created:
         messages.success(page.request, f"Created: {created} weekly series.")
+    if existing:
+        messages.info(page.request, f"Not created again, as {existing} weekly series existed already.")
     return not refused
 
 

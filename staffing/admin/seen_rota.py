@@ -1,8 +1,10 @@
 """The rota as a person sees it: their own shifts, and those at their locations."""
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
+
+from django.utils.html import format_html
 
 from accounts import locations, users
 from accounts.admin.seen_by import SeenSection
@@ -35,6 +37,8 @@ def rota_section(user: "User", *, actor: Actor, at: datetime) -> SeenSection:
     )
     rows = []
     for shift in page.records:
+        if shift.occurrence.end <= at:
+            continue
         location = locations_by_id.get(str(shift.schedule.location_id))
         tz = ZoneInfo(str(location.time_zone) if location else "UTC")
         start, end = (instant.astimezone(tz) for instant in (shift.occurrence.start, shift.occurrence.end))
@@ -44,9 +48,16 @@ def rota_section(user: "User", *, actor: Actor, at: datetime) -> SeenSection:
             (
                 f"{clock.format_day_time(start)} – {last}",
                 str(location.name) if location else "a removed location",
-                str(person.name) if person else "somebody whose account is deleted",
+                _name(person, is_own=shift.staff_id == user.id),
             )
         )
     if page.next_cursor:
         note = f"The first {MAX_SHIFTS} shifts of the next 14 days, by the clock of each location."
     return SeenSection("Rota", ("Shift", "Location", "Person"), rows, "They see no shifts.", note)
+
+
+def _name(person: "User | None", *, is_own: bool) -> Any:
+    """The name as the table shows it: that of the person whose page it is stands out."""
+    if person is None:
+        return "somebody whose account is deleted"
+    return format_html("<b>{} (own shift)</b>", person.name) if is_own else str(person.name)

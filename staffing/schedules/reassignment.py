@@ -5,8 +5,8 @@ works through many, reports for each what became of it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,8 @@ from accounts.permissions import Actor
 from config import errors
 from staffing.models import Schedule
 from staffing.recurrence.series_update import SeriesUpdate
-from staffing.schedules import availability, commands, listing
+from staffing.schedules import availability, commands, listing, rest
+from staffing.schedules.coverage import Period
 from staffing.schedules.expansion import Shift
 from staffing.schedules.queries import ScheduleFilter
 
@@ -44,6 +45,19 @@ class PlannedMove:
         return shift_key(self.shift)
 
 
+@dataclass(frozen=True)
+class MovePlan:
+    """What would become of shifts, and what else the target has then."""
+
+    moves: Sequence[PlannedMove] = ()
+    own_shifts: Sequence[Shift] = ()
+    """The shifts that the target has already in the weeks of the plan, by start."""
+    long_weeks: Sequence[tuple[date, float]] = ()
+    """The Mondays of weeks that would be longer than `rest.MAX_WEEK`, with their hours."""
+    locations_by_id: "Mapping[str, Location]" = field(default_factory=dict)
+    """Those of all these shifts."""
+
+
 def shift_key(shift: Shift) -> str:
     """A text that names a shift."""
     return f"{shift.schedule.id}~{shift.occurrence.recurrence_id.isoformat()}"
@@ -51,7 +65,7 @@ def shift_key(shift: Shift) -> str:
 
 def plan_moves(
     shifts: Sequence[Shift], target: "User", *, holders: "Mapping[str, User]", actor: Actor, at: datetime
-) -> list[PlannedMove]:
+) -> MovePlan:
     """What would become of ``shifts``, which are by start, if ``target`` got them.
 
     ``holders`` are the people who have them. Compared are the shifts that the target has, and those
@@ -60,10 +74,14 @@ def plan_moves(
     if len(shifts) > MAX_SHIFTS:
         raise errors.InvalidRequest(f"At most {MAX_SHIFTS} shifts can be moved at once.")
     if not shifts:
-        return []
-    since, until = (min(s.occurrence.start for s in shifts), max(s.occurrence.end for s in shifts))
+        return MovePlan()
+    zone = str(shifts[0].schedule.zone)
+    since, until = _find_weeks(shifts, zone)
     shift_filter = ScheduleFilter(
-        customer_id=str(target.customer_id), staff_id=str(target.id), since=since, until=until
+        customer_id=str(target.customer_id),
+        staff_id=str(target.id),
+        since=since - rest.MIN_REST,
+        until=until + rest.MIN_REST,
     )
     page = listing.list_shifts(shift_filter, actor=actor, at=at, limit=MAX_OTHER_SHIFTS, cursor=None)
     taken = list(page.records)
@@ -73,10 +91,37 @@ def plan_moves(
     moves = []
     for shift in shifts:
         problem = general_problem or _find_problem(shift, target, taken, locations_by_id, at)
+        warnings = _list_warnings(shift, target, holders.get(shift.staff_id))
         if not problem:
+            warnings += _list_rest_warnings(shift, target, taken, locations_by_id)
             taken.append(shift)
-        moves.append(PlannedMove(shift, problem, _list_warnings(shift, target, holders.get(shift.staff_id))))
-    return moves
+        moves.append(PlannedMove(shift, problem, warnings))
+    planned = {rest.monday_of(move.shift.occurrence.start, zone) for move in moves if not move.problem}
+    weeks = rest.list_long_weeks(map(_period_of, taken), zone)
+    long_weeks = [(monday, hours) for monday, hours in weeks if monday in planned]
+    own_shifts = [shift for shift in page.records if shift.occurrence.start < until and shift.occurrence.end > since]
+    return MovePlan(moves, own_shifts, long_weeks, locations_by_id)
+
+
+def _find_weeks(shifts: Sequence[Shift], zone: str) -> Period:
+    """The instants between which all weeks of shifts are, by the clock of the first."""
+    first, last = (min(s.occurrence.start for s in shifts), max(s.occurrence.end for s in shifts))
+    return rest.week_of(rest.monday_of(first, zone), zone)[0], rest.week_of(rest.monday_of(last, zone), zone)[1]
+
+
+def _period_of(shift: Shift) -> Period:
+    return shift.occurrence.start, shift.occurrence.end
+
+
+def _list_rest_warnings(
+    shift: Shift, target: "User", taken: Sequence[Shift], locations_by_id: "Mapping[str, Location]"
+) -> list[str]:
+    near = rest.find_short_rest(_period_of(shift), map(_period_of, taken))
+    if near is None:
+        return []
+    other = next(other for other in taken if _period_of(other) == near)
+    hours = rest.MIN_REST // timedelta(hours=1)
+    return [f"Less than {hours} hours of rest: {target.name} has {_describe_times(other, shift, locations_by_id)}."]
 
 
 def _find_general_problem(target: "User") -> str:
@@ -100,11 +145,16 @@ def _find_problem(
     )
     if overlapping is None:
         return ""
-    location = locations_by_id.get(str(overlapping.schedule.location_id))
+    return f"Overlap: {target.name} has {_describe_times(overlapping, shift, locations_by_id)}."
+
+
+def _describe_times(other: Shift, shift: Shift, locations_by_id: "Mapping[str, Location]") -> str:
+    """When and where another shift is, by the clock of its location."""
+    location = locations_by_id.get(str(other.schedule.location_id))
     zone = ZoneInfo(str(location.time_zone if location else shift.schedule.zone))
-    first, last = (instant.astimezone(zone) for instant in (overlapping.occurrence.start, overlapping.occurrence.end))
+    first, last = (instant.astimezone(zone) for instant in (other.occurrence.start, other.occurrence.end))
     suffix = f" at {location.name}" if location else ""
-    return f"Overlap: {target.name} has {first:%a} {first.day} {first:%b} {first:%H:%M}–{last:%H:%M}{suffix}."
+    return f"{first:%a} {first.day} {first:%b} {first:%H:%M}–{last:%H:%M}{suffix}"
 
 
 def _list_warnings(shift: Shift, target: "User", holder: "User | None") -> list[str]:

@@ -1,12 +1,14 @@
 """Panels about phone numbers and call-backs."""
 
+from datetime import UTC
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.urls import reverse
 from django.utils.http import urlencode
 
 from config import dynamodb, phone_numbers
-from config.backoffice import operators
+from config.backoffice import clock, operators
 from config.backoffice.links import Panel, PanelItem, admin_change_url, admin_list_url
 from config.board import items
 from staffing.schedules import first_shifts
@@ -14,9 +16,16 @@ from telephony import problems
 from telephony.admin import board, readable
 from telephony.admin.numbers import STATUS_NAMES
 from telephony.admin.projected import PhoneNumber
-from telephony.models import Callback
+from telephony.models import Call, Callback
 
-MAX_NUMBERS, MAX_ITEMS, PANEL_SIZE = 50, 100, 10
+MAX_NUMBERS, MAX_ITEMS, PANEL_SIZE, MAX_CALLS = 50, 100, 10, 6
+OUTCOME_WORDS = {
+    "missed": "nobody answered",
+    "voicemail": "nobody answered, left a message",
+    "closed": "while closed",
+    "blocked": "rejected: the caller is blocked",
+    "ringing": "under way",
+}
 
 
 def telephony_panels(customer_id: str) -> list[Panel]:
@@ -74,6 +83,42 @@ def number_panels(customer_id: str) -> list[Panel]:
     return [Panel("Numbers", items, "No numbers.", url, has_more=len(numbers) > PANEL_SIZE, is_informational=True)]
 
 
+def call_panels(customer_id: str) -> list[Panel]:
+    """The last calls of a customer. Two round trips."""
+    url = admin_list_url("telephony", "call", customer_id__exact=customer_id)
+    return [_build_call_panel("byCustomer", "customer_id", customer_id, url)]
+
+
+def location_call_panels(location_id: str) -> list[Panel]:
+    """The last calls of a location. Two round trips."""
+    url = admin_list_url("telephony", "call", location_id__exact=location_id)
+    return [_build_call_panel("byLocation", "location_id", location_id, url)]
+
+
+def _build_call_panel(index: str, name: str, value: str, url: str) -> Panel:
+    options = {"IndexName": index, "ScanIndexForward": False, "Limit": MAX_CALLS}
+    calls = dynamodb.query_records(Call, f"#{name} = :of", {":of": {"S": value}}, **options)
+    items: list[PanelItem] = []
+    if calls:
+        location_ids = {str(call.location_id) for call in calls}
+        customer_id = str(calls[0].customer_id)
+        context = readable.load_context(customer_id, [call.answered_by for call in calls], location_ids)
+        items = [_call_item(call, context, has_location=name == "customer_id") for call in calls]
+    return Panel("Last calls", items, "No calls yet.", url, is_informational=True)
+
+
+def _call_item(call: Call, context: readable.Context, *, has_location: bool) -> PanelItem:
+    local = call.started_at.astimezone(
+        UTC if clock.shows_utc() else ZoneInfo(context.zones.get(str(call.location_id), "UTC"))
+    )
+    where = f"{_name_in(context, call)}, " if has_location else ""
+    outcome = OUTCOME_WORDS.get(str(call.outcome), str(call.outcome))
+    if call.outcome == "answered" and call.answered_by:
+        outcome = f"answered by {context.name(str(call.answered_by))}"
+    title = f"{clock.format_day_time(local)} {local:%Z}"
+    return PanelItem(title, admin_change_url("telephony", "call", str(call.id)), f"{where}{outcome}")
+
+
 def callback_panels(customer_id: str) -> list[Panel]:
     """Callers of a customer who wait too long."""
     rows = problems.list_waiting(customer_id, operators.now(), PANEL_SIZE + 1)
@@ -99,7 +144,7 @@ def callback_panels(customer_id: str) -> list[Panel]:
     ]
 
 
-def _name_in(context: readable.Context, record: Callback) -> str:
+def _name_in(context: readable.Context, record: Call | Callback) -> str:
     return context.location_names.get(str(record.location_id), "a removed location")
 
 

@@ -9,8 +9,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from rest_framework.serializers import ValidationError
 
+from accounts import customers
 from accounts.admin import projected
-from accounts.admin.customer_setup.steps import step_url
+from accounts.admin.customer_setup.steps import SetupPage, step_url
 from accounts.admin.operator_commands import actor_for
 from accounts.permissions import Actor
 from config import dynamodb, errors, zone_names
@@ -68,6 +69,9 @@ def buy_view(request: HttpRequest, location_id: str) -> HttpResponse:
         "is_setup": _is_setup(request),
         "links": [("Set up", _setup_url(actor)), *links] if _is_setup(request) else links,
     }
+    if _is_setup(request):
+        setup = SetupPage(request, customers.get_customer(str(actor.customer_id)), actor, number_setup.STEP).context()
+        context |= {name: setup[name] for name in ("steps", "customer_url")}
     return TemplateResponse(request, "backoffice/buy.html", context)
 
 

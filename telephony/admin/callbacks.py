@@ -192,7 +192,7 @@ class CallbackAdmin(RecordAdmin):
         return self._context(obj).time(at, str(obj.record.location_id))
 
     def load_related(self, objects: Any) -> None:
-        readable.attach_contexts(objects, "taken_by")
+        readable.attach_contexts(objects, lambda record: [record.taken_by])
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """What is closed matters the less the older it is."""

@@ -32,7 +32,7 @@ from telephony.calls.history import caller_calls, own_calls, queries
 from telephony.calls.state.call_record import CallRecord
 from telephony.twilio import voice
 
-MAX_LOCATIONS = 200
+MAX_LOCATIONS, MAX_NAMES = 200, 3
 OUTCOMES = {
     "answered": "success",
     "voicemail": "info",
@@ -67,22 +67,13 @@ class CallAdmin(RecordAdmin):
     )
     ordering, sort_column = ("-started_at",), "started_label"
     list_display = (
-        *("started_label", "location_link", "caller_label", "state", "answered_by_link"),
+        *("started_label", "location_link", "caller_label", "state", "ringing_people", "answered_by_link"),
         *("seconds", "recording_kinds"),
     )
     list_filter = ("outcome", StartedFilter)
     search_help_text = "A caller's number, or an id"
     fields = (
-        *(
-            "location_link",
-            "started_label",
-            "ended_label",
-            "seconds",
-            "caller_label",
-            "number",
-            "state",
-            "answered_by_link",
-        ),
+        *("location_link", "number", "ended_label", "seconds"),
         *("recording_labels", "listeners", "callback_link"),
     )
 
@@ -129,6 +120,13 @@ class CallAdmin(RecordAdmin):
     def recording_kinds(self, obj: Any) -> str:
         return ", ".join(recording.kind for recording in CallRecord(obj.record).recordings) or "—"
 
+    @display(description="Rang")
+    def ringing_people(self, obj: Any) -> str:
+        """Whose phones rang, in order."""
+        names = [self._context(obj).name(id) for id in _list_ringing(obj.record)]
+        more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+        return ", ".join(names[:MAX_NAMES]) + more or "nobody"
+
     @display(description="Answered by")
     def answered_by_link(self, obj: Any) -> str:
         return self._context(obj).person(obj.record.answered_by)
@@ -156,18 +154,19 @@ class CallAdmin(RecordAdmin):
 
     def page_context(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
         call = CallRecord(obj.record)
-        ladder = build_page(call, self._context(obj), obj.shifts)
+        context = self._context(obj)
+        ladder = build_page(call, context, obj.shifts, obj.others)
         return {**super().page_context(request, obj), "ladder": ladder}
 
     def _context(self, obj: Any) -> readable.Context:
         """Names and zones for the page of a call: of all who are in its story."""
         if not hasattr(obj, "context"):
-            obj.context, obj.shifts = load_story(CallRecord(obj.record))
+            obj.context, obj.shifts, obj.others = load_story(CallRecord(obj.record))
         context: readable.Context = obj.context
         return context
 
     def load_related(self, objects: Any) -> None:
-        readable.attach_contexts(objects, "answered_by")
+        readable.attach_contexts(objects, lambda record: [record.answered_by, *_list_ringing(record)])
 
     def customer_filters(self, customer_id: str) -> dict[str, str]:
         return {"customer_id__exact": customer_id}
@@ -242,3 +241,9 @@ class CallAdmin(RecordAdmin):
         response = ranges.file_response(request, wav, "audio/wav", disposition="inline")
         response["Cache-Control"] = "no-store"
         return response
+
+
+def _list_ringing(record: Any) -> list[str]:
+    """The people and numbers whose phones rang, in order."""
+    events = CallRecord(record).events
+    return list(dict.fromkeys(str(event["who"]) for event in events if event["kind"] == "rung" and event.get("who")))

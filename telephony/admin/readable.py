@@ -1,6 +1,6 @@
 """What pages of calls and call-backs show of other records: names, and times where they are."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import reduce
@@ -79,10 +79,10 @@ def load_context(customer_id: str, user_ids: Iterable[str | None], location_ids:
     )
 
 
-def attach_contexts(objects: Iterable[Any], user_attribute: str) -> None:
-    """Set ``context`` of projected records with a location, and a user in this attribute."""
+def attach_contexts(objects: Iterable[Any], list_user_ids: Callable[[Any], Iterable[str | None]]) -> None:
+    """Set ``context`` of projected records with a location, and with the users of each record."""
     for customer_id, rows in group_by_customer(objects).items():
-        user_ids = [getattr(obj.record, user_attribute) for obj in rows]
+        user_ids = [user_id for obj in rows for user_id in list_user_ids(obj.record)]
         context = load_context(customer_id, user_ids, [str(obj.record.location_id) for obj in rows])
         for obj in rows:
             obj.context = context

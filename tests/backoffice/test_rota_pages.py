@@ -199,5 +199,11 @@ def test_only_chosen_shifts_of_the_location_move(
     page = session.post(path, shift=chosen, **form)
     assert "1 of 3 shifts moved" in page.text
     assert "2 of the chosen shifts changed in the meantime" in page.text
+    assert f"was of {person.name}" in page.text
+    back = session.post(
+        f"/admin/staffing/schedule/rota-of/{test_users.mia.id}/move/", shift=chosen[:1], **{**form, "to": person.id}
+    )
+    assert "1 of 1 shift moved" in back.text
+    session.post(path, shift=chosen[:1], **form)
     holders = [test_users.ann.get(f"/staffSchedule/{shift.id}").json()["staffId"] for shift in (*shifts, elsewhere)]
     assert holders == [test_users.mia.id, person.id, test_users.sam.id]

@@ -22,10 +22,10 @@ from accounts.users import directory
 from config import dynamodb, errors
 from config.backoffice import operators
 from config.backoffice.page_customer import set_page_customer
-from staffing.schedules import listing, reassignment
+from staffing.schedules import listing, reassignment, rest
 from staffing.schedules.expansion import Shift
 from staffing.schedules.queries import ScheduleFilter
-from staffing.schedules.reassignment import PlannedMove
+from staffing.schedules.reassignment import MovePlan, PlannedMove
 from staffing.serializers.days import parse_date
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ MAX_SECONDS = 20
 """How long a run may take; what is left then is reported, and can be moved by another run."""
 MAX_CHOICES = 12
 """People offered where several fit what was typed."""
+MAX_LISTED = 40
+"""Shifts of the target that are listed."""
 _NOT_TRIED = "Not tried: the run took too long. Preview again to move the rest."
 
 
@@ -95,7 +97,8 @@ def _respond(request: HttpRequest, source: _Source) -> HttpResponse:
     text = values.get("to", "").strip()[:200]
     choices = _find_people(text, source.actor) if text else []
     target = choices[0] if len(choices) == 1 else None
-    moves, names = _plan(source, first_day, last_day, target, now) if target else ([], {})
+    plan, names = _plan(source, first_day, last_day, target, now) if target else (MovePlan(), {})
+    moves = plan.moves
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "title": f"Move shifts of {source.name}",
@@ -106,6 +109,7 @@ def _respond(request: HttpRequest, source: _Source) -> HttpResponse:
         "to": text,
         "target": target,
         "target_rota_url": reverse("admin:rota_of", args=(target.id,)) if target else "",
+        "target_move_url": reverse("admin:rota_of_move", args=(target.id,)) if target else "",
         "choices": choices[:MAX_CHOICES] if len(choices) > 1 else [],
         "rota_query": f"show=week&day={first_day.isoformat()}",
     }
@@ -118,11 +122,20 @@ def _respond(request: HttpRequest, source: _Source) -> HttpResponse:
             "moved_count": len(moved),
             "chosen_count": len(chosen),
             "gone_count": len(chosen) - len(results),
+            "ways_back": _list_ways_back(moved, names),
         }
     else:
         context |= {
             "moves": [(move, names[move.key]) for move in moves],
             "possible_count": sum(1 for move in moves if not move.problem),
+            "overlap_count": sum(1 for move in moves if move.problem.startswith("Overlap")),
+            "has_series": any(move.shift.schedule.is_series for move in moves if not move.problem),
+            "own_shifts": [_describe(shift, {}, plan.locations_by_id) for shift in plan.own_shifts[:MAX_LISTED]],
+            "more_own_shifts": max(len(plan.own_shifts) - MAX_LISTED, 0),
+            "long_weeks": [
+                (f"{monday:%a} {monday.day} {monday:%b}", f"{hours:g}") for monday, hours in plan.long_weeks
+            ],
+            "week_hours": rest.MAX_WEEK // timedelta(hours=1),
         }
     return TemplateResponse(request, "backoffice/move.html", context)
 
@@ -152,7 +165,7 @@ def _find_people(text: str, actor: Actor) -> "Sequence[User]":
 
 def _plan(
     source: _Source, first_day: date, last_day: date, target: "User", now: datetime
-) -> tuple[list[PlannedMove], dict[str, dict[str, str]]]:
+) -> tuple[MovePlan, dict[str, dict[str, str]]]:
     """The plan of the shifts that start on the days, and what is shown of each by its key."""
     since, until = (datetime.combine(day, clock_time(), UTC) for day in (first_day, last_day))
     shift_filter = ScheduleFilter(
@@ -168,8 +181,16 @@ def _plan(
     )
     shifts = [shift for shift in page.records if first_day <= _local_start(shift, locations_by_id).date() <= last_day]
     shifts = shifts[: reassignment.MAX_SHIFTS]
-    moves = reassignment.plan_moves(shifts, target, holders=holders, actor=source.actor, at=now)
-    return moves, {move.key: _describe(move.shift, holders, locations_by_id) for move in moves}
+    plan = reassignment.plan_moves(shifts, target, holders=holders, actor=source.actor, at=now)
+    return plan, {move.key: _describe(move.shift, holders, locations_by_id) for move in plan.moves}
+
+
+def _list_ways_back(moved: Sequence[_Result], names: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
+    """For each person who had some of the moved shifts: who, and which."""
+    keys_by_holder: dict[str, list[str]] = {}
+    for result in moved:
+        keys_by_holder.setdefault(result.move.shift.staff_id, []).append(result.move.key)
+    return [{"id": id, "name": names[keys[0]]["person"], "keys": keys} for id, keys in keys_by_holder.items()]
 
 
 def _local_start(shift: Shift, locations_by_id: "Mapping[str, Location]") -> datetime:

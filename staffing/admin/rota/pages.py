@@ -98,6 +98,7 @@ def location_rota(request: HttpRequest, location_id: str) -> HttpResponse:
         "add_query": urlencode({"customer_id": customer_id, "locationId": record.id}),
         "note_url": reverse("admin:day_note", args=(record.id,)),
         "move_url": reverse("admin:rota_move", args=(record.id,)),
+        "move_whose": "everybody's",
         "row_kind": "Person",
         "calls": calls,
     }
@@ -147,6 +148,7 @@ def person_rota(request: HttpRequest, user_id: str) -> HttpResponse:
         "status_text": _describe_status(str(record.status)),
         "add_query": urlencode({"customer_id": customer_id, "staffId": record.id}),
         "move_url": reverse("admin:rota_of_move", args=(record.id,)),
+        "move_whose": f"{record.name}'s",
         "row_kind": "Location",
     }
     return _render(request, page, period, context, now)

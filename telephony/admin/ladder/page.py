@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from config import dynamodb, phone_numbers
 from config.backoffice import clock
+from staffing.schedules.expansion import Shift
 from telephony import reasons
 from telephony.admin import readable
 from telephony.admin.ladder import shifts
@@ -37,10 +38,10 @@ class CandidateRow:
     """The other location at which they were on duty."""
 
 
-def load_story(call: CallRecord) -> tuple[Context, Shifts]:
-    """The names that a call's page shows, and the shifts of its candidates.
+def load_story(call: CallRecord) -> tuple[Context, Shifts, list[Shift]]:
+    """The names that a call's page shows, the shifts of its candidates, and those of others.
 
-    One round trip, and another for the names of people who are covered by others.
+    One round trip, and another for the names of people who are covered by others, or not on duty.
     """
     customer_id = str(call.row.customer_id)
     user_ids = [candidate.id for candidate in call.candidates]
@@ -48,19 +49,21 @@ def load_story(call: CallRecord) -> tuple[Context, Shifts]:
     user_ids += [str(event["who"]) for event in call.events if event.get("who")]
     user_ids.append(str(call.row.answered_by or ""))
     location_ids = [str(call.row.location_id), *(item.location_id for item in call.candidates if item.location_id)]
-    context, loaded = dynamodb.gather(
-        lambda: readable.load_context(customer_id, user_ids, location_ids), lambda: shifts.load_shifts(call)
+    context, loaded, others = dynamodb.gather(
+        lambda: readable.load_context(customer_id, user_ids, location_ids),
+        lambda: shifts.load_shifts(call),
+        lambda: shifts.load_others(call),
     )
     shift_ids = {key: str(shift.schedule.staff_id) for key, shift in loaded.items() if key[1] in user_ids}
-    covered = set(shift_ids.values()) - set(user_ids)
-    if covered:
-        owners = readable.load_context(customer_id, covered, location_ids)
-        context = replace(context, user_names={**context.user_names, **owners.user_names})
-    return context, loaded
+    unnamed = {*shift_ids.values(), *(shift.staff_id for shift in others)} - set(user_ids)
+    if unnamed:
+        more = readable.load_context(customer_id, unnamed, location_ids)
+        context = replace(context, user_names={**context.user_names, **more.user_names})
+    return context, loaded, others
 
 
-def build_page(call: CallRecord, context: Context, loaded: Shifts) -> dict[str, Any]:
-    """The template's context: the ladder by the clock of the location, and the candidates."""
+def build_page(call: CallRecord, context: Context, loaded: Shifts, others: Sequence[Shift]) -> dict[str, Any]:
+    """The template's context: the ladder by the clock of the location, candidates and others."""
     location_id = str(call.row.location_id)
     zone = context.zones.get(location_id) or call.line.time_zone
     ladder = build_ladder(call, context.name)
@@ -71,7 +74,8 @@ def build_page(call: CallRecord, context: Context, loaded: Shifts) -> dict[str, 
         else phone_numbers.to_readable(str(call.row.caller or "")) or "withheld"
     )
     rows = [_to_row(candidate, call, ladder, context, loaded) for candidate in call.candidates]
-    needs_shift = any(candidate.why in shifts.ROTA_REASONS for candidate in call.candidates)
+    rows += [_to_absent_row(shift, call, context) for shift in others]
+    needs_shift = bool(others) or any(candidate.why in shifts.ROTA_REASONS for candidate in call.candidates)
     return {
         "lanes": [{"name": name, "x": _position(index, ladder)} for index, name in enumerate(ladder.lanes)],
         "caller": caller,
@@ -127,6 +131,20 @@ def _players(step: Step, call: CallRecord) -> Sequence[Mapping[str, str]]:
         for recording in call.recordings
         if recording.kind == step.recording and recording.file and not call.row.erased_at
     ][:1]
+
+
+def _to_absent_row(shift: Shift, call: CallRecord, context: Context) -> CandidateRow:
+    """Somebody of the rota whom the call could not ring."""
+    at, location_id = shifts.find_plan_time(call), str(call.row.location_id)
+    zone = context.zones.get(location_id) or call.line.time_zone
+    return CandidateRow(
+        context.person(shift.staff_id),
+        "Not rung",
+        is_rung=False,
+        why=shifts.describe_absence(shift, at),
+        shift=shifts.describe_shift(shift, zone),
+        shift_url=shifts.shift_url(shift, shift.occurrence.start, zone),
+    )
 
 
 def _to_row(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from telephony import reasons
@@ -67,6 +67,7 @@ class _Builder:
         self._ring_ends: dict[str, str] = {}
         self._talks: set[int] = set()
         self._answered_at: datetime | None = None
+        self._last_at: datetime | None = None
 
     def build(self) -> Ladder:
         steps: list[Step] = []
@@ -75,7 +76,11 @@ class _Builder:
             events.append(CallEvent(kind="ended", at=self._call.row.ended_at.isoformat()))
         for event in events[:MAX_STEPS]:
             handle = getattr(self, f"_on_{_METHOD_NAMES.get(event['kind'], event['kind'])}", self._on_other)
-            steps += [self._with_states(step) for step in handle(event, datetime.fromisoformat(event["at"]))]
+            at = datetime.fromisoformat(event["at"])
+            for step in handle(event, at):
+                _insert(steps, self._with_states(step))
+            if event["kind"] not in ("ended", "voicemail", "conversation"):
+                self._last_at = max(self._last_at or at, at)
         return Ladder(self._lanes, steps, len(events) > MAX_STEPS, self._ring_seconds, self._ring_ends)
 
     def _with_states(self, step: Step) -> Step:
@@ -172,8 +177,11 @@ class _Builder:
         return [Step(at, DUTYLINE, CALLER, "Promises the caller a call back", "warning")]
 
     def _on_voicemail(self, event: CallEvent, at: datetime) -> list[Step]:
-        text = f"Leaves a message of {format_seconds(int(event.get('seconds') or 0))}"
-        return [Step(self._before_end(at), CALLER, DUTYLINE, text, "warning", "voicemail")]
+        seconds = int(event.get("seconds") or 0)
+        began_at = self._before_end(at) - timedelta(seconds=seconds)
+        began_at = max(began_at, self._last_at or began_at)
+        text = f"Leaves a message of {format_seconds(seconds)}"
+        return [Step(began_at, CALLER, DUTYLINE, text, "warning", "voicemail")]
 
     def _on_conversation(self, event: CallEvent, at: datetime) -> list[Step]:
         text = f"The conversation was recorded: {format_seconds(int(event.get('seconds') or 0))}"
@@ -196,6 +204,13 @@ class _Builder:
     def _on_other(self, event: CallEvent, at: datetime) -> list[Step]:
         """Of a later release than this one."""
         return [Step(at, DUTYLINE, DUTYLINE, str(event["kind"]).replace("_", " ").capitalize())]
+
+
+def _insert(steps: list[Step], step: Step) -> None:
+    """Add a step; a message, which is stored after its end, before what happened since it began."""
+    is_message = step.recording == "voicemail"
+    later = (index for index, other in enumerate(steps) if is_message and other.at > step.at)
+    steps.insert(next(later, len(steps)), step)
 
 
 def _seconds(since: datetime, until: datetime) -> int:

@@ -45,7 +45,7 @@ def test_all_shifts_of_a_week_move_in_six_actions(
     desk.press_enter(search)
     desk.click(page.get_by_role("navigation", name="Related").get_by_role("link", name="Rota", exact=True))
     desk.click(page.get_by_role("link", name="Later →"))
-    target = page.get_by_label("Move the shifts of this week to")
+    target = page.get_by_label("Move Sue Stone's shifts of this week to")
     desk.type(target, test_users.mia.user.name)
     desk.press_enter(target)
     page.get_by_role("heading", name=f"4 of 5 shifts can move to {test_users.mia.user.name}").wait_for()

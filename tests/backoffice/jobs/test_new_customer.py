@@ -162,6 +162,10 @@ def test_setup_is_resumed_and_does_nothing_twice(
         assert done.url.path.endswith("/number/"), support.visible_text(done)
     (series,) = list_records(Schedule, customer_id)
     assert series.staff_id == owner.id
+    assert "Not created again, as 1 weekly series existed already." in done.text
+    assert "Still missing:" in done.text
+    again = " ".join(support.visible_text(support.get(rota_path)))
+    assert "has weekly on Mon, Tue, Wed, Thu 22:00–06:00 at Mitte" in again
     assert "No template" not in done.text
     assert "series" in done.text
 

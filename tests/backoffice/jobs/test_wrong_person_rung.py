@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
+from config.backoffice.links import admin_change_url
 from tests.backoffice.browser import NARROW_VIEWPORT, CountedPage
 from tests.support.environment import Environment
 from tests.support.operators import OperatorSession
@@ -63,6 +64,32 @@ def test_the_call_says_who_rang_and_which_shift_put_them_there(
     page.go_back()
     page.get_by_role("link", name="Rota of that day").click()
     page.wait_for_url("**/rota/**")
+
+
+def test_the_page_of_the_customer_leads_to_the_call(
+    test_users: UserFixtures, backoffice_url: str, answered_call: str, open_tab: Callable[..., Page]
+) -> None:
+    """Somebody new took 6 actions, by way of the menu."""
+    sue = test_users.create_user(name="Sue Absent", locations=[test_users.boston.id])
+    start = now().replace(tzinfo=None, minute=0, second=0, microsecond=0) - timedelta(hours=30)
+    create_shift(test_users.ann.actor, test_users.boston, sue.id, start=start, end=start + timedelta(hours=4))
+    desk = CountedPage(open_tab("oscar"))
+    page = desk.page
+    page.goto(f"{backoffice_url}/admin/")
+
+    desk.type(page.locator("#bo-find"), str(test_users.customer.id))
+    desk.press_enter(page.locator("#bo-find"))
+    last_calls = page.locator(".bo-panel", has_text="Last calls")
+    desk.click(last_calls.locator(f"a[href*='{answered_call}']"))
+    absent = page.locator(".bo-whys tr", has_text="Sue Absent")
+    assert "Not on duty: the last shift before was over" in absent.inner_text()
+    desk.click(absent.get_by_role("link", name=re.compile(r"\d\d:\d\d")))
+    page.wait_for_url("**/staffing/schedule/**")
+    assert len(desk.actions) <= MAX_ACTIONS - 1, desk.actions
+    page.goto(f"{backoffice_url}{admin_change_url('accounts', 'location', test_users.boston.id)}")
+    assert last_calls.locator(f"a[href*='{answered_call}']").count() == 1
+    page.goto(f"{backoffice_url}/admin/telephony/call/?location_id__exact={test_users.boston.id}")
+    assert test_users.sam.user.name in page.locator(".field-ringing_people").first.inner_text()
 
 
 def test_a_call_fits_a_phone_and_is_accessible(

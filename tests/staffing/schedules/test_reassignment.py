@@ -7,7 +7,7 @@ import pytest
 from accounts import users
 from accounts.models import User
 from config import errors
-from staffing.schedules import listing, reassignment
+from staffing.schedules import listing, reassignment, rest
 from staffing.schedules.expansion import Shift
 from staffing.schedules.queries import ScheduleFilter
 from staffing.schedules.reassignment import PlannedMove
@@ -25,12 +25,14 @@ def list_shifts(test_users: UserFixtures, staff_id: str) -> list[Shift]:
 
 def plan(test_users: UserFixtures, shifts: list[Shift], target: User, at: datetime | None = None) -> list[PlannedMove]:
     customer_id = test_users.customer.id
-    return reassignment.plan_moves(
-        shifts,
-        users.get_user(target.id),
-        holders=users.load_users({shift.staff_id for shift in shifts}, customer_id),
-        actor=test_users.ann.actor,
-        at=at or now(),
+    return list(
+        reassignment.plan_moves(
+            shifts,
+            users.get_user(target.id),
+            holders=users.load_users({shift.staff_id for shift in shifts}, customer_id),
+            actor=test_users.ann.actor,
+            at=at or now(),
+        ).moves
     )
 
 
@@ -55,6 +57,26 @@ def test_a_plan_says_what_overlaps_and_what_to_expect(test_users: UserFixtures) 
     assert plan(test_users, [], kim) == []
     with pytest.raises(errors.InvalidRequest):
         plan(test_users, shifts * 60, kim)
+
+
+def test_a_plan_warns_of_short_rest_and_long_weeks(test_users: UserFixtures) -> None:
+    """Fri 18:00 to Mon 08:00 without a break moved without a word."""
+    sue, kim = (test_users.create_user(name=name) for name in ("Sue", "Kim"))
+    start = MONDAY.replace(hour=18)
+    nights = {"recurring": True, "pattern": {"frequency": "daily", "count": 5}}
+    create_shift(
+        test_users.ann.actor, test_users.boston, sue.id, start=start, end=start + timedelta(hours=14), **nights
+    )
+    saturday = MONDAY + timedelta(days=5, hours=8)
+    create_shift(test_users.ann.actor, test_users.boston, kim.id, start=saturday, end=saturday + timedelta(hours=24))
+    shifts = list_shifts(test_users, sue.id)
+    result = reassignment.plan_moves(shifts, users.get_user(kim.id), holders={}, actor=test_users.ann.actor, at=now())
+    assert not any(move.problem for move in result.moves)
+    assert result.moves[0].warnings == []
+    assert result.moves[1].warnings == ["Less than 11 hours of rest: Kim has Mon 3 Jan 18:00–08:00 at Boston."]
+    assert result.long_weeks == [(MONDAY.date(), 94)]
+    assert [shift.staff_id for shift in result.own_shifts] == [kim.id]
+    assert rest.find_short_rest((MONDAY, MONDAY), [(MONDAY - timedelta(hours=12), MONDAY - rest.MIN_REST)]) is None
 
 
 def test_shifts_of_two_people_at_one_time_do_not_both_move(test_users: UserFixtures) -> None:

@@ -122,7 +122,12 @@ def test_bars_show_who_rings_and_who_talks() -> None:
 def test_a_recording_that_is_stored_later_is_of_the_time_of_the_call() -> None:
     ended_at = BEGAN + timedelta(seconds=30)
     ladder = build((900, "voicemail", {"seconds": 12}), (30, "ended", {}), ended_at=ended_at)
-    assert [step.at for step in ladder.steps] == [ended_at, ended_at]
+    assert [step.at for step in ladder.steps] == [ended_at - timedelta(seconds=12), ended_at]
+    after_end = build(
+        (20, "nobody_to_ring", {}), (30, "ended", {}), (30, "voicemail", {"seconds": 40}), ended_at=ended_at
+    )
+    assert [step.text for step in after_end.steps][1:] == ["Leaves a message of 40 s", "The call ends"]
+    assert after_end.steps[1].at == BEGAN + timedelta(seconds=20), "not before what happened before it"
 
 
 def test_a_call_back_rings_the_person_first() -> None:
