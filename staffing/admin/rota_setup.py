@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -19,7 +20,6 @@ from rest_framework.exceptions import ValidationError
 
 from accounts import customers, locations, users
 from accounts.admin.customer_setup.steps import SetupPage, SetupStep, StepState
-from accounts.models import User
 from accounts.permissions import Actor
 from config import dynamodb, errors
 from config.backoffice import operators
@@ -32,7 +32,7 @@ from staffing.serializers.schedules import ScheduleView
 from staffing.serializers.shift_templates import NewTemplate
 
 if TYPE_CHECKING:
-    from accounts.models import Location
+    from accounts.models import Location, User
 
 MAX_PEOPLE, MAX_LOCATIONS, MAX_TEMPLATES, MAX_SCHEDULES = 100, 100, 30, 400
 """Of a customer, that are shown, or compared."""
@@ -97,24 +97,22 @@ class FirstDayForm(forms.Form):
 class _Choices:
     """What the table is made of."""
 
-    people: Sequence[User]
+    people: "Sequence[User]"
     locations: "Mapping[str, Location]"
     templates: Mapping[str, Template]
     schedules: Sequence[Schedule]
     """Those that are not over: the newest."""
 
-    def list_without_shifts(self) -> list[User]:
+    def list_without_shifts(self) -> "list[User]":
         """The staff who have no schedule yet."""
         staff_ids = {str(schedule.staff_id) for schedule in self.schedules}
         return [user for user in self.people if user.role == "staff" and str(user.id) not in staff_ids]
 
 
 def describe(customer_id: str) -> StepState:
-    """Whether everybody has a shift who works at a location."""
-    values = {":of": {"S": customer_id}}
+    """Whether all staff have a shift."""
     schedules, people = dynamodb.gather(
-        partial(_read_schedules, customer_id),
-        partial(dynamodb.query_records, User, "#customer_id = :of", values, IndexName="byCustomer", Limit=MAX_PEOPLE),
+        partial(_read_schedules, customer_id), lambda: list(islice(users.iter_customer_users(customer_id), MAX_PEOPLE))
     )
     if not schedules:
         return StepState(is_done=False, text="no shifts yet")
@@ -206,13 +204,13 @@ def _create_templates(page: SetupPage, rows: Any, choices: _Choices) -> bool:
 
 
 # --- the table ------------------------------------------------------------------------------------
-def _locations_of(user: User, choices: _Choices) -> "list[Location]":
+def _locations_of(user: "User", choices: _Choices) -> "list[Location]":
     if _ALL_LOCATIONS in user.locations:
         return list(choices.locations.values())
     return [choices.locations[id] for id in user.locations if id in choices.locations]
 
 
-def _to_row(user: User, choices: _Choices, data: Mapping[str, Any]) -> dict[str, Any]:
+def _to_row(user: "User", choices: _Choices, data: Mapping[str, Any]) -> dict[str, Any]:
     """A person's row as the page shows it, with what was chosen."""
 
     def cell(name: str) -> dict[str, str]:
@@ -229,7 +227,7 @@ def _to_row(user: User, choices: _Choices, data: Mapping[str, Any]) -> dict[str,
     }
 
 
-def _describe_existing(user: User, choices: _Choices) -> Iterator[str]:
+def _describe_existing(user: "User", choices: _Choices) -> Iterator[str]:
     """What a person has already, such as "weekly on Mon, Tue from 8 at Boston"."""
     for schedule in choices.schedules:
         if schedule.staff_id == user.id:
