@@ -10,6 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from accounts.admin.operator_commands import actor_for
+from config import phone_numbers
 from config.backoffice import operators
 from config.backoffice.page_customer import set_page_customer
 from config.backoffice.record_admin import RecordAdmin
@@ -46,7 +47,7 @@ class CallPreviewPage(RecordAdmin):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": "Preview a call",
-            "subtitle": f"{location.name}, {line.number or 'no number'}",
+            "subtitle": f"{location.name}, {phone_numbers.to_readable(str(line.number or '')) or 'no number'}",
             "field": Field("at", "Time", shown, "datetime-local", help=f"Local time ({zone}).", error=error),
             "preview": preview_words.describe(preview_call(obj.pk, actor=actor, at=at), zone) if at else None,
             "links": [("IVR configuration", self.url_for_pk(obj.pk)), ("Rota", reverse("admin:rota", args=(obj.pk,)))],
