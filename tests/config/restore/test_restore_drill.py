@@ -18,6 +18,7 @@ from typing import Any
 import boto3
 import pytest
 
+import config.management.commands.tables  # noqa: F401 - it imports all records
 from config import dynamodb
 from config.dev import engines
 from config.dynamodb import key_checks
