@@ -178,7 +178,7 @@ class ScheduleWrites(NamedTuple):
     busy: Item
     audit_entries: list[Item]
     audit_heads: list[Item]
-    outbox: Item
+    messages: list[Item]
 
     @classmethod
     def build(
@@ -223,7 +223,7 @@ class ScheduleWrites(NamedTuple):
             {**head, "hash": entry["hash"], "last": entry["seq"], "seal": entry["prev_hash"]}
             for head, entry in zip(heads, entries, strict=True)
         ]
-        return cls(schedule, version, busy, entries, new_heads, cls._outbox_message(staff_id, caller, at))
+        return cls(schedule, version, busy, entries, new_heads, cls._outbox_messages(schedule, caller, at))
 
     @staticmethod
     def _audit_entry(head: Item, schedule_id: str, caller: Item, heads: list[Item], at: datetime) -> Item:
@@ -251,20 +251,31 @@ class ScheduleWrites(NamedTuple):
         return {**entry, "listed_for": caller["customer_id"]} if head is heads[0] else entry
 
     @staticmethod
-    def _outbox_message(staff_id: str, caller: Item, at: datetime) -> Item:
+    def _outbox_messages(schedule: Item, caller: Item, at: datetime) -> list[Item]:
+        """One for the person, and one for the location whose calls may ring others than before."""
+        staff_id, location_id = schedule["staff_id"], schedule["location_id"]
         minute = at.replace(second=0, microsecond=0)
         due_at = stored_time((minute + timedelta(seconds=65)).replace(microsecond=0))
-        return {
-            "id": f"rota-{staff_id}-{caller['id']}-{minute:%Y%m%d%H%M}",
-            "arguments": json.dumps({"user_id": staff_id, "since": minute.isoformat()}, separators=(",", ":")),
-            "attempts": 0,
-            "author": json.dumps({"type": "user", "id": caller["id"], "sealed": FILLER[:250]}, separators=(",", ":")),
-            "deferrals": 0,
-            "due_at": due_at,
-            "first_due_at": due_at,
-            "shard": "2",
-            "task": "staffing.follow",
-        }
+        author = {"type": "user", "id": caller["id"], "sealed": FILLER[:250]}
+        told = {"user_id": staff_id, "since": minute.isoformat()}
+        looked_at = {"subject_id": location_id, "customer_id": caller["customer_id"], "look_at": minute.isoformat()}
+        return [
+            {
+                "id": id,
+                "arguments": json.dumps(arguments, separators=(",", ":")),
+                "attempts": 0,
+                "author": json.dumps(author, separators=(",", ":")),
+                "deferrals": 0,
+                "due_at": due_at,
+                "first_due_at": due_at,
+                "shard": "2",
+                "task": task,
+            }
+            for id, task, arguments in (
+                (f"rota-{staff_id}-{caller['id']}-{minute:%Y%m%d%H%M}", "staffing.follow", told),
+                (f"reach-{location_id}-{minute:%Y%m%d%H%M}", "telephony.reach_changed", looked_at),
+            )
+        ]
 
 
 def new_id(prefix: str) -> str:

@@ -166,7 +166,7 @@ class NewSchedule(BaseModel):
 
 @app.post("/staffSchedule", status_code=201)
 async def create_schedule(authorization: Annotated[str, Header()], body: NewSchedule) -> Response:
-    """Create a single schedule with its audit entries and its outbox message."""
+    """Create a single schedule with its audit entries and its outbox messages."""
     user_id = _verify(authorization)
     streams = list(dict.fromkeys([user_id, body.staffId]))
     named: dict[str, list[Item]] = {
@@ -209,5 +209,5 @@ def _transaction(writes: ScheduleWrites, busy_version: Item | None, heads: list[
             Put(table("audit"), new, F("last").equals(old["last"]) & F("hash").equals(old["hash"]))
             for old, new in zip(heads, writes.audit_heads, strict=True)
         ),
-        Put(table("outbox"), writes.outbox),
+        *(Put(table("outbox"), message) for message in writes.messages),
     ]

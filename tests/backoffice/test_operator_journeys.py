@@ -21,6 +21,7 @@ from telephony.models import PhoneNumber
 from tests.backoffice.browser import NARROW_VIEWPORT, WIDE_VIEWPORT, sign_in_with_auth0
 from tests.backoffice.test_permissions import create_dead_letter
 from tests.support.attempts import forget_denied_attempts
+from tests.support.board import run_pass
 from tests.support.environment import Environment
 from tests.support.operators import age_sessions, create_many_users, create_operator, set_operator_roles
 from tests.support.users import UserFixtures, create_shift, emails_to, now, process_outbox
@@ -304,9 +305,11 @@ def test_dead_letter_is_retried(test_users: UserFixtures, backoffice_url: str, o
         UpdateExpression="SET arguments = :a",
         ExpressionAttributeValues={":a": {"S": f'{{"user_id":"{user.id}"}}'}},
     )
+    run_pass()
     page = open_tab("oscar")
     page.goto(f"{backoffice_url}/admin/")
-    page.get_by_text("Failed work").first.wait_for(state="attached")
+    page.get_by_role("navigation", name="Kinds").get_by_role("link", name="Failed work").click()
+    page.get_by_role("link", name="Retry or discard").first.wait_for()
     page.goto(f"{backoffice_url}/admin/config/outboxentry/{message_id.replace('_', '_5F')}/change/")
     page.get_by_role("link", name="Retry").click()
     page.get_by_role("button", name="Retry").click()

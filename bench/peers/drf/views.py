@@ -159,7 +159,7 @@ class ScheduleView(APIView):
         )
 
     def post(self, request: Request) -> Response:
-        """Create a single schedule with its audit entries and its outbox message."""
+        """Create a single schedule with its audit entries and its outbox messages."""
         serializer = NewScheduleSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         body, user = serializer.validated_data, _user(request)
@@ -216,4 +216,5 @@ def _write(writes: common.ScheduleWrites, schedule: Schedule, busy_versions: lis
             transaction.save(AuditRow(**entry), condition=AuditRow.seq.does_not_exist())
         for old, new in zip(heads, writes.audit_heads, strict=True):
             transaction.save(AuditRow(**new), condition=(AuditRow.last == old.last) & (AuditRow.hash == old.hash))
-        transaction.save(OutboxMessage(**writes.outbox))
+        for message in writes.messages:
+            transaction.save(OutboxMessage(**message))

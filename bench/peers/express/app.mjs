@@ -220,20 +220,33 @@ function auditEntry(head, scheduleId, caller, heads, at) {
   };
 }
 
-function outboxMessage(staffId, caller, at) {
+/** One for the person, and one for the location whose calls may ring others than before. */
+function outboxMessages(staffId, locationId, caller, at) {
   const minute = at - (at % 60_000);
   const dueAt = storedTime(minute + 65_000);
-  return {
-    id: `rota-${staffId}-${caller.id}-${new Date(minute).toISOString().replace(/\D/g, "").slice(0, 12)}`,
-    arguments: JSON.stringify({ user_id: staffId, since: storedTime(minute) }),
+  const digits = new Date(minute).toISOString().replace(/\D/g, "").slice(0, 12);
+  const message = (id, task, values) => ({
+    id,
+    arguments: JSON.stringify(values),
     attempts: 0,
     author: JSON.stringify({ type: "user", id: caller.id, sealed: filler.slice(0, 250) }),
     deferrals: 0,
     due_at: dueAt,
     first_due_at: dueAt,
     shard: "2",
-    task: "staffing.follow",
-  };
+    task,
+  });
+  return [
+    message(`rota-${staffId}-${caller.id}-${digits}`, "staffing.follow", {
+      user_id: staffId,
+      since: storedTime(minute),
+    }),
+    message(`reach-${locationId}-${digits}`, "telephony.reach_changed", {
+      subject_id: locationId,
+      customer_id: caller.customer_id,
+      look_at: storedTime(minute),
+    }),
+  ];
 }
 
 const put = (name, Item, condition, names, values) => ({
@@ -338,7 +351,9 @@ app.post("/staffSchedule", requires("schedules:write", keysOfNew), async (reques
             { ":0": head.last, ":1": head.hash },
           ),
         ),
-        put("outbox", outboxMessage(person.id, caller, at)),
+        ...outboxMessages(person.id, schedule.location_id, caller, at).map((message) =>
+          put("outbox", message),
+        ),
       ],
     }),
   );

@@ -16,7 +16,7 @@ from tests.support.users import UserFixtures
 ROOT = Path(__file__).resolve().parents[3]
 BACK_OFFICE_CODES = {
     *("audit_unverified", "audit_unsound", "bad_file", "not_dead"),
-    *("already_taken", "erasure_begun", "export_not_ready"),
+    *("already_taken", "erasure_begun", "export_not_ready", "nothing_to_test"),
     *("customer_deleted", "customer_erasing", "customer_not_deleted"),
 }
 """Codes that only pages of the back office and commands show."""

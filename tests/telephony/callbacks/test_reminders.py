@@ -20,6 +20,7 @@ RINGS_LONG = {
     "open": {"type": "ring", "target": {"numbers": ["+16175550142"]}, "otherwise": {"type": "hangup"}},
 }
 """A phone that nobody picks up, whoever is on duty."""
+TAKES_MESSAGES = {"hours": {"mode": "always"}, "open": {"type": "voicemail"}}
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_next_shift_hears_of_what_nobody_could_take(
     if what == "due":
         promise(test_users, line, 60)
     else:
-        line.update_configuration(**({} if what == "voicemail" else RINGS_LONG))
+        line.update_configuration(**(TAKES_MESSAGES if what == "voicemail" else RINGS_LONG))
         line.call(now(), **{"from": free_number()})
     drain_outbox()
     if what == "returned":
