@@ -257,7 +257,7 @@ class ScheduleWrites(NamedTuple):
         minute = at.replace(second=0, microsecond=0)
         due_at = stored_time((minute + timedelta(seconds=65)).replace(microsecond=0))
         author = {"type": "user", "id": caller["id"], "sealed": FILLER[:250]}
-        told = {"user_id": staff_id, "since": minute.isoformat()}
+        followed = {"user_id": staff_id, "since": minute.isoformat()}
         looked_at = {"subject_id": location_id, "customer_id": caller["customer_id"], "look_at": minute.isoformat()}
         return [
             {
@@ -272,7 +272,7 @@ class ScheduleWrites(NamedTuple):
                 "task": task,
             }
             for id, task, arguments in (
-                (f"rota-{staff_id}-{caller['id']}-{minute:%Y%m%d%H%M}", "staffing.follow", told),
+                (f"rota-{staff_id}-{caller['id']}-{minute:%Y%m%d%H%M}", "staffing.follow", followed),
                 (f"reach-{location_id}-{minute:%Y%m%d%H%M}", "telephony.reach_changed", looked_at),
             )
         ]
