@@ -275,6 +275,7 @@ class ImportPage(ABC):
             "title": self.title,
             "import_title": self.title,
             "subtitle": str(customer.record.name),
+            "customer_name": str(customer.record.name),
             "links": [("Customer", admin_change_url("accounts", "customer", str(customer.pk)))],
             "form": form,
             "help_lines": self.help_lines,

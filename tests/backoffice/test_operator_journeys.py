@@ -392,7 +392,7 @@ ADMIN_PAGES = {
 def test_all_pages_are_accessible(
     test_users: UserFixtures, backoffice_url: str, open_tab: Callable[..., Page], record_figure: Callable[[str], None]
 ) -> None:
-    """With SCREENSHOTS=folder, a screenshot of each page is saved there."""
+    """With SCREENSHOTS=folder, screenshots of each page, dark and light, are saved there."""
     shift = test_users.create_shift()
     test_users.put_profile("DE", has_bundle=True)
     test_users.reserve_number()
@@ -421,7 +421,10 @@ def test_all_pages_are_accessible(
         for width, size in (("wide", WIDE_VIEWPORT), ("narrow", NARROW_VIEWPORT)):
             page.set_viewport_size(size)  # type: ignore[arg-type]
             if screenshot_folder:
-                page.screenshot(path=Path(screenshot_folder) / f"{name} {width}.png", full_page=True)
+                for scheme in ("dark", "light"):
+                    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+                    page.reload()
+                    page.screenshot(path=Path(screenshot_folder) / f"{name} {width} {scheme}.png", full_page=True)
             inner_width, overflow = page.evaluate(
                 "[window.innerWidth, document.documentElement.scrollWidth - window.innerWidth]"
             )

@@ -32,7 +32,7 @@ class PeopleStep(PeopleImportPage):
         return self.page.next_url
 
     def page_context(self) -> Mapping[str, Any]:
-        return self.page.context()
+        return {**self.page.context(), "subtitle": None}  # the title names the customer
 
 
 def describe(customer_id: str) -> StepState:
