@@ -50,7 +50,7 @@ class AuditEntry(Projection, record=audit.AuditEntry):
     """The entry without what was erased."""
 
     def __str__(self) -> str:
-        return f"{self.record.action} {self.record.at}"
+        return audit_text.describe_action(str(self.record.action))
 
 
 class AuditNotVerified(errors.Conflict):
@@ -235,8 +235,9 @@ class AuditAdmin(RecordAdmin):
         return f"{obj.record.stream} #{int(obj.record.seq)}, {obj.record.hash}"
 
     def related_links(self, obj: Any) -> list[tuple[str, str]]:
+        known = {party["id"]: audit_text.party_name(party) for party in (obj.decrypted.actor, obj.decrypted.subject)}
         links = [
-            (f"Log of {stream}", admin_list_url("config", "auditentry", stream__exact=stream))
+            (f"Log of {_log_owner(stream, known)}", admin_list_url("config", "auditentry", stream__exact=stream))
             for stream in obj.record.body["streams"]
         ]
         if url := self._subject_url(obj.decrypted.subject):
@@ -248,6 +249,12 @@ class AuditAdmin(RecordAdmin):
             if isinstance(model_admin, RecordAdmin) and model_admin.subject_type == subject["type"]:
                 return model_admin.url_for_pk(str(subject["id"]))
         return None
+
+
+def _log_owner(stream: str, known: Mapping[str | None, str]) -> str:
+    """Whose log it is: a name that the entry has, or what it is of."""
+    kinds = {"cus": "the customer", "usr": "a person", "opr": "an operator"}
+    return known.get(stream) or kinds.get(stream.partition("_")[0], "Dutyline")
 
 
 def recent_change_panels(customer_id: str) -> list[Panel]:

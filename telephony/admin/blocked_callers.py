@@ -69,7 +69,6 @@ class BlockedCallerAdmin(RecordAdmin):
 
     def header(self, request: HttpRequest, obj: Any) -> RecordHeader:
         record = obj.record
-        self.load_related([obj])
         return RecordHeader(
             name=phone_numbers.to_readable(str(record.number)),
             badge=Badge("blocked", "danger"),
@@ -80,6 +79,12 @@ class BlockedCallerAdmin(RecordAdmin):
             ],
             primary="unblock",
         )
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        obj = super().get_object(request, object_id, from_field)
+        if obj is not None:
+            self.load_related([obj])
+        return obj
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -422,7 +422,7 @@ def test_all_pages_are_accessible(
             page.set_viewport_size(size)  # type: ignore[arg-type]
             if screenshot_folder:
                 for scheme in ("dark", "light"):
-                    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+                    page.emulate_media(color_scheme=scheme)
                     page.reload()
                     page.screenshot(path=Path(screenshot_folder) / f"{name} {width} {scheme}.png", full_page=True)
             inner_width, overflow = page.evaluate(
