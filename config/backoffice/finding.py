@@ -165,11 +165,11 @@ def _choose_shown(
 
     What the records themselves do not match any more is left out.
     """
+    matches_by_kind: dict[str, list[search_index.Match]] = {}
+    for match in matches:
+        matches_by_kind.setdefault(match.kind, []).append(match)
     matches_by_admin = {
-        model_admin: of_kind
-        for model_admin in admins
-        if model_admin.search_kind
-        and (of_kind := [match for match in matches if match.kind == model_admin.search_kind])
+        model_admin: of_kind for model_admin in admins if (of_kind := matches_by_kind.get(model_admin.search_kind))
     }
     keys = {
         (model_admin, match.pk): model_admin.model.dynamo_key(match.pk)

@@ -1,7 +1,7 @@
 """Searching the index: a part of a name, of an e-mail address, or of a phone number in any form."""
 
 from dataclasses import dataclass
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from config import dynamodb, folding, phone_numbers
@@ -54,6 +54,9 @@ class Match(NamedTuple):
     pk: str
     """The key of the record."""
     text: str
+
+
+_TEXT_OF = itemgetter(2)
 
 
 @dataclass(frozen=True)
@@ -114,8 +117,10 @@ def _sort(matches: list[Match], term: Term) -> list[Match]:
     if len(matches) <= MAX_MATCHES:
         return sorted(matches, key=lambda match: term.rank(match.text))
     beginning = term.words[0] if term.words else ""
-    matches.sort(key=attrgetter("text"))
-    return sorted(matches, key=lambda match: not match.text.startswith(beginning))
+    begin, others = list[Match](), list[Match]()
+    for match in sorted(matches, key=_TEXT_OF):
+        (begin if match[2].startswith(beginning) else others).append(match)
+    return begin + others
 
 
 def _arguments(term: Term, kind: str, shard: str, start: Cursor | None) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from config.backoffice import operators
 from config.backoffice.forms import form_fields
 from staffing import shift_templates
 from staffing.models import Schedule, Template
+from staffing.recurrence import wall_clock
 from staffing.recurrence.describe import DAY_NAMES, describe_pattern
 from staffing.schedules import weekly_rota
 from staffing.serializers.schedules import ScheduleView
@@ -141,7 +142,7 @@ def view(page: SetupPage) -> HttpResponse:
     if saves_templates and template_rows.is_valid() and _create_templates(page, template_rows, choices):
         return page.go_to_itself()
     day_form = FirstDayForm(
-        request.POST if is_post and not saves_templates else None, initial={"first_day": _next_monday()}
+        request.POST if is_post and not saves_templates else None, initial={"first_day": _next_monday(choices)}
     )
     if day_form.is_bound and day_form.is_valid():
         weeks = list(_read_weeks(request.POST, choices, day_form.cleaned_data["first_day"]))
@@ -164,8 +165,10 @@ def view(page: SetupPage) -> HttpResponse:
     return page.render("backoffice/setup_rota.html", context)
 
 
-def _next_monday() -> date:
-    today = operators.now().date()
+def _next_monday(choices: _Choices) -> date:
+    """By the clock of the first location."""
+    zone = next((str(place.time_zone) for place in choices.locations.values()), "UTC")
+    today = wall_clock.to_wall_time(operators.now(), zone).date()
     return today + timedelta(days=7 - today.weekday())
 
 

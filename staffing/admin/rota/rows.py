@@ -109,12 +109,18 @@ def choose_hues(ids: Iterable[str]) -> dict[str, int]:
     one: neighbors in the circle look alike.
     """
     hues: dict[str, int] = {}
+    distances = dict.fromkeys(HUES, 180)  # from the nearest that is taken
+    free = len(HUES)
     for id in sorted(ids):
         first = zlib.crc32(id.encode()) % len(HUES)
-        candidates = [*HUES[first:], *HUES[:first]]
-        distances = {hue: min((_distance(hue, other) for other in hues.values()), default=180) for hue in candidates}
+        if not free:
+            hues[id] = HUES[first]
+            continue
         least = min(60, max(distances.values()))
-        hues[id] = next(hue for hue in candidates if distances[hue] >= least)
+        chosen = next(hue for hue in (*HUES[first:], *HUES[:first]) if distances[hue] >= least)
+        hues[id] = chosen
+        distances = {hue: min(distance, _distance(hue, chosen)) for hue, distance in distances.items()}
+        free = sum(distance > 0 for distance in distances.values())
     return hues
 
 
