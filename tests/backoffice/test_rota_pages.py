@@ -156,7 +156,7 @@ def test_two_hundred_shifts_cost_little_more_than_none(
     assert trips <= 4
     assert capacity <= 60
     assert to_location <= 1.5
-    assert to_empty <= 2.5
+    assert to_empty <= 2
 
 
 @pytest.mark.parametrize(
