@@ -62,20 +62,37 @@ def _is_held_by_former_key(email_key: str, former_key: str, user_id: str) -> boo
     return holder is not None and email_address.email_key(holder.email) == email_key
 
 
+class _KeyIsTaken(errors.Conflict):
+    """Somebody else has the key."""
+
+    code = "email_key_taken"
+
+    def __init__(self) -> None:
+        super().__init__("Somebody else has this address.")
+
+
 def renew_email_key(user: User, at: datetime) -> bool:
     """Store the present key of a person's address, where it has another; whether it was stored.
 
-    A person with a pending new address keeps the former key. Raises `errors.Conflict`.
+    A person with a pending new address keeps the former key, and one whose present key belongs to
+    somebody else. Raises `journal.StaleRecord`.
     """
     email_key = email_address.email_key(user.email)
     if user.email_key == email_key or user.awaited:
         return False
     actor = permissions.system_actor(user.customer_id)
-    with journal.write(actor, "user.address_rekeyed", user, at) as write:
-        write.save(user, user.with_changes(email_key=email_key))
-        if not user.address_freed_at:
-            write.put(EmailOwner(key=email_key, user_id=user.id), only_if=EmailOwner.key.does_not_exist())
-            write.remove(EmailOwner(user.email_key), only_if=EmailOwner.user_id == user.id)
+    try:
+        with journal.write(actor, "user.address_rekeyed", user, at) as write:
+            write.save(user, user.with_changes(email_key=email_key))
+            if not user.address_freed_at:
+                write.put(
+                    EmailOwner(key=email_key, user_id=user.id),
+                    only_if=EmailOwner.key.does_not_exist(),
+                    error=_KeyIsTaken(),
+                )
+                write.remove(EmailOwner(user.email_key), only_if=EmailOwner.user_id == user.id, error=_KeyIsTaken())
+    except _KeyIsTaken:
+        return False
     return True
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from accounts import customers, users
-from accounts.models import Customer, DirectoryEntry, User
+from accounts.models import Customer, DirectoryEntry, EmailOwner, User
 from accounts.users import directory, directory_upkeep
 from config import dynamodb, folding, journal
 from tests.support.environment import IS_SCALE_RUN, Environment
@@ -362,6 +362,27 @@ def test_completion_leaves_nothing_of_a_customer_who_is_gone(incomplete: UserFix
     gone = get_customer(incomplete).with_changes(id=dynamodb.new_id("cus", now()))
     assert directory_upkeep.complete_directory(gone, at=now()) == 0
     assert dynamodb.get_record(Customer, gone.id) is None
+
+
+def test_completion_goes_on_beside_a_key_that_is_taken(incomplete: UserFixtures) -> None:
+    """Somebody keeps a former key of their address if another has its present one."""
+    user = users.get_user(incomplete.create_user(name="Former Key").id)
+    former_key = f"former {user.email_key}"
+    former = user.with_changes(email_key=former_key)
+    other_id = dynamodb.new_id("usr", now())
+    for record in (
+        former,
+        EmailOwner(key=former_key, user_id=user.id),
+        EmailOwner(key=user.email_key, user_id=other_id),
+    ):
+        dynamodb.call("PutItem", TableName=record.table_name(), Item=record.serialize())
+    assert directory_upkeep.complete_directory(get_customer(incomplete), at=now()) > 0
+    assert users.get_user(user.id).email_key == former_key
+    for record in (EmailOwner(key=former_key), EmailOwner(key=user.email_key)):
+        key = EmailOwner.to_dynamodb_key(record.key)
+        dynamodb.call("DeleteItem", TableName=EmailOwner.table_name(), Key=key)
+    for record in (user, EmailOwner(key=user.email_key, user_id=user.id)):
+        dynamodb.call("PutItem", TableName=record.table_name(), Item=record.serialize())
 
 
 # --- what it costs --------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ BACK_OFFICE_CODES = {
     *("customer_deleted", "customer_erasing", "customer_not_deleted"),
 }
 """Codes that only pages of the back office and commands show."""
-INTERNAL_CODES = {"email_taken", "mail_refused"}
+INTERNAL_CODES = {"email_key_taken", "email_taken", "mail_refused"}
 """Codes of vendor clients, which domain functions translate."""
 CODE_IN_SOURCE = re.compile(r"""(?:ErrorDetail|ValidationError|FieldError)\((?:[^()]|\([^()]*\))*?code=(\w+|"\w+")""")
 
