@@ -9,6 +9,7 @@ one sentence names the command that fixes it.
 import ctypes
 import ctypes.util
 import hashlib
+import importlib.util
 import os
 import platform
 import shutil
@@ -164,28 +165,40 @@ def _root_command_prefix(missing: list[str]) -> list[str]:
     return _exit_with_message(f"Dutyline needs Debian's {', '.join(missing)}. Install with {instruction}")
 
 
+def choose_python(system_folder: Path = Path("/usr")) -> Path:
+    """The Python of the virtual environments: Debian's own, if it is of the version that runs.
+
+    It is that of the images, and its compiler knew by a profile what programs do: one that was
+    built on the machine without that takes 1.4 times as long. Else the one that runs.
+    """
+    name = "python" + ".".join(platform.python_version_tuple()[:2])
+    if (system_folder / "lib" / name / "ensurepip").is_dir() and (system_folder / "bin" / name).exists():
+        return system_folder / "bin" / name
+    return Path(sys.executable)
+
+
 def _install_python_packages(lock_file: str, venv: Path = VENV_FOLDER) -> None:
-    digest = _lock_digest(lock_file)
-    if _is_venv_working(venv) and digest in _installed_digests(venv):
+    python = choose_python()
+    digest = _lock_digest(lock_file, python)
+    if _is_venv_working(venv, python) and digest in _installed_digests(venv):
         return
-    try:
-        import ensurepip  # noqa: F401 - checks that it is installed
-    except ImportError:
+    if python == Path(sys.executable) and importlib.util.find_spec("ensurepip") is None:
         _exit_with_message("Python's venv module is missing. Install it with: apt-get install python3-venv")
-    if not _is_venv_working(venv):
+    if not _is_venv_working(venv, python):
         with _report_step(f"Python environment in {venv.relative_to(ROOT)}"):
             shutil.rmtree(venv, ignore_errors=True)
-            _run_logged([sys.executable, "-m", "venv", str(venv)], "apt-get install python3-venv")
+            _run_logged([str(python), "-m", "venv", str(venv)], "apt-get install python3-venv")
     pip_command = [str(venv / "bin/python"), "-m", "pip", "install", "--quiet", "--no-compile"]
     pip_command += ["--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:"]
     with _report_step(f"Python packages of {lock_file} (about half a minute)"):
         _run_logged([*pip_command, "-r", lock_file], "make run (it needs access to the Python package index)")
-    digests = {digest} | ({_lock_digest("requirements-run.txt")} if lock_file.endswith("-dev.txt") else set())
+    digests = {digest} | ({_lock_digest("requirements-run.txt", python)} if lock_file.endswith("-dev.txt") else set())
     (venv / ".installed").write_text("\n".join(sorted(digests)))
 
 
-def _lock_digest(lock_file: str) -> str:
-    content = (ROOT / lock_file).read_bytes() + sys.version.encode()
+def _lock_digest(lock_file: str, python: Path) -> str:
+    binary = python.resolve()
+    content = (ROOT / lock_file).read_bytes() + f"{binary} {binary.stat().st_mtime_ns}".encode()
     return hashlib.sha256(content).hexdigest()
 
 
@@ -196,11 +209,12 @@ def _installed_digests(venv: Path) -> set[str]:
         return set()
 
 
-def _is_venv_working(venv: Path) -> bool:
-    python = venv / "bin/python"
-    if not python.exists():
+def _is_venv_working(venv: Path, python: Path) -> bool:
+    """Whether a virtual environment has this Python, and runs."""
+    own_python = venv / "bin/python"
+    if not own_python.exists() or own_python.resolve() != python.resolve():
         return False
-    return subprocess.run([python, "-S", "-c", ""], capture_output=True).returncode == 0
+    return subprocess.run([own_python, "-S", "-c", ""], capture_output=True).returncode == 0
 
 
 def _install_dynamodb_engine(purpose: str) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -51,6 +52,18 @@ def test_each_supported_machine_has_an_engine(
     monkeypatch.delenv("DYNAMODB_ENGINE", raising=False)
     assert bootstrap.unsupported_reason("run", system, machine, lambda name: name) == ""
     assert engines.dynamodb_engine(system, machine) == engine
+
+
+def test_python_of_debian_is_taken_where_it_is_of_the_same_version(tmp_path: Path) -> None:
+    """It is that of the images, and faster than one that was built without a profile."""
+    version = "{}.{}".format(*sys.version_info)
+    assert bootstrap.choose_python(tmp_path) == Path(sys.executable)
+    system_python = tmp_path / f"bin/python{version}"
+    system_python.parent.mkdir()
+    system_python.touch()
+    assert bootstrap.choose_python(tmp_path) == Path(sys.executable), "without the package python3-venv"
+    (tmp_path / f"lib/python{version}/ensurepip").mkdir(parents=True)
+    assert bootstrap.choose_python(tmp_path) == system_python
 
 
 @pytest.mark.parametrize(
