@@ -7,6 +7,7 @@ from config.dynamodb.client import (
     call_together,
     expression_names,
     get_record,
+    is_storable_key,
     iter_items_together,
     iter_pages,
     iter_records,

@@ -41,6 +41,10 @@ PLAN_CASES: list[tuple[Any, str]] = [
     (AuditEntry.objects.filter(listed_for="cus_1"), "index byCustomer"),
     (OutboxEntry.objects.filter(shard__in=["0", "1"]), "index byDue"),
     (Orphan.objects.all(), "table scan"),
+    (Schedule.objects.filter(location_id=""), "nothing"),
+    (Schedule.objects.filter(location_id="x" * 2_049), "nothing"),
+    (Schedule.objects.filter(location_id__in=["", "loc_1"]), "index byLocation"),
+    (TermsAcceptance.objects.filter(user_id="", version="1"), "nothing"),
 ]
 QUERIES_WITHOUT_KEY: list[Any] = [
     User.objects.all(),

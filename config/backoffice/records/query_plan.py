@@ -243,6 +243,9 @@ def _plan_range(
     on_range = [item for item in on_range if item.value is not None]
     if len(on_hash.values) > MAX_RANGES:
         raise UnsupportedQuery(f"at most {MAX_RANGES} values at once")
+    hash_values = tuple(value for value in on_hash.values if _may_be_stored(value))
+    if not hash_values:
+        return QueryPlan("nothing")
     bounds = _combine(on_range) if len(on_range) > 1 else key_bounds.KeyBounds()
     if bounds.is_empty:
         return QueryPlan("nothing")
@@ -253,12 +256,17 @@ def _plan_range(
         "range",
         index=source.index,
         hash_name=source.hash_name,
-        hash_values=tuple(on_hash.values),
+        hash_values=hash_values,
         range_name=source.range_name,
         range_condition=range_condition,
         excluded_range_values=bounds.excluded,
         filter_nodes=_without(terms, on_hash, *on_range),
     )
+
+
+def _may_be_stored(hash_value: Any) -> bool:
+    """Whether a record could have this key: DynamoDB refuses to look for any other."""
+    return not isinstance(hash_value, str) or dynamodb.is_storable_key(hash_value)
 
 
 def _find_comparison(comparisons: Sequence[Comparison], name: str | None, lookups: frozenset[str]) -> Comparison | None:
