@@ -12,6 +12,7 @@ import pytest
 from accounts import users
 from accounts.models import User
 from config import dynamodb, errors, journal, outbox
+from config.dev import engines
 from config.dynamodb import transactions, unaudited
 from tests.support.environment import Environment
 from tests.support.proxy import FaultPlan
@@ -119,8 +120,17 @@ def test_rejected_task_is_dead_at_once(test_users: UserFixtures) -> None:
     assert "xxx" not in message.error
 
 
+REFUSALS = {
+    "dynoxide": "TransactWriteItems (Update) of dutyline-test-users: ValidationError",
+    "java": "TransactWriteItems of dutyline-test-users: ValidationException",
+}
+"""AWS cancels a transaction with "An operand in the update expression has an incorrect data type",
+a `ValidationError` of one action (API reference, TransactionCanceledException), as `dynoxide` does.
+DynamoDB Local refuses the whole call, as AWS does where it sees the mistake without the item."""
+
+
 def test_reason_of_the_engine_is_a_rejection(test_users: UserFixtures) -> None:
-    """M11 with the engine's own cancellation: a number is added to a text."""
+    """M11 with the engine's own refusal: a number is added to a text."""
     action = {
         "TableName": User.table_name(),
         "Key": User.to_dynamodb_key(test_users.sam.id),
@@ -128,8 +138,10 @@ def test_reason_of_the_engine_is_a_rejection(test_users: UserFixtures) -> None:
         "ExpressionAttributeNames": {"#name": "name"},
         "ExpressionAttributeValues": {":one": {"N": "1"}},
     }
-    with pytest.raises(dynamodb.CallRejected, match=r"\(Update\) of dutyline-test-users: ValidationError"):
+    with pytest.raises(dynamodb.CallRejected) as refused:
         transactions.Transaction([{"Update": action}]).commit(str(time.time_ns()))
+    assert not isinstance(refused.value, dynamodb.CallForbidden)
+    assert str(refused.value) == REFUSALS[engines.dynamodb_engine()]
 
 
 @pytest.mark.parametrize("key", ["", "x" * 2_049])
