@@ -10,10 +10,12 @@ from typing import Any
 import boto3
 import pytest
 
+import config.management.commands.tables  # noqa: F401 - it imports all records
 from config import dynamodb
 from config.dynamodb import key_checks, tables
 from tests.emulators.dynamodb_tables import AwsTables
 from tests.emulators.server import create_server
+from tests.support.engine_processes import run_engine
 from tests.support.environment import Environment
 
 RECORDS = dynamodb.record_classes()
@@ -25,13 +27,12 @@ RIGHT = f"{COUNT} tables are as they should be"
 class Account:
     """An AWS account with its own tables: the real engine behind what AWS does besides."""
 
-    def __init__(self, env: Environment, aws: AwsTables, port: int) -> None:
+    def __init__(self, env: Environment, aws: AwsTables, port: int, engine_url: str) -> None:
         self.aws = aws
         self._env, self._port = env, port
         self.first_run: subprocess.CompletedProcess[str] | None = None
         self.prefix = f"dutyline-{time.time_ns()}"
-        endpoint = f"http://127.0.0.1:{env.ports['dynamodb']}"
-        self.engine: Any = boto3.client("dynamodb", endpoint_url=endpoint, region_name="eu-central-1")
+        self.engine: Any = boto3.client("dynamodb", endpoint_url=engine_url, region_name="eu-central-1")
 
     def run(self, *options: str) -> subprocess.CompletedProcess[str]:
         """Run the command as in production."""
@@ -65,8 +66,7 @@ class Account:
         table = self.table(name)
         self.engine.update_table(TableName=table, DeletionProtectionEnabled=False)
         self.engine.delete_table(TableName=table)
-        self.aws.recoverable.discard(table)
-        self.aws.encrypted.discard(table)
+        self.aws.forget(table)
         self.create(name, indexes=indexes)
 
     def unprotected(self) -> list[str]:
@@ -78,20 +78,26 @@ class Account:
 
 
 @contextmanager
-def open_account(env: Environment, **options: int) -> Iterator[Account]:
-    aws = AwsTables(f"http://127.0.0.1:{env.ports['dynamodb']}", **options)
+def open_account(env: Environment, engine_url: str = "", **options: int) -> Iterator[Account]:
+    """An account in an engine: by default in that of the environment."""
+    engine_url = engine_url or f"http://127.0.0.1:{env.ports['dynamodb']}"
+    aws = AwsTables(engine_url, **options)
     with create_server(aws, 0) as server, closing(aws):
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        new_account = Account(env, aws, server.server_port)
+        new_account = Account(env, aws, server.server_port, engine_url)
         with closing(new_account.engine):
             yield new_account
         server.shutdown()
 
 
 @pytest.fixture(scope="module")
-def account(env: Environment) -> Iterator[Account]:
-    """An account in which the command has created all tables."""
-    with open_account(env) as new_account:
+def account(env: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    """An account in which the command has created all tables.
+
+    Its engine is its own: DynamoDB Local builds no index beside the many tables of the environment
+    whose items expire, see `AwsTables`.
+    """
+    with run_engine(tmp_path_factory.mktemp("tables")) as url, open_account(env, url) as new_account:
         new_account.first_run = new_account.run()
         yield new_account
 
@@ -133,8 +139,7 @@ def test_restored_tables_are_protected_again(account: Account) -> None:
     assert completed.stdout.splitlines()[-1] == RIGHT, completed.stderr
     assert account.unprotected() == []
     assert "created" not in completed.stdout
-    expiry = account.engine.describe_time_to_live(TableName=account.table("idempotency"))["TimeToLiveDescription"]
-    assert expiry == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"}
+    assert account.aws.expiring[account.table("idempotency")] == "expires_at"
 
 
 def test_one_table_without_an_index_or_backups_is_corrected(account: Account) -> None:

@@ -1,7 +1,9 @@
 """What AWS does to tables and the embedded engine does not, in front of that engine.
 
 New tables and indexes take a while, the first requests for point-in-time recovery are refused, and
-tables have an encryption key and tags. Tables are restored to the newest state that `remember` has
+tables have an encryption key and tags. Which items expire is kept here: DynamoDB Local looks for
+those of each table in one of ten threads, in which it also builds indexes, so with ten such tables
+it builds none any more. Tables are restored to the newest state that `remember` has
 stored before that time, without what AWS does not restore; a deleted one has a system backup.
 Everything else is forwarded. Requests are compared with botocore's model of the service.
 """
@@ -20,6 +22,7 @@ from botocore.validate import ParamValidator
 from tests.emulators.server import Emulator, EmulatorRequest, EmulatorResponse, json_response
 
 ERROR_PREFIX = "com.amazonaws.dynamodb.v20120810#"
+_NOT_EXPIRING = {"TimeToLiveStatus": "DISABLED"}
 
 
 class AwsTables(Emulator):
@@ -39,6 +42,8 @@ class AwsTables(Emulator):
         """Tables with point-in-time recovery."""
         self.recovery_days: dict[str, int] = {}
         self.encrypted: set[str] = set()
+        self.expiring: dict[str, str] = {}
+        """Attributes by which items of tables expire."""
         self.tags: dict[str, dict[str, str]] = {}
         """By the ARN of a table."""
         self.invalid_requests: list[str] = []
@@ -128,6 +133,19 @@ class AwsTables(Emulator):
         self.recovery_days |= {table: days} if days else {}
         return self._DescribeContinuousBackups(request, body, table)
 
+    def _DescribeTimeToLive(self, request: EmulatorRequest, body: Any, table: str) -> EmulatorResponse:  # noqa: N802
+        attribute = self.expiring.get(table)
+        state = {"TimeToLiveStatus": "ENABLED", "AttributeName": attribute} if attribute else _NOT_EXPIRING
+        return json_response({"TimeToLiveDescription": state})
+
+    def _UpdateTimeToLive(self, request: EmulatorRequest, body: Any, table: str) -> EmulatorResponse:  # noqa: N802
+        specification = body["TimeToLiveSpecification"]
+        if specification["Enabled"] == (table in self.expiring):
+            return _error("ValidationException")
+        self.expiring.pop(table, None)
+        self.expiring |= {table: specification["AttributeName"]} if specification["Enabled"] else {}
+        return json_response({"TimeToLiveSpecification": specification})
+
     def _RestoreTableToPointInTime(self, request: EmulatorRequest, body: Any, table: str) -> EmulatorResponse:  # noqa: N802
         source, at = body["SourceTableName"], body["RestoreDateTime"]
         if source not in self.recoverable:
@@ -170,9 +188,14 @@ class AwsTables(Emulator):
             arn = f"{definition['TableArn']}/backup/{time.time_ns()}"
             times = {"BackupCreationDateTime": time.time()}
             self._backups[arn] = {"definition": definition, "items": items, "TableName": table, **times}
+        self.forget(table)
+        return response
+
+    def forget(self, table: str) -> None:
+        """Forget what AWS keeps beside a table, as it is deleted."""
         self.recoverable.discard(table)
         self.encrypted.discard(table)
-        return response
+        self.expiring.pop(table, None)
 
     def _ListBackups(self, request: EmulatorRequest, body: Any, table: str) -> EmulatorResponse:  # noqa: N802
         names = ("TableName", "BackupCreationDateTime")

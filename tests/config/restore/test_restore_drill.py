@@ -5,10 +5,9 @@ botocore's model of AWS; copies are the engine's own.
 """
 
 import os
-import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,12 +19,12 @@ import pytest
 
 import config.management.commands.tables  # noqa: F401 - it imports all records
 from config import dynamodb
-from config.dev import engines
 from config.dynamodb import key_checks
 from tests.emulators.dynamodb_tables import AwsTables
 from tests.emulators.server import create_server
 from tests.support.aws_rights import Right, is_allowed, load_policy
-from tests.support.environment import Environment, free_port, wait_for_port
+from tests.support.engine_processes import run_engine
+from tests.support.environment import Environment
 from tests.support.forks import ForkServer
 
 LIVE, RESTORED, COPY = "dutyline-live", "dutyline-r1129", "dutyline-copied"
@@ -78,49 +77,14 @@ class Installation:
         return len(items)
 
 
-@contextmanager
-def run_dynamodb_local(folder: Path) -> Iterator[str]:
-    """DynamoDB Local, warm: its first calls take longer than the product waits; its URL."""
-    port = free_port()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DYNAMODB_ENGINE", "java")
-        command = engines.dynamodb_command(port)
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=folder)
-    try:
-        wait_for_port(port)
-        url = f"http://127.0.0.1:{port}"
-        with closing(boto3.client("dynamodb", endpoint_url=url, region_name="eu-central-1")) as client:
-            warm_up(client)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def warm_up(engine: Any) -> None:
-    """Make calls of each kind that the product makes."""
-    table, key = "warm-up", {"id": {"S": "1"}}
-    schema = [{"AttributeName": "id", "KeyType": "HASH"}]
-    types = [{"AttributeName": "id", "AttributeType": "S"}]
-    engine.create_table(TableName=table, KeySchema=schema, AttributeDefinitions=types, BillingMode="PAY_PER_REQUEST")
-    put = {"TableName": table, "Item": key, "ConditionExpression": "attribute_not_exists(id)"}
-    engine.transact_write_items(TransactItems=[{"Put": put}])
-    engine.update_item(
-        TableName=table, Key=key, UpdateExpression="SET n = :n", ExpressionAttributeValues={":n": {"N": "1"}}
-    )
-    values = {":id": key["id"]}
-    engine.query(TableName=table, KeyConditionExpression="id = :id", ExpressionAttributeValues=values)
-    engine.batch_get_item(RequestItems={table: {"Keys": [key], "ConsistentRead": True}})
-    engine.batch_write_item(RequestItems={table: [{"DeleteRequest": {"Key": key}}]})
-    engine.delete_table(TableName=table)
-
-
 @pytest.fixture(scope="module")
 def installation(env: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """A customer with four people in tables of the live prefix."""
     folder = tmp_path_factory.mktemp("drill")
     with ExitStack() as stack:
-        url = stack.enter_context(run_dynamodb_local(folder))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("DYNAMODB_ENGINE", "java")
+            url = stack.enter_context(run_engine(folder))
         aws = stack.enter_context(closing(AwsTables(url, refusals=0, busy_descriptions=1)))
         server = stack.enter_context(create_server(aws, 0))
         Thread(target=server.serve_forever, daemon=True).start()
@@ -177,8 +141,7 @@ def test_restore_drill(installation: Installation, record_figure: Callable[[str]
         table = f"{RESTORED}-{name}"
         assert table in installation.aws.recoverable & installation.aws.encrypted
         assert installation.engine.describe_table(TableName=table)["Table"]["DeletionProtectionEnabled"]
-    expiry = installation.engine.describe_time_to_live(TableName=f"{RESTORED}-idempotency")["TimeToLiveDescription"]
-    assert expiry["TimeToLiveStatus"] == "ENABLED"
+    assert installation.aws.expiring[f"{RESTORED}-idempotency"] == "expires_at"
     arn = installation.engine.describe_table(TableName=f"{RESTORED}-users")["Table"]["TableArn"]
     assert installation.aws.tags[arn] == {"installation": "live"}
     assert installation.aws.recovery_days[f"{RESTORED}-users"] == 20
