@@ -1,6 +1,7 @@
 """What needs the attention of operators at the numbers, calls and rotas of a customer.
 
-A check of a customer takes about ten round trips, whatever the customer has.
+A check of a customer takes about ten round trips one after another. Its queries are ten, three for
+each of its first locations, and three more for each with a number at which nobody has a shift.
 """
 
 from collections import Counter
