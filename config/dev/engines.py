@@ -3,6 +3,9 @@
 `dynoxide` is a program for Linux on x86-64. Elsewhere DynamoDB Local, which needs Java, takes its
 place; `DYNAMODB_ENGINE=java` chooses it anywhere, and with `DYNAMODB_ENDPOINT_URL` `make run` uses
 an engine that runs already. `SQL_ENGINE=postgresql` has the tests use PostgreSQL.
+
+DynamoDB Local 3.3.1 builds indexes in ten threads, and looks for expired items in them, in one for
+each table. With ten such tables none is left, and an index that is added then stays CREATING.
 """
 
 import os
