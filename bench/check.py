@@ -134,7 +134,10 @@ def _first_difference(ours: Any, theirs: Any) -> str:
 
 
 def _shape(call: Call) -> str:
-    """What a call asks for: tables, numbers of keys or actions, and "c" for consistent."""
+    """What a call asks for: tables, numbers of keys or actions, and "c" for consistent.
+
+    And whether a transaction has a token, among which the engine looks for one that it had before.
+    """
     arguments = call.arguments
     if call.operation == "BatchGetItem":
         parts = [
@@ -146,6 +149,7 @@ def _shape(call: Call) -> str:
             f"{next(iter(action))}:{next(iter(action.values()))['TableName'].rpartition('-')[2]}"
             for action in arguments["TransactItems"]
         )
+        parts += ["token"] if arguments.get("ClientRequestToken") else []
     else:
         parts = [arguments["TableName"].rpartition("-")[2], "c" if arguments.get("ConsistentRead") else ""]
         parts.append(str(arguments.get("Limit", "")))

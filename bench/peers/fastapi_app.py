@@ -33,6 +33,7 @@ from bench.peers.common import (
     check_access,
     check_location,
     display_name,
+    new_id,
     schedule_answer,
     table,
     user_answer,
@@ -189,7 +190,8 @@ async def create_schedule(authorization: Annotated[str, Header()], body: NewSche
     writes = ScheduleWrites.build(
         body.model_dump(), caller=user, location=location, busy_version=busy_version, heads=heads
     )
-    await _client().transact_write_items(_transaction(writes, busy_version, heads))
+    actions = _transaction(writes, busy_version, heads)
+    await _client().transact_write_items(actions, request_token=new_id("req"))
     return _json(schedule_answer(writes.schedule, display_name(person)), 201)
 
 

@@ -110,7 +110,8 @@ _import_notifier = cache(import_string)
 
 def notify_worker(shards: Iterable[str]) -> None:
     """Have a worker process these shards at once rather than at the next sweep."""
-    _import_notifier(settings.OUTBOX_NOTIFIER)(sorted(set(shards)))
+    if due_shards := sorted(set(shards)):
+        _import_notifier(settings.OUTBOX_NOTIFIER)(due_shards)
 
 
 def fetch_due_messages(shard: str, at: datetime, limit: int = 25) -> list[OutboxMessage]:
