@@ -7,7 +7,7 @@ import operator
 import os
 import statistics
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,8 +29,8 @@ GOALS = "goodput ≥ 90 % of C, p99 of refusals < 100 ms, all calls within 2 s, 
 FIRST_SHIFT = datetime(2031, 2, 27, tzinfo=UTC)
 PEOPLE = 640
 """People who get shifts: each new one is compared with all that its person has still to work."""
-NEIGHBORS = 2
-NEIGHBOR = "while True: pass"
+NEIGHBOR_SHARE = 2 / 3
+"""Of core 0, that the web processes do not get: the engines on core 1 must not be the limit."""
 
 
 @dataclass(frozen=True)
@@ -128,24 +128,25 @@ def _plan_later_each_time(requests: Sequence[bytes]) -> Iterator[bytes]:
 
 
 def overload(web: Target, calls: Target, pid: int, seconds: float) -> Result:
-    """Find the capacity, offer twice as much beside calls, then half; find the capacity again.
+    """Find the capacity, offer twice as much, then half; find the capacity again. All beside calls.
 
     C is the mean of both: how fast a machine is that does other work changes by the minute.
     """
     generator = Generator()
-    generator.send_in_turn(web, CLIENTS, WARM_UP_SECONDS)  # connections, tokens, and who is whose are known then
+    beside = {calls: float(CALLS_PER_SECOND)}
+    generator.send_in_turn(web, CLIENTS, WARM_UP_SECONDS, beside)  # so connections, tokens and customers are known
     measured_seconds = max(3.0, seconds / 10)
     cpu_ms = [usage.cpu_ms(pid)]
-    before = _measure_capacity(generator, web, measured_seconds)
+    before = _measure_capacity(generator, web, measured_seconds, beside)
     cpu_ms.append(usage.cpu_ms(pid))
     idle_ms = usage.idle_ms(OTHER_CORE)
-    generator.offer({web: 2 * before, calls: CALLS_PER_SECOND}, seconds)
+    generator.offer({web: 2 * before, **beside}, seconds)
     idle_ms = usage.idle_ms(OTHER_CORE) - idle_ms
     load, called = web.load, calls.load
     cpu_ms.append(usage.cpu_ms(pid))
-    generator.offer({web: before / 2}, RECOVERY_SECONDS)
+    generator.offer({web: before / 2, **beside}, RECOVERY_SECONDS)
     recovered = recovery(web.load)
-    capacity = (before + _measure_capacity(generator, web, measured_seconds)) / 2
+    capacity = (before + _measure_capacity(generator, web, measured_seconds, beside)) / 2
     generator.close()
     good, refused = load.good(GOOD_SECONDS), load.refused()
     unanswered = sum(answer.status == 0 for answer in load.answers)
@@ -172,9 +173,9 @@ def _answers_per_cpu_ms(answers: float, cpu_ms: Sequence[float]) -> float:
     return answers / (cpu_ms[1] - cpu_ms[0])
 
 
-def _measure_capacity(generator: Generator, web: Target, seconds: float) -> float:
+def _measure_capacity(generator: Generator, web: Target, seconds: float, beside: Mapping[Target, float]) -> float:
     """Answers a second to clients of which each sends one request after the other."""
-    answers = generator.send_in_turn(web, CLIENTS, seconds).good(GOOD_SECONDS)
+    answers = generator.send_in_turn(web, CLIENTS, seconds, beside).good(GOOD_SECONDS)
     return sum(answer.sent_at + answer.seconds <= seconds for answer in answers) / seconds
 
 
@@ -185,12 +186,12 @@ def _is_answered_call(answer: Answer) -> bool:
 def measure(
     stack: Stack, arrangement: Arrangement, requests: dict[str, Iterator[bytes]], operation: str, seconds: float
 ) -> Result:
-    """Start an arrangement on core 0, beside neighbors, overload it, and stop it."""
+    """Start an arrangement on core 0, beside a neighbor, overload it, and stop it."""
     supervisor = Supervisor(stack.folder / "log", stack.environment(stack.engine))
     ports = free_ports(2)
     try:
-        for number in range(int(os.environ.get("NEIGHBORS") or NEIGHBORS)):
-            supervisor.start(f"neighbor {number + 1}", pin(TARGET_CORE, [sys.executable, "-c", NEIGHBOR]))
+        share = os.environ.get("NEIGHBOR_SHARE") or str(NEIGHBOR_SHARE)
+        supervisor.start("neighbor", pin(TARGET_CORE, [sys.executable, "-m", "deploy.load.neighbor", share]))
         supervisor.start("web", pin(TARGET_CORE, services.web_command(ports[0], workers=arrangement.web_processes)))
         if arrangement.has_telephony:
             supervisor.start("telephony", pin(TARGET_CORE, services.web_command(ports[1])))

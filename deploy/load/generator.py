@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 PATIENCE_SECONDS = 15.0
@@ -58,11 +59,46 @@ class Target:
     def __init__(self, port: int, requests: Iterator[bytes], expected: str = "") -> None:
         self.port, self.requests, self.expected = port, requests, expected.encode()
         self.free: list[_Connection] = []
+        self.at_work = 0
+        """Connections that wait for an answer."""
         self.load, self.began_at = Load(), 0.0
 
     def begin(self) -> None:
         """Begin a load, to which answers are added from now on."""
         self.load, self.began_at = Load(), time.monotonic()
+
+
+class _Schedule:
+    """When which targets are sent their next requests, at the same intervals for some seconds."""
+
+    def __init__(self, rates: Mapping[Target, float], seconds: float) -> None:
+        """``rates`` are the requests a second by target, whose loads begin."""
+        self._rates, self._seconds = rates, seconds
+        self._sent = dict.fromkeys(rates, 0)
+        for target in rates:
+            target.begin()
+
+    def is_running(self) -> bool:
+        """Whether requests are left to send."""
+        return bool(self._sent)
+
+    def take_due(self) -> Iterator[tuple[Target, float]]:
+        """The targets whose next request is due, and how late it is; of each one request."""
+        for target, sent in list(self._sent.items()):
+            if (late := time.monotonic() - self._due_at(target)) < 0:
+                continue
+            self._sent[target] += 1
+            if sent + 1 >= round(self._rates[target] * self._seconds):
+                del self._sent[target]
+            yield target, late
+
+    def seconds_to_next(self) -> float:
+        """The time until one is due; infinite if none is left."""
+        next_at = min(map(self._due_at, self._sent), default=float("inf"))
+        return max(0.0, next_at - time.monotonic())
+
+    def _due_at(self, target: Target) -> float:
+        return target.began_at + self._sent[target] / self._rates[target]
 
 
 class _Connection:
@@ -97,36 +133,37 @@ class Generator:
         self._sent: deque[tuple[float, _Connection]] = deque()
         """When requests were sent on which connections, of all that may be at work."""
 
-    def send_in_turn(self, target: Target, clients: int, seconds: float) -> Load:
-        """Have so many clients send the next request as soon as the last one is answered."""
+    def send_in_turn(
+        self, target: Target, clients: int, seconds: float, beside: Mapping[Target, float] = MappingProxyType({})
+    ) -> Load:
+        """Have so many clients send the next request as soon as the last one is answered.
+
+        ``beside``: further targets, with the requests a second that each is sent meanwhile.
+        """
         target.begin()
+        schedule = _Schedule(beside, seconds)
         for _ in range(clients):
             self._send(target)
         while (left := target.began_at + seconds - time.monotonic()) > 0:
-            for _ in range(self._receive(left)):
+            self._send_due(schedule)
+            self._receive(min(left, schedule.seconds_to_next()))
+            for _ in range(clients - target.at_work):
                 self._send(target)
         self._receive_all()
         return target.load
 
     def offer(self, rates: Mapping[Target, float], seconds: float) -> None:
         """Send so many requests a second to each target; returns when all are answered."""
-        for target in rates:
-            target.begin()
-        numbers = dict.fromkeys(rates, 0)
-        while numbers:
-            next_at = float("inf")
-            for target, number in list(numbers.items()):
-                due_at = target.began_at + number / rates[target]
-                if (late := time.monotonic() - due_at) >= 0:
-                    target.load.max_lateness = max(target.load.max_lateness, late)
-                    self._send(target)
-                    numbers[target] += 1
-                    due_at = target.began_at + numbers[target] / rates[target]
-                    if numbers[target] >= round(rates[target] * seconds):
-                        del numbers[target]
-                next_at = min(next_at, due_at)
-            self._receive(max(0.0, next_at - time.monotonic()))
+        schedule = _Schedule(rates, seconds)
+        while schedule.is_running():
+            self._send_due(schedule)
+            self._receive(schedule.seconds_to_next())
         self._receive_all()
+
+    def _send_due(self, schedule: "_Schedule") -> None:
+        for target, late in schedule.take_due():
+            target.load.max_lateness = max(target.load.max_lateness, late)
+            self._send(target)
 
     def close(self) -> None:
         """Close all connections."""
@@ -143,6 +180,7 @@ class Generator:
             target.load.answers.append(Answer(sent_at - target.began_at, time.monotonic() - sent_at, 0))
             return
         connection.is_at_work, connection.received, connection.sent_at = True, b"", sent_at
+        target.at_work += 1
         self._sent.append((sent_at, connection))
         try:
             connection.socket.sendall(next(target.requests))
@@ -160,9 +198,8 @@ class Generator:
         while any(connection.is_at_work for connection in self._connections.values()):
             self._receive(_LONGEST_WAIT_SECONDS)
 
-    def _receive(self, seconds: float) -> int:
-        """Wait so long for answers; how many requests ended, with or without one."""
-        ended = 0
+    def _receive(self, seconds: float) -> None:
+        """Wait so long for answers, and give up on those that are too late."""
         for number, _ in self._poll.poll(min(seconds, _LONGEST_WAIT_SECONDS)):
             connection = self._connections[number]
             try:
@@ -170,14 +207,11 @@ class Generator:
             except OSError:
                 is_complete, is_answered = True, False
             if is_complete:
-                ended += connection.is_at_work
                 self._end(connection, is_answered=is_answered)
         while self._sent and not self._is_patient(*self._sent[0]):
             sent_at, connection = self._sent.popleft()
             if connection.is_at_work and connection.sent_at == sent_at:
-                ended += 1
                 self._end(connection, is_answered=False)
-        return ended
 
     def _is_patient(self, sent_at: float, connection: _Connection) -> bool:
         """Whether a client still waits for an answer, and may do so."""
@@ -189,6 +223,7 @@ class Generator:
         target, received = connection.target, connection.received
         if connection.is_at_work:
             connection.is_at_work = False
+            target.at_work -= 1
             seconds = time.monotonic() - connection.sent_at
             status = int(received[9:12]) if is_answered else 0
             is_right = target.expected in received
