@@ -25,7 +25,7 @@ from config.backoffice import refusals as page_refusals
 from config.environ import build_environ, read_headers
 from config.request_ids import new_request_id
 from config.stopping import GracefulStop
-from config.web_threads import WebThreads
+from config.web_threads import WebThreads, avoid_preemption
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -268,6 +268,7 @@ def _read_chunk(chunks: Iterator[bytes]) -> bytes:
     return bytes(collected)
 
 
+avoid_preemption()
 wsgi.warm_up()
 application = Application()
 telemetry.start("config.status_metrics.collect")

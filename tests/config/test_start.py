@@ -9,6 +9,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from django.conf import settings
+
 from config.dev import engines
 from tests.support.environment import ROOT, Environment, free_port
 
@@ -24,7 +26,7 @@ MAX_CPU_SECONDS = 1.5
 MAX_STARTS = 4
 """Starts of which the least counts: the first may compile, and others run beside them."""
 SCRIPT = """
-import gc, json, sys, time
+import gc, json, os, sys, time
 import config.asgi
 from accounts.auth import tokens
 from config.api import routes
@@ -34,13 +36,14 @@ print(json.dumps({
     "modules": sorted(sys.modules),
     "keys": len(tokens._get_key_store()._keys),
     "routes": routes._route_table.cache_info().currsize,
+    "batches": sum(os.sched_getscheduler(int(thread)) == os.SCHED_BATCH for thread in os.listdir("/proc/self/task")),
 }))
 """
 
 
-def start(env: Environment, **settings: str) -> dict[str, Any]:
+def start(env: Environment, **variables: str) -> dict[str, Any]:
     """What a process has done when it begins to listen."""
-    environment = {**env.process_environment(proxied=False), **settings}
+    environment = {**env.process_environment(proxied=False), **variables}
     environment.pop("DJANGO_SETTINGS_MODULE", None)  # as granian starts it
     completed = subprocess.run(
         [sys.executable, "-c", SCRIPT],
@@ -67,6 +70,7 @@ def test_a_process_that_listens_is_ready(env: Environment, record_figure: Callab
     assert process["keys"] >= 1
     assert process["routes"] == 1
     assert process["frozen"] > 100_000
+    assert process["batches"] >= settings.WEB_THREADS, "they do not interrupt each other"
     assert UNNEEDED & set(process["modules"]) == NEEDED_WITH[engines.sql_engine()]
     assert cpu_seconds < 2 * MAX_CPU_SECONDS
 
