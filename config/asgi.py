@@ -89,7 +89,7 @@ class Lane:
 
     def __init__(self, name: str, count: int, max_computing: int, max_wait_milliseconds: int) -> None:
         self.threads = WebThreads(count, name, max_computing=max_computing)
-        self.admission = admission.create_lane(name, count, max_wait_milliseconds / 1000)
+        self.admission = admission.create_lane(name, count, max_wait_milliseconds / 1000, max_computing)
 
     async def answer(
         self, environ: dict[str, Any], group: str, deadline: float, await_disconnect: Callable[[], Awaitable[None]]
@@ -97,11 +97,20 @@ class Lane:
         """Answer a complete request in a thread, or refuse it. Raises `ClientGone`."""
         if refusal := await self.admission.enter(group, deadline, await_disconnect):
             return _refuse(environ, refusal)
-        began_at = time.monotonic()
+        granted_at, has_begun = time.monotonic(), False
+
+        def answer() -> wsgi.Response:
+            nonlocal has_begun
+            has_begun = True
+            self.admission.note_begun()
+            return _answer_in_time(environ, deadline)
+
         try:
-            return await self.threads.run(lambda: _answer_in_time(environ, deadline))
+            return await self.threads.run(answer)
         finally:
-            self.admission.leave(group, time.monotonic() - began_at)
+            if not has_begun:  # and no thread will
+                self.admission.note_begun()
+            self.admission.leave(group, time.monotonic() - granted_at)
 
 
 class Application:

@@ -5,12 +5,17 @@ do: clients give up and send again, and threads work for nobody. So a request ma
 only if its turn is expected within a fraction of a second. Otherwise it is refused, while that
 still costs little, and its client knows when to come back.
 
+A place is a thread, but no more requests have one than threads begin with soon: Python computes in
+one thread at a time, so most places of a busy process would be a second queue, in which everybody
+waits behind everybody, and nobody sees for how long.
+
 Requests belong to groups: customers, or addresses of those who are not signed in. Free threads go
 to the group that has the fewest at work, and who must go is the last of the group with the most
 waiting requests: whoever sends too much waits for themselves, and is refused first.
 """
 
 import asyncio
+import itertools
 import logging
 import random
 import time
@@ -32,6 +37,8 @@ PATIENCE = 8
 """How many times longer than expected a request waits before it is refused after all."""
 RETRY_SECONDS = (1, 4)
 """Bounds of `Retry-After`; random, so that clients do not all come back at once."""
+LOOK_SECONDS = 0.02
+"""How often free places are looked for while requests wait: threads free some as they wait."""
 SATURATED_SECONDS = 5.0
 """How long after a refusal a lane counts as saturated; also the time between two log lines."""
 MAX_KNOWN_PEOPLE = 10_000
@@ -73,11 +80,25 @@ class Admission:
     """
 
     def __init__(
-        self, name: str, places: int, max_wait_seconds: float, service_seconds: float = FIRST_SERVICE_SECONDS
+        self,
+        name: str,
+        places: int,
+        max_wait_seconds: float,
+        service_seconds: float = FIRST_SERVICE_SECONDS,
+        *,
+        max_unbegun: int | None = None,
     ) -> None:
-        """``service_seconds`` is how long requests are expected to take before any was answered."""
+        """``service_seconds`` is how long requests are expected to take before any was answered.
+
+        At most ``max_unbegun`` requests have a place with which no thread has begun yet.
+        """
         self._name, self._places, self._max_wait_seconds = name, places, max_wait_seconds
+        self._max_unbegun = max_unbegun or places
         self._at_work = 0
+        self._granted = self._begun = 0
+        """How many places were given, and with how many of them threads have begun."""
+        self._begun_numbers = itertools.count(1)
+        self._is_look_due = False
         self._at_work_by_group: Counter[str] = Counter()
         self._queues: dict[str, deque[_Turn]] = {}  # of groups that wait; the last one served is last
         self._waiting = 0
@@ -88,13 +109,14 @@ class Admission:
         self._refused_at = self._logged_at = float("-inf")
 
     def expected_wait_seconds(self) -> float:
-        """How long one more request would wait for a place.
+        """How long one more request would wait until a thread begins with it.
 
         By Little's law, or as long as nothing has moved, if that is longer: all may hang.
         """
-        if self._at_work < self._places:
+        if not self._waiting and self._has_place():
             return 0.0
-        by_length = (self._waiting + 1) * self._service_seconds / self._places
+        in_front = self._waiting + self._granted - self._begun
+        by_length = (in_front + 1) * self._service_seconds / max(1, self._at_work)
         return max(by_length, time.monotonic() - self._moved_at)
 
     def is_full(self) -> bool:
@@ -114,17 +136,18 @@ class Admission:
     ) -> errors.Unavailable | None:
         """Take a place, which `leave` frees; or the error to answer.
 
-        Raises `concurrency.ClientGone`.
+        Whoever has one calls `note_begun`. Raises `concurrency.ClientGone`.
         """
-        if self._at_work < self._places:
-            self._at_work += 1
-            self._begin(group)
+        self._hand_out()
+        if not self._waiting and self._has_place():
+            self._grant(group)
             return None
         if self.is_full() and not self._make_room_for(group):
             return self.refuse()
         turn = _Turn(time.monotonic(), asyncio.get_running_loop().create_future())
         self._queues.setdefault(group, deque()).append(turn)
         self._waiting += 1
+        self._look_later()
         deadline = min(deadline, turn.since + PATIENCE * self._max_wait_seconds)
         has_place = False
         try:
@@ -137,10 +160,14 @@ class Admission:
                 self._give_up(group, turn)
         return None if has_place else self.refuse()
 
+    def note_begun(self) -> None:
+        """Note that a thread has begun with a request that has a place; in any thread."""
+        self._begun = next(self._begun_numbers)
+
     def leave(self, group: str, seconds: float) -> None:
-        """Hand a place over to whoever waits for it, or free it; it was held for so long."""
+        """Free a place, for whoever waits for it; it was held for so long."""
         self._service_seconds += (min(seconds, LONGEST_SAMPLE_SECONDS) - self._service_seconds) / SAMPLES
-        self._hand_over(group)
+        self._free(group)
 
     def refuse(self) -> errors.Unavailable:
         """Count a refusal; the error to answer."""
@@ -175,23 +202,41 @@ class Admission:
             abandoned=self._abandoned,
         )
 
-    def _begin(self, group: str) -> None:
+    def _has_place(self) -> bool:
+        return self._at_work < self._places and self._granted - self._begun < self._max_unbegun
+
+    def _grant(self, group: str) -> None:
+        self._at_work += 1
+        self._granted += 1
         self._at_work_by_group[group] += 1
         self._moved_at = time.monotonic()
 
-    def _hand_over(self, group: str) -> None:
-        """Give the place of a group to the next one that waits, if any does."""
+    def _free(self, group: str) -> None:
+        self._at_work -= 1
         self._at_work_by_group[group] -= 1
         if not self._at_work_by_group[group]:
             del self._at_work_by_group[group]
-        while self._waiting:
+        self._hand_out()
+
+    def _hand_out(self) -> None:
+        """Give free places to those who wait."""
+        while self._waiting and self._has_place():
             next_group = min(self._queues, key=self._at_work_by_group.__getitem__)
             turn = self._take(next_group, is_newest=False)
             if not turn.outcome.done():  # else its client has just gone
-                self._begin(next_group)
+                self._grant(next_group)
                 turn.outcome.set_result(True)
-                return
-        self._at_work -= 1
+
+    def _look_later(self) -> None:
+        if not self._is_look_due:
+            self._is_look_due = True
+            asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look_again)
+
+    def _look_again(self) -> None:
+        self._is_look_due = False
+        self._hand_out()
+        if self._waiting:
+            self._look_later()
 
     def _find_longer_queue(self, group: str) -> str:
         """The group with the longest queue; '' if that is not longer than the group's would be."""
@@ -221,7 +266,8 @@ class Admission:
     def _give_up(self, group: str, turn: _Turn) -> None:
         """Forget a turn that ends without a place; one that it got meanwhile goes to the next."""
         if concurrency.has_place(turn.outcome):
-            self._hand_over(group)
+            self._granted -= 1  # no thread begins with it
+            self._free(group)
             return
         queue = self._queues.get(group, deque())
         if turn in queue:
@@ -235,9 +281,9 @@ LANES: dict[str, Admission] = {}
 """Those of this process, by name."""
 
 
-def create_lane(name: str, places: int, max_wait_seconds: float) -> Admission:
+def create_lane(name: str, places: int, max_wait_seconds: float, max_unbegun: int) -> Admission:
     """A lane that `LANES` lists."""
-    LANES[name] = Admission(name, places, max_wait_seconds)
+    LANES[name] = Admission(name, places, max_wait_seconds, max_unbegun=max_unbegun)
     return LANES[name]
 
 

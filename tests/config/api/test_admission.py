@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from config import errors
-from config.api.admission import Admission, CustomersOfPeople
+from config.api.admission import LOOK_SECONDS, Admission, CustomersOfPeople
 from config.api.concurrency import ClientGone
 
 SERVICE_SECONDS = 0.3
@@ -23,8 +23,12 @@ async def stay_connected() -> None:
 class Requests:
     """Requests of groups that want a place of an `Admission`; names of those that got one."""
 
-    def __init__(self, places: int = 1, max_wait_seconds: float = MAX_WAIT_SECONDS) -> None:
-        self.admission = Admission("test", places, max_wait_seconds, SERVICE_SECONDS)
+    def __init__(
+        self, places: int = 1, max_wait_seconds: float = MAX_WAIT_SECONDS, *, max_unbegun: int | None = None
+    ) -> None:
+        """With ``max_unbegun``, the test itself says when threads begin."""
+        self.admission = Admission("test", places, max_wait_seconds, SERVICE_SECONDS, max_unbegun=max_unbegun)
+        self.begins = max_unbegun is None
         self.begun: list[str] = []
         self.refused: list[str] = []
         self.tasks: dict[str, asyncio.Task[None]] = {}
@@ -47,6 +51,8 @@ class Requests:
     async def _enter(self, name: str, deadline: float, await_disconnect: Callable[[], Awaitable[None]]) -> None:
         error = await self.admission.enter(name[0], deadline, await_disconnect)
         assert error is None or isinstance(error, errors.Unavailable)
+        if error is None and self.begins:
+            self.admission.note_begun()
         (self.refused if error else self.begun).append(name)
 
 
@@ -105,6 +111,32 @@ def test_a_group_that_sends_much_waits_for_itself_and_is_refused_first() -> None
         for name in ("a0", "b0", "c0", "a1"):
             await requests.end(name)
         assert requests.begun == ["a0", "a1", "b0", "c0", "b1", "a2"]
+
+    asyncio.run(run())
+
+
+def test_requests_with_which_no_thread_begins_wait_in_the_queue_that_is_fair() -> None:
+    """Threads that compute begin with nothing else; as soon as they wait, others get places."""
+
+    async def run() -> None:
+        requests = Requests(places=8, max_wait_seconds=4.4 * SERVICE_SECONDS, max_unbegun=2)
+        await requests.send("a0", "a1")
+        assert not requests.admission.is_full()
+        await requests.send(*(f"a{number}" for number in range(2, 9)))
+        assert requests.begun == ["a0", "a1"], "six places are free"
+        assert requests.refused == ["a8"], "the two without a thread are in front, too"
+        await requests.send("b0")
+        requests.admission.note_begun()
+        await requests.send("b1")
+        await asyncio.sleep(0.1 * LOOK_SECONDS)
+        assert requests.begun == ["a0", "a1", "b0"], "the group with fewer at work"
+        requests.admission.note_begun()
+        await asyncio.sleep(2 * LOOK_SECONDS)
+        assert requests.begun == ["a0", "a1", "b0", "b1"], "without another request"
+        for _ in range(8):
+            requests.admission.note_begun()
+        await asyncio.sleep(2 * LOOK_SECONDS)
+        assert requests.admission.state().at_work == 8
 
     asyncio.run(run())
 
