@@ -6,8 +6,6 @@ neither clients that send or read slowly, nor threads that all wait for a databa
 process from answering others or from showing that it lives.
 """
 
-import asyncio
-import io
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
@@ -25,11 +23,10 @@ from config.backoffice import refusals as page_refusals
 from config.environ import build_environ, read_headers
 from config.request_ids import new_request_id
 from config.stopping import GracefulStop
+from config.web_requests import Client, Message, Receive, UnreadableBody, length_to_read, read_body
 from config.web_threads import WebThreads, avoid_preemption
 
 Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
@@ -67,42 +64,25 @@ STREAM_CHUNK = 64 * 1024
 """Bytes of a streamed response that a thread reads at a time."""
 
 
-class UnreadableBody(io.RawIOBase):
-    """The body of a request that did not arrive completely: reading it raises the error."""
-
-    def __init__(self, error: OSError) -> None:
-        super().__init__()
-        self._error = error
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1, /) -> bytes:
-        raise self._error
-
-    def readline(self, size: int | None = -1, /) -> bytes:
-        raise self._error
-
-
 class Lane:
     """Threads, and who may have them: see `config.api.admission`."""
 
     def __init__(self, name: str, count: int, max_computing: int, max_wait_milliseconds: int) -> None:
         self.threads = WebThreads(count, name, max_computing=max_computing)
-        self.admission = admission.create_lane(name, count, max_wait_milliseconds / 1000, max_computing)
+        self.admission = admission.create_lane(name, count, max_wait_milliseconds / 1000, max_computing + 1)
 
     async def answer(
-        self, environ: dict[str, Any], group: str, deadline: float, await_disconnect: Callable[[], Awaitable[None]]
+        self, environ: dict[str, Any], group: str, deadline: float, watch_client: concurrency.WatchClient
     ) -> wsgi.Response:
         """Answer a complete request in a thread, or refuse it. Raises `ClientGone`."""
-        if refusal := await self.admission.enter(group, deadline, await_disconnect):
+        came_at, in_front, has_begun = time.monotonic(), self.admission.in_front(), False
+        if refusal := await self.admission.enter(group, deadline, watch_client):
             return _refuse(environ, refusal)
-        granted_at, has_begun = time.monotonic(), False
 
         def answer() -> wsgi.Response:
             nonlocal has_begun
             has_begun = True
-            self.admission.note_begun()
+            self.admission.note_begun(time.monotonic() - came_at, in_front)
             return _answer_in_time(environ, deadline)
 
         try:
@@ -110,7 +90,7 @@ class Lane:
         finally:
             if not has_begun:  # and no thread will
                 self.admission.note_begun()
-            self.admission.leave(group, time.monotonic() - granted_at)
+            self.admission.leave(group)
 
 
 class Application:
@@ -146,12 +126,15 @@ class Application:
         received_at = time.monotonic()
         environ = build_environ(scope)
         environ["dutyline.received_at"] = received_at
-        if length := _length_to_read(environ):
-            environ["wsgi.input"] = await _read_body(length, receive)
+        if length := length_to_read(environ):
+            environ["wsgi.input"] = await read_body(length, receive)
+        client = Client(receive)
         try:
-            response = await self._answer(scope, environ, receive)
+            response = await self._answer(scope, environ, client.watch)
         except concurrency.ClientGone:
             return
+        finally:
+            client.forget()
         await self._send(response, send)
 
     def _refuse_unread(self, scope: Scope) -> refusals.Refusal | None:
@@ -179,7 +162,9 @@ class Application:
             await self._send_stream(response.stream, send)
         await send({"type": "http.response.body", "body": response.body})
 
-    async def _answer(self, scope: Scope, environ: dict[str, Any], receive: Receive) -> wsgi.Response:
+    async def _answer(
+        self, scope: Scope, environ: dict[str, Any], watch_client: concurrency.WatchClient
+    ) -> wsgi.Response:
         """Answer a complete request in a thread, when it has a place. Raises `ClientGone`."""
         path: str = scope["path"]
         if path == READINESS_PATH:
@@ -189,22 +174,17 @@ class Application:
         if isinstance(environ["wsgi.input"], UnreadableBody):
             return await self._cut_threads.run(lambda: wsgi.answer(environ))  # which is an error, soon
         received_at: float = environ["dutyline.received_at"]
-
-        async def await_disconnect() -> None:
-            while (await receive())["type"] != "http.disconnect":
-                await asyncio.sleep(0.1)  # a body that is refused unread: the client may send it slowly
-
         if path.startswith(CALLS_PATH):
-            return await self._calls.answer(environ, "", received_at + CALL_SECONDS, await_disconnect)
+            return await self._calls.answer(environ, "", received_at + CALL_SECONDS, watch_client)
         deadline = received_at + concurrency.MAX_WAIT_SECONDS
         authorization = environ.get("HTTP_AUTHORIZATION", "")
-        token_place = self._tokens.place(scope["method"], authorization, deadline, await_disconnect)
+        token_place = self._tokens.place(scope["method"], authorization, deadline, watch_client)
         async with token_place as refusal:
             if isinstance(refusal, errors.Unavailable):
                 return _refuse(environ, refusal)
             environ[concurrency.REFUSAL] = refusal
             group = self._customers.get(token_place.subject) or client_address(environ)
-            response = await self._lane.answer(environ, group, deadline, await_disconnect)
+            response = await self._lane.answer(environ, group, deadline, watch_client)
             self._customers.note(token_place.subject, environ)
             return response
 
@@ -237,34 +217,6 @@ async def _send_liveness(send: Send) -> None:
     request_id = (b"x-request-id", new_request_id().encode())
     await send({"type": "http.response.start", "status": 200, "headers": [*_LIVENESS_HEADERS, request_id]})
     await send({"type": "http.response.body", "body": b'{"status":"ok"}'})
-
-
-def _length_to_read(environ: dict[str, Any]) -> int:
-    """The length of the body, or 0 if there is none that is read.
-
-    Bodies that `config.api.middleware.BodyLimitMiddleware` refuses are not read.
-    """
-    length = environ.get("CONTENT_LENGTH", "")
-    if not length.isdecimal() or "HTTP_TRANSFER_ENCODING" in environ:
-        return 0
-    return int(length) if int(length) <= settings.BODY_LIMIT else 0
-
-
-async def _read_body(length: int, receive: Receive) -> io.RawIOBase | io.BytesIO:
-    """The complete body, or one that raises an error when it is read: late, or cut off."""
-    body = bytearray()
-    try:
-        async with asyncio.timeout(settings.BODY_SECONDS):
-            while len(body) < length:
-                message = await receive()
-                body += message.get("body", b"")
-                if not message.get("more_body", False):
-                    break
-    except TimeoutError as error:
-        return UnreadableBody(error)
-    if len(body) < length:
-        return UnreadableBody(ConnectionAbortedError())
-    return io.BytesIO(body)
 
 
 def _read_chunk(chunks: Iterator[bytes]) -> bytes:

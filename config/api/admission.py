@@ -20,7 +20,7 @@ import logging
 import random
 import time
 from collections import Counter, OrderedDict, deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -28,8 +28,9 @@ from typing import Any
 from config import errors
 from config.api import concurrency
 
-FIRST_SERVICE_SECONDS = 0.02
-SAMPLES = 32
+LEAST_TURN_SECONDS = 0.001
+"""Expected at first, and at least: so a hundred requests may arrive at once."""
+SAMPLES = 16
 """Requests after which the expectation has mostly changed."""
 LONGEST_SAMPLE_SECONDS = 1.0
 """One export does not have the others refused."""
@@ -84,13 +85,14 @@ class Admission:
         name: str,
         places: int,
         max_wait_seconds: float,
-        service_seconds: float = FIRST_SERVICE_SECONDS,
+        turn_seconds: float = LEAST_TURN_SECONDS,
         *,
         max_unbegun: int | None = None,
     ) -> None:
-        """``service_seconds`` is how long requests are expected to take before any was answered.
+        """``turn_seconds`` is for how long each request in front is expected to delay one.
 
-        At most ``max_unbegun`` requests have a place with which no thread has begun yet.
+        That is until some have begun, which tell. At most ``max_unbegun`` requests have a place
+        with which no thread has begun yet.
         """
         self._name, self._places, self._max_wait_seconds = name, places, max_wait_seconds
         self._max_unbegun = max_unbegun or places
@@ -102,7 +104,7 @@ class Admission:
         self._at_work_by_group: Counter[str] = Counter()
         self._queues: dict[str, deque[_Turn]] = {}  # of groups that wait; the last one served is last
         self._waiting = 0
-        self._service_seconds = service_seconds
+        self._turn_seconds = turn_seconds
         self._moved_at = 0.0
         """When a place was taken or freed last."""
         self._refused = self._abandoned = self._refused_before_log = 0
@@ -111,13 +113,16 @@ class Admission:
     def expected_wait_seconds(self) -> float:
         """How long one more request would wait until a thread begins with it.
 
-        By Little's law, or as long as nothing has moved, if that is longer: all may hang.
+        As long as each in front has delayed others lately, or as long as nothing has moved, if
+        that is longer: all may hang.
         """
         if not self._waiting and self._has_place():
             return 0.0
-        in_front = self._waiting + self._granted - self._begun
-        by_length = (in_front + 1) * self._service_seconds / max(1, self._at_work)
-        return max(by_length, time.monotonic() - self._moved_at)
+        return max((self.in_front() + 1) * self._turn_seconds, time.monotonic() - self._moved_at)
+
+    def in_front(self) -> int:
+        """How many requests no thread has begun with."""
+        return self._waiting + self._granted - self._begun
 
     def is_full(self) -> bool:
         """Whether one more request would wait longer than any may."""
@@ -132,7 +137,7 @@ class Admission:
         return self.refuse() if self.expected_wait_seconds() > self._max_wait_seconds / 2 else None
 
     async def enter(
-        self, group: str, deadline: float, await_disconnect: Callable[[], Awaitable[None]]
+        self, group: str, deadline: float, watch_client: concurrency.WatchClient
     ) -> errors.Unavailable | None:
         """Take a place, which `leave` frees; or the error to answer.
 
@@ -151,7 +156,7 @@ class Admission:
         deadline = min(deadline, turn.since + PATIENCE * self._max_wait_seconds)
         has_place = False
         try:
-            has_place = await concurrency.wait_for_turn(turn.outcome, deadline, await_disconnect)
+            has_place = await concurrency.wait_for_turn(turn.outcome, deadline, watch_client)
         except concurrency.ClientGone:
             self._abandoned += 1
             raise
@@ -160,14 +165,22 @@ class Admission:
                 self._give_up(group, turn)
         return None if has_place else self.refuse()
 
-    def note_begun(self) -> None:
-        """Note that a thread has begun with a request that has a place; in any thread."""
-        self._begun = next(self._begun_numbers)
+    def note_begun(self, seconds: float = 0.0, in_front: int = 0) -> None:
+        """Note that a thread has begun with a request that has a place; in any thread.
 
-    def leave(self, group: str, seconds: float) -> None:
-        """Free a place, for whoever waits for it; it was held for so long."""
-        self._service_seconds += (min(seconds, LONGEST_SAMPLE_SECONDS) - self._service_seconds) / SAMPLES
-        self._free(group)
+        It has waited for so long, with so many `in_front` when it came.
+        """
+        self._begun = next(self._begun_numbers)
+        sample = min(seconds / (in_front + 1), LONGEST_SAMPLE_SECONDS)
+        self._turn_seconds += (max(sample, LEAST_TURN_SECONDS) - self._turn_seconds) / SAMPLES
+
+    def leave(self, group: str) -> None:
+        """Free a place, for whoever waits for it."""
+        self._at_work -= 1
+        self._at_work_by_group[group] -= 1
+        if not self._at_work_by_group[group]:
+            del self._at_work_by_group[group]
+        self._hand_out()
 
     def refuse(self) -> errors.Unavailable:
         """Count a refusal; the error to answer."""
@@ -210,13 +223,6 @@ class Admission:
         self._granted += 1
         self._at_work_by_group[group] += 1
         self._moved_at = time.monotonic()
-
-    def _free(self, group: str) -> None:
-        self._at_work -= 1
-        self._at_work_by_group[group] -= 1
-        if not self._at_work_by_group[group]:
-            del self._at_work_by_group[group]
-        self._hand_out()
 
     def _hand_out(self) -> None:
         """Give free places to those who wait."""
@@ -267,7 +273,7 @@ class Admission:
         """Forget a turn that ends without a place; one that it got meanwhile goes to the next."""
         if concurrency.has_place(turn.outcome):
             self._granted -= 1  # no thread begins with it
-            self._free(group)
+            self.leave(group)
             return
         queue = self._queues.get(group, deque())
         if turn in queue:

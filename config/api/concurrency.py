@@ -13,7 +13,7 @@ import hashlib
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -47,6 +47,8 @@ def late_refusal() -> errors.Unavailable:
 
 Outcome = asyncio.Future[bool]
 """Whether a request that waits gets a place."""
+WatchClient = Callable[[], asyncio.Future[None]]
+"""Returns what ends when the client of a request closes its connection, each time the same."""
 
 
 def has_place(turn: Outcome) -> bool:
@@ -54,7 +56,7 @@ def has_place(turn: Outcome) -> bool:
     return turn.done() and not turn.cancelled() and turn.exception() is None and turn.result()
 
 
-async def wait_for_turn(turn: Outcome, deadline: float, await_disconnect: Callable[[], Awaitable[None]]) -> bool:
+async def wait_for_turn(turn: Outcome, deadline: float, watch_client: WatchClient) -> bool:
     """Whether a turn gets a place before a deadline of the monotonic clock.
 
     Raises `ClientGone`. One future and no `asyncio.wait`: on a busy process every request waits.
@@ -64,15 +66,18 @@ async def wait_for_turn(turn: Outcome, deadline: float, await_disconnect: Callab
         if not turn.done():
             ending()
 
-    gone = asyncio.ensure_future(await_disconnect())
-    gone.add_done_callback(lambda _: end(lambda: turn.set_exception(ClientGone())))
+    def end_abandoned(_: object) -> None:
+        end(lambda: turn.set_exception(ClientGone()))
+
+    gone = watch_client()
+    gone.add_done_callback(end_abandoned)
     seconds = max(0.0, deadline - time.monotonic())
     timer = asyncio.get_running_loop().call_later(seconds, end, lambda: turn.set_result(False))
     try:
         return await turn
     finally:
         timer.cancel()
-        gone.cancel()
+        gone.remove_done_callback(end_abandoned)
 
 
 _QueueKey = tuple[str | bytes, bool]
@@ -103,9 +108,7 @@ class TokenQueue:
         self._verified_subject = verified_subject
         self._queues: dict[_QueueKey, _Queue] = {}
 
-    def place(
-        self, method: str, authorization: str, deadline: float, await_disconnect: Callable[[], Awaitable[None]]
-    ) -> "_Place":
+    def place(self, method: str, authorization: str, deadline: float, watch_client: WatchClient) -> "_Place":
         """Holds a place during an ``async with`` block; or the error to answer, if none is free.
 
         ``authorization`` is the request's header. Requests without a token always have a place.
@@ -113,7 +116,7 @@ class TokenQueue:
         """
         subject = self.subject(authorization)
         key = (subject, method in ("GET", "HEAD")) if subject else None
-        return _Place(self, key, deadline, await_disconnect)
+        return _Place(self, key, deadline, watch_client)
 
     def subject(self, authorization: str) -> str | bytes | None:
         """Whose token a header has: the id of a person if it was verified lately, or its digest."""
@@ -123,9 +126,7 @@ class TokenQueue:
         digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
         return self._verified_subject(digest) or digest
 
-    async def enter(
-        self, key: _QueueKey, deadline: float, await_disconnect: Callable[[], Awaitable[None]]
-    ) -> errors.DomainError | None:
+    async def enter(self, key: _QueueKey, deadline: float, watch_client: WatchClient) -> errors.DomainError | None:
         """Take a place, which `leave` frees; or the error to answer. Raises `ClientGone`."""
         queue = self._queues.setdefault(key, _Queue())
         if queue.active < self._max_active:
@@ -135,19 +136,17 @@ class TokenQueue:
             return crowded
         if len(queue.waiting) >= MAX_WAITING:
             return refusal()
-        if not await self._wait(key, queue, deadline, await_disconnect):
+        if not await self._wait(key, queue, deadline, watch_client):
             return late_refusal()
         return None
 
-    async def _wait(
-        self, key: _QueueKey, queue: _Queue, deadline: float, await_disconnect: Callable[[], Awaitable[None]]
-    ) -> bool:
+    async def _wait(self, key: _QueueKey, queue: _Queue, deadline: float, watch_client: WatchClient) -> bool:
         """Wait until somebody hands their place over; whether that was before the deadline."""
         turn: Outcome = asyncio.get_running_loop().create_future()
         queue.waiting.append(turn)
         is_in_time = False
         try:
-            is_in_time = await wait_for_turn(turn, deadline, await_disconnect)
+            is_in_time = await wait_for_turn(turn, deadline, watch_client)
         finally:
             if has_place(turn) and not is_in_time:
                 self.leave(key)
@@ -171,21 +170,19 @@ class TokenQueue:
 class _Place:
     """A place during a block. Written out: `asynccontextmanager` takes three times as long."""
 
-    __slots__ = ("_await_disconnect", "_deadline", "_is_held", "_key", "_queue", "subject")
+    __slots__ = ("_deadline", "_is_held", "_key", "_queue", "_watch_client", "subject")
 
-    def __init__(
-        self, queue: TokenQueue, key: _QueueKey | None, deadline: float, await_disconnect: Callable[[], Awaitable[None]]
-    ) -> None:
+    def __init__(self, queue: TokenQueue, key: _QueueKey | None, deadline: float, watch_client: WatchClient) -> None:
         self._queue, self._key = queue, key
         self.subject = key[0] if key else None
         """The id of a person whose token was verified lately, or the digest of another token."""
-        self._deadline, self._await_disconnect = deadline, await_disconnect
+        self._deadline, self._watch_client = deadline, watch_client
         self._is_held = False
 
     async def __aenter__(self) -> errors.DomainError | None:
         if self._key is None:
             return None
-        refused = await self._queue.enter(self._key, self._deadline, self._await_disconnect)
+        refused = await self._queue.enter(self._key, self._deadline, self._watch_client)
         self._is_held = refused is None
         return refused
 

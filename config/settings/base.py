@@ -140,7 +140,7 @@ EXPORT_WAIT_MILLISECONDS = env.integer("EXPORT_WAIT_MILLISECONDS", 5_000, minimu
 """How long a request for a long export waits for the worker that prints it."""
 WEB_THREADS = env.integer("WEB_THREADS", 16, minimum=1, maximum=256)
 """Requests that a web process works on at the same time, besides those of calls."""
-WEB_COMPUTING_THREADS = env.integer("WEB_COMPUTING_THREADS", 3, minimum=1, maximum=256)
+WEB_COMPUTING_THREADS = env.integer("WEB_COMPUTING_THREADS", 1, minimum=1, maximum=256)
 """How many of them may compute before another request begins; the others wait for answers."""
 WEB_CALL_THREADS = env.integer("WEB_CALL_THREADS", 8, minimum=1, maximum=256)
 """Webhooks of calls that a web process works on at the same time."""

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 import httpx
 import jwt
@@ -20,8 +20,10 @@ from django.test import RequestFactory
 from config import errors
 from config.api import throttling
 from config.api.address_limit import AddressLimitMiddleware
+from config.api.admission import Admission
 from config.api.concurrency import MAX_WAITING, REFUSAL, ClientGone, PersonPlaces, TokenQueue, refusal
 from config.api.middleware import RequestLogMiddleware
+from config.web_requests import Client, Message
 from tests.emulators.twilio.phones import sign_webhook
 from tests.support.calls import WEDNESDAY_NOON, create_line, new_sid, post_webhook
 from tests.support.environment import Environment
@@ -121,8 +123,8 @@ def digest_of(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-async def stay_connected() -> None:
-    await asyncio.Event().wait()
+def stay_connected() -> asyncio.Future[None]:
+    return asyncio.get_running_loop().create_future()
 
 
 def test_a_person_waits_for_their_own_requests_only() -> None:
@@ -155,15 +157,47 @@ def test_a_person_waits_for_their_own_requests_only() -> None:
     assert order[7] == "2", "in the order of arrival"
 
 
+def test_a_client_is_watched_once_however_often_its_request_waits() -> None:
+    """The server answered the second question with a disconnect: the client got 500."""
+
+    async def run() -> int:
+        questions = 0
+
+        async def receive() -> Message:
+            nonlocal questions
+            questions += 1
+            if questions == 1:
+                await asyncio.Event().wait()
+            return {"type": "http.disconnect"}
+
+        client, lane = Client(receive), Admission("test", 1, 60)
+        queue = TokenQueue(1, lambda digest: None)
+        assert await lane.enter("a", time.monotonic() + 60, client.watch) is None
+
+        async def wait_twice() -> object:
+            async with queue.place("GET", "Bearer a.b.c", time.monotonic() + 60, client.watch):
+                return await lane.enter("a", time.monotonic() + 60, client.watch)
+
+        async with queue.place("GET", "Bearer a.b.c", time.monotonic() + 60, client.watch):
+            task = asyncio.create_task(wait_twice())
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)
+        lane.note_begun()
+        lane.leave("a")
+        assert await task is None
+        client.forget()
+        return questions
+
+    assert asyncio.run(run()) == 1
+
+
 def test_a_request_waits_for_a_bounded_time_and_for_a_client_that_listens() -> None:
     async def run() -> None:
-        queue, is_disconnected = TokenQueue(1, lambda digest: None), asyncio.Event()
+        queue, gone = TokenQueue(1, lambda digest: None), stay_connected()
 
         async def wait(seconds: float) -> object:
             deadline = time.monotonic() + seconds
-            async with queue.place(
-                "POST", "Bearer a.b.c", deadline, lambda: cast(Any, is_disconnected.wait())
-            ) as refusal:
+            async with queue.place("POST", "Bearer a.b.c", deadline, lambda: gone) as refusal:
                 return refusal
 
         async with queue.place("POST", "Bearer a.b.c", 0, stay_connected) as refusal:
@@ -172,10 +206,9 @@ def test_a_request_waits_for_a_bounded_time_and_for_a_client_that_listens() -> N
             assert isinstance(late, errors.Unavailable)
             abandoned, patient = asyncio.create_task(wait(60)), asyncio.create_task(wait(60))
             await asyncio.sleep(0)
-            is_disconnected.set()
+            gone.set_result(None)
             with pytest.raises(ClientGone):
                 await abandoned
-            is_disconnected.clear()
         with pytest.raises(ClientGone):
             await patient
         assert await wait(0) is None, "no place was lost"

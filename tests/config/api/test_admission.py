@@ -2,22 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from typing import cast
 
 import pytest
 
 from config import errors
 from config.api.admission import LOOK_SECONDS, Admission, CustomersOfPeople
-from config.api.concurrency import ClientGone
+from config.api.concurrency import ClientGone, WatchClient
 
 SERVICE_SECONDS = 0.3
 MAX_WAIT_SECONDS = 5.5 * SERVICE_SECONDS
 """With one place, five requests may wait."""
 
 
-async def stay_connected() -> None:
-    await asyncio.Event().wait()
+def stay_connected() -> asyncio.Future[None]:
+    return asyncio.get_running_loop().create_future()
 
 
 class Requests:
@@ -27,32 +25,31 @@ class Requests:
         self, places: int = 1, max_wait_seconds: float = MAX_WAIT_SECONDS, *, max_unbegun: int | None = None
     ) -> None:
         """With ``max_unbegun``, the test itself says when threads begin."""
-        self.admission = Admission("test", places, max_wait_seconds, SERVICE_SECONDS, max_unbegun=max_unbegun)
+        self.turn_seconds = SERVICE_SECONDS / places
+        self.admission = Admission("test", places, max_wait_seconds, self.turn_seconds, max_unbegun=max_unbegun)
         self.begins = max_unbegun is None
         self.begun: list[str] = []
         self.refused: list[str] = []
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
-    async def send(
-        self, *names: str, seconds: float = 60, await_disconnect: Callable[[], Awaitable[None]] = stay_connected
-    ) -> None:
+    async def send(self, *names: str, seconds: float = 60, watch_client: WatchClient = stay_connected) -> None:
         """Send requests; the first letter of a name is the group."""
         for name in names:
             deadline = time.monotonic() + seconds
-            self.tasks[name] = asyncio.create_task(self._enter(name, deadline, await_disconnect))
+            self.tasks[name] = asyncio.create_task(self._enter(name, deadline, watch_client))
         await asyncio.sleep(0)
 
     async def end(self, name: str) -> None:
         """Answer a request that was begun."""
-        self.admission.leave(name[0], SERVICE_SECONDS)
+        self.admission.leave(name[0])
         for _ in range(3):
             await asyncio.sleep(0)
 
-    async def _enter(self, name: str, deadline: float, await_disconnect: Callable[[], Awaitable[None]]) -> None:
-        error = await self.admission.enter(name[0], deadline, await_disconnect)
+    async def _enter(self, name: str, deadline: float, watch_client: WatchClient) -> None:
+        error = await self.admission.enter(name[0], deadline, watch_client)
         assert error is None or isinstance(error, errors.Unavailable)
         if error is None and self.begins:
-            self.admission.note_begun()
+            self.admission.note_begun(self.turn_seconds)
         (self.refused if error else self.begun).append(name)
 
 
@@ -78,7 +75,8 @@ def test_slow_answers_make_the_queue_shorter() -> None:
         await requests.send("a0")
         for _ in range(100):
             await requests.send("a1")
-            requests.admission.leave("a", 3 * SERVICE_SECONDS)
+            requests.turn_seconds = 3 * SERVICE_SECONDS
+            requests.admission.leave("a")
             await asyncio.sleep(0)
             await asyncio.sleep(0)
         await requests.send("a2", "a3", "a4")
@@ -119,7 +117,7 @@ def test_requests_with_which_no_thread_begins_wait_in_the_queue_that_is_fair() -
     """Threads that compute begin with nothing else; as soon as they wait, others get places."""
 
     async def run() -> None:
-        requests = Requests(places=8, max_wait_seconds=4.4 * SERVICE_SECONDS, max_unbegun=2)
+        requests = Requests(places=8, max_wait_seconds=8.5 / 8 * SERVICE_SECONDS, max_unbegun=2)
         await requests.send("a0", "a1")
         assert not requests.admission.is_full()
         await requests.send(*(f"a{number}" for number in range(2, 9)))
@@ -160,22 +158,22 @@ def test_a_full_lane_refuses_unread_what_would_be_refused_after_reading() -> Non
 
 def test_whoever_gives_up_loses_no_place() -> None:
     async def run() -> None:
-        requests, is_gone = Requests(), asyncio.Event()
+        requests, gone = Requests(), stay_connected()
         await requests.send("a0")
-        await requests.send("a1", await_disconnect=lambda: cast(Awaitable[None], is_gone.wait()))
+        await requests.send("a1", watch_client=lambda: gone)
         await requests.send("a2", seconds=0.01)
         await requests.send("a3", "a4")
         requests.tasks["a3"].cancel()
-        is_gone.set()
+        gone.set_result(None)
         with pytest.raises(ClientGone):
             await requests.tasks["a1"]
         await requests.tasks["a2"]
         assert requests.refused == ["a2"]
         await requests.end("a0")
         assert requests.begun == ["a0", "a4"]
-        requests.admission.leave("a", 0)
+        requests.admission.leave("a")
         await requests.send("a5", "a6")
-        requests.admission.leave("a", 0)
+        requests.admission.leave("a")
         requests.tasks["a6"].cancel()  # in the moment in which it got the place
         await asyncio.sleep(0)
         await requests.send("a7")
