@@ -21,7 +21,8 @@ def documents() -> Iterator[Path]:
     folders = ("docs", "deploy", "bench")
     yield from (ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"))
     yield from (ROOT / "clients" / name / "README.md" for name in ("sample", "typescript"))
-    yield from (path for folder in folders for path in sorted((ROOT / folder).rglob("*.md")))
+    pages = (path for folder in folders for path in sorted((ROOT / folder).rglob("*.md")))
+    yield from (page for page in pages if not {"node_modules", ".venv"} & set(page.parts))  # of the peers
 
 
 def read_pages() -> str:

@@ -28,7 +28,7 @@ from accounts import customers, users
 from accounts.models import Customer, PreparedExport, User
 from accounts.permissions import Actor
 from accounts.privacy import export, pdf_process, print_slots
-from config import bulkhead, dynamodb, errors, journal, outbox, storage
+from config import bulkhead, computing, dynamodb, errors, journal, outbox, storage
 from config.dynamodb import data_keys, encryption, unaudited
 
 MAX_SHORT_LENGTH = 35_000
@@ -118,7 +118,8 @@ def _fetch(record: PreparedExport, at: datetime, deadline: float) -> bytes | Pre
     """The PDF, or what is still being prepared at the deadline; waits for it if there is room."""
     with suppress(errors.Unavailable), _waiting.slot():
         while record.state(at) == "preparing" and time.monotonic() + POLL_SECONDS < deadline:
-            time.sleep(POLL_SECONDS)
+            with computing.waiting():
+                time.sleep(POLL_SECONDS)
             latest = dynamodb.get_record(PreparedExport, str(record.user_id), str(record.requester_id))
             if latest is None or latest.id != record.id:
                 raise errors.NotFound("Export not found.")

@@ -30,7 +30,7 @@ def complete_directory(customer: Customer, *, at: datetime) -> int:
     """
     condition, values = "#customer_id = :of", {":of": {"S": customer.id}}
     users = dynamodb.iter_records(User, condition, values, IndexName="byCustomer")
-    repaired = _repair_in_batches(partial(_write_missing_entries, at=at), (user.id for user in users))
+    repaired = _repair_in_batches(partial(_write_missing_entries, at=at), dict.fromkeys(user.id for user in users))
     entries = dynamodb.iter_records(DirectoryEntry, condition, values, ConsistentRead=True)
     repaired += _repair_in_batches(_remove_obsolete_entries, entries)
     if customer.directory_version != DIRECTORY_VERSION:
@@ -80,13 +80,13 @@ def _write_missing_entries(user_ids: list[str], *, at: datetime) -> int:
 def _remove_obsolete_entries(entries: list[DirectoryEntry]) -> int:
     """Remove the entries, among these, that belong to nobody, or to a former name."""
     records = dynamodb.batch_get(dynamodb.RecordKey(User, entry.id) for entry in entries)
-    sources, obsolete = [], []
+    sources, obsolete = {}, []  # a person may have several of former names; a transaction names each record once
     for entry in entries:
         user = records.get(User, entry.id)
         if user is None or entry.record_key not in [derived.record_key for derived in user.derived_records()]:
             unchanged = User.version == user.version if user else User.id.does_not_exist()
-            sources.append((user or User(entry.id), unchanged))
+            sources[entry.id] = (user or User(entry.id), unchanged)
             obsolete.append(entry)
     if obsolete:
-        journal.repair_derived_records(sources, obsolete=obsolete)
+        journal.repair_derived_records(list(sources.values()), obsolete=obsolete)
     return len(obsolete)

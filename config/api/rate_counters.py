@@ -20,6 +20,8 @@ from redis import Redis, RedisError, ResponseError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from config import computing
+
 COST_LIMITS = ("cost", "customer-cost")
 """The budgets of a person and of a customer, in the units of `config.costs.Cost`."""
 WINDOW_SECONDS = 60
@@ -205,7 +207,8 @@ class RateCounters:
             return None
         keys = [f"dutyline:{name}:{owner}:{window}" for name, owner in parts]
         try:
-            counts = self._script(keys=keys, args=[2 * WINDOW_SECONDS, *parts.values()])
+            with computing.waiting():
+                counts = self._script(keys=keys, args=[2 * WINDOW_SECONDS, *parts.values()])
         except RedisError as error:
             self._pause_redis(error)
             return None

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from pynamodb.exceptions import VerboseClientError
 
-from config import costs, errors, observation
+from config import computing, costs, errors, observation
 from config.dynamodb.connection import CONNECTION_ERRORS, CREDENTIAL_ERRORS, get_transport
 from config.dynamodb.outage import Outage
 from config.dynamodb.records import Record
@@ -157,7 +157,8 @@ def back_off(attempt: int, *, deadline: float) -> bool:
     seconds = random.uniform(0, min(1.0, 0.05 * 2**attempt))  # noqa: S311 - jitter, no secret
     if time.monotonic() + seconds > deadline:
         return False
-    time.sleep(seconds)
+    with computing.waiting():
+        time.sleep(seconds)
     return True
 
 

@@ -70,10 +70,14 @@ class Connection:
     def receive_more(self) -> bytes:
         """The next part of an answer that has begun. Raises `ConnectionFailed`."""
         self._set_timeout(max(self._deadline - time.monotonic(), 0.001))
+        thread = computing.begin_wait()
         try:
             part = self._sock.recv(_CHUNK_BYTES)
         except OSError as error:
             raise ConnectionFailed(f"the answer is cut: {type(error).__name__}") from error
+        finally:
+            if thread:
+                thread.begin()
         if not part:
             raise ConnectionFailed("the answer is cut")
         return part

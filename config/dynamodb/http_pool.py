@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import httptools
 
+from config import computing
 from config.dynamodb.http_connection import Connection, ConnectionEnded, ConnectionFailed
 
 MAX_IDLE_SECONDS = 20.0
@@ -216,6 +217,10 @@ class HttpPool:
             connection.close()
 
     def _connect(self, deadline: float) -> Connection:
+        with computing.waiting():
+            return self._open(deadline)
+
+    def _open(self, deadline: float) -> Connection:
         ends_at = min(time.monotonic() + self._connect_timeout, deadline)
         try:
             sock = socket.create_connection(self._address, timeout=max(ends_at - time.monotonic(), 0.001))

@@ -75,7 +75,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.isolation_level = IsolationLevel.READ_COMMITTED
         with _place():
             try:
-                return BoundedConnection.connect(**conn_params)
+                with computing.waiting():
+                    return BoundedConnection.connect(**conn_params)
             except psycopg.errors.ConnectionTimeout:
                 _note_failure("connection_timeout")
                 raise

@@ -9,9 +9,11 @@ import pytest
 
 from accounts import customers, users
 from accounts.models import Customer, DirectoryEntry, EmailOwner, User
+from accounts.models.users import make_name_key
 from accounts.users import directory, directory_upkeep
 from config import dynamodb, folding, journal
 from config.dev import engines
+from tests.support.bulk import put_records
 from tests.support.environment import IS_SCALE_RUN, Environment
 from tests.support.users import (
     SignedInUser,
@@ -354,6 +356,15 @@ def test_completion_meets_people_who_change(incomplete: UserFixtures) -> None:
     with pytest.raises(journal.StaleRecord):
         journal.repair_derived_records([(stale_user, User.version == 7)], missing=[stale_user.directory_entry()])
     assert incomplete.ann.delete("/user", {"id": user.id}).status_code == 200
+    directory_upkeep.complete_directory(get_customer(incomplete), at=now())
+    assert directory_differences(incomplete.customer.id) == []
+
+
+def test_completion_removes_several_entries_of_one_person(incomplete: UserFixtures) -> None:
+    """A transaction that named the person for each entry was refused, and ended the command."""
+    user = users.get_user(incomplete.create_user(name="Twice Renamed").id)
+    former = [user.with_changes(name_key=make_name_key(name, user.id)) for name in ("Former Once", "Former Twice")]
+    put_records([version.directory_entry() for version in former])
     directory_upkeep.complete_directory(get_customer(incomplete), at=now())
     assert directory_differences(incomplete.customer.id) == []
 
