@@ -46,7 +46,7 @@ class WebThreads:
     others may wait for an answer meanwhile, as a thread does that computes for ``max_seconds``.
     """
 
-    def __init__(self, count: int, name: str, *, max_computing: int | None = None, max_seconds: float = 0.1) -> None:
+    def __init__(self, count: int, name: str, *, max_computing: int | None = None, max_seconds: float = 0.03) -> None:
         self._max_computing, self._max_seconds = max_computing or count, max_seconds
         self._queue: deque[_Task] = deque()
         self._begun: SimpleQueue[_Task | None] = SimpleQueue()

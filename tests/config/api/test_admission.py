@@ -1,13 +1,18 @@
 """Who gets a thread, who waits and who is refused, when more arrives than a process can answer."""
 
 import asyncio
+import operator
+import threading
 import time
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from config import errors
 from config.api.admission import LOOK_SECONDS, Admission, CustomersOfPeople
 from config.api.concurrency import ClientGone, WatchClient
+from config.web_threads import WebThreads
 
 SERVICE_SECONDS = 0.3
 MAX_WAIT_SECONDS = 5.5 * SERVICE_SECONDS
@@ -137,6 +142,40 @@ def test_requests_with_which_no_thread_begins_wait_in_the_queue_that_is_fair() -
         assert requests.admission.state().at_work == 8
 
     asyncio.run(run())
+
+
+def test_a_request_that_computes_for_long_has_no_others_refused() -> None:
+    """Such as a large export: the other threads begin before anybody has waited too long."""
+    is_over, threads = threading.Event(), WebThreads(8, "test", max_computing=1)
+
+    async def run() -> None:
+        lane = Admission("test", places=8, max_wait_seconds=0.1, max_unbegun=2)
+
+        async def answer(task: Callable[[], object]) -> object:
+            came_at, in_front = time.monotonic(), lane.in_front()
+            if refusal := await lane.enter("a", came_at + 10, stay_connected):
+                return refusal
+
+            def work() -> object:
+                lane.note_begun(time.monotonic() - came_at, in_front)
+                return task()
+
+            try:
+                return await threads.run(work)
+            finally:
+                lane.leave("a")
+
+        long = asyncio.create_task(answer(partial(is_over.wait, 10)))
+        answers = []
+        for _ in range(30):
+            await asyncio.sleep(0.01)
+            answers.append(asyncio.create_task(answer(partial(operator.neg, 1))))
+        assert set(await asyncio.gather(*answers)) == {-1}
+        is_over.set()
+        assert await long
+
+    asyncio.run(run())
+    threads.close()
 
 
 def test_a_full_lane_refuses_unread_what_would_be_refused_after_reading() -> None:
