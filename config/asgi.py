@@ -18,6 +18,7 @@ from django.utils.module_loading import import_string
 
 from config import errors, telemetry, wsgi  # before the rest: wsgi sets up Django
 from config.api import admission, concurrency, refusals
+from config.api.customers_of_people import CustomersOfPeople
 from config.api.middleware import READINESS_PATH, client_address
 from config.backoffice import refusals as page_refusals
 from config.environ import build_environ, read_headers
@@ -110,7 +111,7 @@ class Application:
         self._tokens = concurrency.TokenQueue(
             settings.REQUESTS_AT_ONCE_PER_TOKEN, verifier.verified_subject, self._lane.admission.refuse_if_crowded
         )
-        self._customers = admission.CustomersOfPeople()
+        self._customers = CustomersOfPeople()
         self._stop = GracefulStop(settings.STOP_SECONDS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

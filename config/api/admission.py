@@ -19,11 +19,9 @@ import itertools
 import logging
 import random
 import time
-from collections import Counter, OrderedDict, deque
-from collections.abc import Mapping
+from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from config import errors
 from config.api import concurrency
@@ -42,7 +40,6 @@ LOOK_SECONDS = 0.02
 """How often free places are looked for while requests wait: threads free some as they wait."""
 SATURATED_SECONDS = 5.0
 """How long after a refusal a lane counts as saturated; also the time between two log lines."""
-MAX_KNOWN_PEOPLE = 10_000
 
 logger = logging.getLogger("dutyline.web")
 
@@ -291,23 +288,3 @@ def create_lane(name: str, places: int, max_wait_seconds: float, max_unbegun: in
     """A lane that `LANES` lists."""
     LANES[name] = Admission(name, places, max_wait_seconds, max_unbegun=max_unbegun)
     return LANES[name]
-
-
-class CustomersOfPeople:
-    """Whose people requests come from, as far as this process has answered them before."""
-
-    def __init__(self) -> None:
-        self._customers: OrderedDict[str, str] = OrderedDict()
-
-    def get(self, subject: str | bytes | None) -> str:
-        """The customer of the person of a verified token; '' if it is not known."""
-        return self._customers.get(subject, "") if isinstance(subject, str) else ""
-
-    def note(self, subject: str | bytes | None, environ: Mapping[str, Any]) -> None:
-        """Note the customer that paid for a request of the person (`throttling.set_payer`)."""
-        payer = environ.get("dutyline.payer")
-        if not payer or not isinstance(subject, str):
-            return
-        self._customers[subject] = payer[1]
-        if len(self._customers) > MAX_KNOWN_PEOPLE:
-            self._customers.popitem(last=False)

@@ -10,8 +10,9 @@ from functools import partial
 import pytest
 
 from config import errors
-from config.api.admission import LOOK_SECONDS, Admission, CustomersOfPeople
+from config.api.admission import LOOK_SECONDS, Admission
 from config.api.concurrency import ClientGone, WatchClient
+from config.api.customers_of_people import CustomersOfPeople
 from config.web_threads import WebThreads
 
 SERVICE_SECONDS = 0.3
