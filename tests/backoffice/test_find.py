@@ -156,7 +156,8 @@ def test_the_index_follows_its_records_and_is_completed(test_users: UserFixtures
     dynamodb.call("DeleteItem", TableName=SearchEntry.table_name(), Key=key)
     orphan = search_index.build_entry("usr", dynamodb.new_id("usr", now()), texts=["Agathe Nachher"])
     dynamodb.call("PutItem", TableName=SearchEntry.table_name(), Item=orphan.serialize())
-    assert "entries repaired" in env.run_management_command("directory", "--all").stdout
+    completed = env.run_management_command("directory", "--all")
+    assert "entries repaired" in completed.stdout, completed.stderr
     assert [found.pk for found in search_index.find_matches(search_index.parse_term("agathe nachher")).matches] == [
         person.id
     ]

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.models import DIRECTORY_VERSION, Customer
 from accounts.users import directory_upkeep
@@ -22,11 +22,20 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         at, completed, repaired = datetime.now(UTC), 0, 0
+        rejected: dict[str, dynamodb.CallRejected] = {}
         for items in dynamodb.iter_pages("Scan", TableName=Customer.table_name()):
             for customer in map(Customer.from_item, items):
                 if options["all"] or customer.directory_version != DIRECTORY_VERSION:
-                    repaired += directory_upkeep.complete_directory(customer, at=at)
+                    try:
+                        repaired += directory_upkeep.complete_directory(customer, at=at)
+                    except dynamodb.CallForbidden:
+                        raise
+                    except dynamodb.CallRejected as error:  # what one customer has does not stop the others
+                        rejected[str(customer.id)] = error
                     completed += 1
         if options["all"] or not upkeep.is_complete():
             repaired += upkeep.complete()
         self.stdout.write(f"directory: {completed} customers checked, {repaired} entries repaired")
+        if rejected:
+            reasons = "; ".join(f"{customer_id}: {error}" for customer_id, error in rejected.items())
+            raise CommandError(f"The directories of {len(rejected)} customers are not complete: {reasons}.")

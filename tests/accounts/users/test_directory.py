@@ -369,6 +369,21 @@ def test_completion_removes_several_entries_of_one_person(incomplete: UserFixtur
     assert directory_differences(incomplete.customer.id) == []
 
 
+def test_what_one_customer_has_does_not_stop_the_command(incomplete: UserFixtures, env: Environment) -> None:
+    of_nobody = users.get_user(incomplete.create_user(name="Of Nobody").id).directory_entry()
+    of_nobody.key, of_nobody.id = "of nobody", ""
+    put_records([of_nobody])
+    completed = env.run_management_command("directory", "--all")
+    assert completed.returncode == 1
+    assert "entries repaired" in completed.stdout
+    assert incomplete.customer.id in completed.stderr
+    assert "Traceback" not in completed.stderr
+    key = DirectoryEntry.to_dynamodb_key(of_nobody.customer_id, of_nobody.key)
+    dynamodb.call("DeleteItem", TableName=DirectoryEntry.table_name(), Key=key)
+    directory_upkeep.complete_directory(get_customer(incomplete), at=now())
+    assert directory_differences(incomplete.customer.id) == []
+
+
 def test_completion_leaves_nothing_of_a_customer_who_is_gone(incomplete: UserFixtures) -> None:
     """The command reads a page of customers at once; one of them may be erased before its turn."""
     gone = get_customer(incomplete).with_changes(id=dynamodb.new_id("cus", now()))
