@@ -25,7 +25,7 @@ from botocore.session import Session, get_session
 from django.conf import settings
 from pynamodb.connection import Connection
 
-from config import costs
+from config import computing, costs
 from config.dynamodb import wire
 from config.dynamodb.http_connection import ConnectionFailed
 from config.dynamodb.signing import AwsKeys
@@ -89,7 +89,8 @@ class BotocoreTransport:
     ) -> dict[str, Any]:
         """As `Transport`."""
         # dispatch() would add a parameter that table operations do not know.
-        return dict(self._connections[read_timeout]._make_api_call(operation, dict(arguments)))  # noqa: SLF001
+        with computing.waiting():
+            return dict(self._connections[read_timeout]._make_api_call(operation, dict(arguments)))  # noqa: SLF001
 
     def start(
         self, calls: Sequence[tuple[str, Mapping[str, Any]]], *, read_timeout: float = READ_TIMEOUT
@@ -188,4 +189,11 @@ def _begin_in_thread(task: Callable[[], T]) -> Callable[[], T]:
     never wait for the threads that they occupy.
     """
     future = _thread_pool().submit(costs.bind_to_request(task))
-    return lambda: task() if future.cancel() else future.result()
+
+    def finish() -> T:
+        if future.cancel():
+            return task()
+        with computing.waiting():
+            return future.result()
+
+    return finish
