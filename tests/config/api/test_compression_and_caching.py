@@ -8,7 +8,7 @@ import httpx
 import pytest
 import yaml
 
-from accounts.models import User
+from accounts.models import User, make_name_key
 from config import dynamodb
 from config.api.compression import MIN_BYTES
 from tests.support.environment import IS_SCALE_RUN
@@ -28,11 +28,12 @@ def get_encoded(test_users: UserFixtures, path: str, coding: str) -> httpx.Respo
 
 def add_people(test_users: UserFixtures, count: int) -> None:
     """Store copies of Sam's record; the list reads nothing else."""
-    sam = test_users.sam.user
-    items = [
-        sam.with_changes(id=dynamodb.new_id("usr", now()), name=f"Person {n:04}", email=f"p{n}@cast.example")
-        for n in range(count)
-    ]
+    items = []
+    for number in range(count):
+        id, name = dynamodb.new_id("usr", now()), f"Person {number:04}"
+        email = f"{id.lower()}@cast.example"
+        keys = {"id": id, "name_key": make_name_key(name, id), "email_key": email}
+        items.append(test_users.sam.user.with_changes(name=name, email=email, **keys))
     for start in range(0, count, BATCH_SIZE):
         requests = [{"PutRequest": {"Item": item.serialize()}} for item in items[start : start + BATCH_SIZE]]
         dynamodb.call("BatchWriteItem", RequestItems={User.table_name(): requests})
