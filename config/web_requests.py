@@ -77,7 +77,10 @@ class Client:
         """Watch no longer."""
         if self._gone:
             self._gone.cancel()
+            self._gone = None  # else the task refers to itself, and only the collector of cycles frees it
 
     async def _await_disconnect(self) -> None:
+        if (await self._receive())["type"] == "http.disconnect":  # or the end of a body that is read
+            return
         while (await self._receive())["type"] != "http.disconnect":
             await asyncio.sleep(0.1)  # a body that is refused unread: the client may send it slowly

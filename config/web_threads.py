@@ -8,6 +8,7 @@ wakes the loop for each result. It also lets all threads compete for Python's on
 import asyncio
 import atexit
 import os
+import sys
 import threading
 import time
 from collections import deque
@@ -22,6 +23,7 @@ T = TypeVar("T")
 _Outcome = tuple[Any, BaseException | None]
 """What a task returned, or what it raised."""
 _Task = tuple[Callable[[], Any], asyncio.Future[_Outcome]]
+_SWITCH_SECONDS = 0.001
 _CLOSE_SECONDS = 30.0
 """How long a process that ends waits for what its threads have begun."""
 
@@ -39,15 +41,28 @@ def avoid_preemption() -> None:
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
+def favor_event_loop() -> None:
+    """Let an event loop get Python's lock soon from threads of `WebThreads` with a ``niceness``.
+
+    Everything that comes in has to pass the loop: refusals and health checks need nothing else. By
+    default a thread that computes keeps the lock for 5 ms while the loop waits for it.
+    """
+    sys.setswitchinterval(_SWITCH_SECONDS)
+
+
 class WebThreads:
     """A fixed number of threads that run tasks in the order in which they come.
 
     For one event loop. A task begins while fewer than ``max_computing`` of the threads compute;
     others may wait for an answer meanwhile, as a thread does that computes for ``max_seconds``.
+    With a ``niceness``, other threads of the process that have work go first. Linux only.
     """
 
-    def __init__(self, count: int, name: str, *, max_computing: int | None = None, max_seconds: float = 0.03) -> None:
+    def __init__(
+        self, count: int, name: str, *, max_computing: int | None = None, max_seconds: float = 0.03, niceness: int = 0
+    ) -> None:
         self._max_computing, self._max_seconds = max_computing or count, max_seconds
+        self._niceness = niceness
         self._queue: deque[_Task] = deque()
         self._begun: SimpleQueue[_Task | None] = SimpleQueue()
         """Tasks that may begin, for idle threads."""
@@ -105,6 +120,8 @@ class WebThreads:
 
     def _work(self, state: ComputingThread) -> None:
         state.enter()
+        if self._niceness and sys.platform == "linux":  # elsewhere this would be for the whole process
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._niceness)
         while self._work_on(state, self._next()):
             state.end()  # and no thread holds on to the last task while it waits for the next
 

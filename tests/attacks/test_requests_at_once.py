@@ -1,10 +1,12 @@
 """F1: one person with many connections took all threads; calls of others were not answered."""
 
 import asyncio
+import gc
 import hashlib
 import itertools
 import secrets
 import time
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -189,6 +191,34 @@ def test_a_client_is_watched_once_however_often_its_request_waits() -> None:
         return questions
 
     assert asyncio.run(run()) == 1
+
+
+def test_a_client_that_was_watched_leaves_nothing_to_the_collector_of_cycles() -> None:
+    """A collection stops all threads of a process: on a busy core for a third of a second."""
+
+    async def watch(*messages: str) -> weakref.ref[Client]:
+        remaining = iter(messages)
+
+        async def receive() -> Message:
+            if kind := next(remaining, None):
+                return {"type": kind}
+            await asyncio.Event().wait()
+            raise AssertionError("unreachable")
+
+        client = Client(receive)
+        client.watch()
+        await asyncio.sleep(0.01)
+        client.forget()
+        await asyncio.sleep(0.01)
+        return weakref.ref(client)
+
+    gc.disable()
+    try:
+        assert asyncio.run(watch())() is None
+        assert asyncio.run(watch("http.request"))() is None, "the end of a body that was read"
+        assert asyncio.run(watch("http.disconnect"))() is None
+    finally:
+        gc.enable()
 
 
 def test_a_request_waits_for_a_bounded_time_and_for_a_client_that_listens() -> None:

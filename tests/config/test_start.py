@@ -37,6 +37,8 @@ print(json.dumps({
     "keys": len(tokens._get_key_store()._keys),
     "routes": routes._route_table.cache_info().currsize,
     "batches": sum(os.sched_getscheduler(int(thread)) == os.SCHED_BATCH for thread in os.listdir("/proc/self/task")),
+    "nice": sum(os.getpriority(os.PRIO_PROCESS, int(thread)) > os.getpriority(os.PRIO_PROCESS, 0)
+                for thread in os.listdir("/proc/self/task")),
 }))
 """
 
@@ -71,6 +73,7 @@ def test_a_process_that_listens_is_ready(env: Environment, record_figure: Callab
     assert process["routes"] == 1
     assert process["frozen"] > 100_000
     assert process["batches"] >= settings.WEB_THREADS, "they do not interrupt each other"
+    assert process["nice"] == settings.WEB_THREADS, "the event loop goes first, and so do calls"
     assert UNNEEDED & set(process["modules"]) == NEEDED_WITH[engines.sql_engine()]
     assert cpu_seconds < 2 * MAX_CPU_SECONDS
 
