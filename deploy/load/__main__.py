@@ -135,7 +135,7 @@ def overload(web: Target, calls: Target, pid: int, seconds: float) -> Result:
     generator = Generator()
     beside = {calls: float(CALLS_PER_SECOND)}
     generator.send_in_turn(web, CLIENTS, WARM_UP_SECONDS, beside)  # so connections, tokens and customers are known
-    measured_seconds = max(3.0, seconds / 10)
+    measured_seconds = max(3.0, seconds / 6)
     cpu_ms = [usage.cpu_ms(pid)]
     before = _measure_capacity(generator, web, measured_seconds, beside)
     cpu_ms.append(usage.cpu_ms(pid))
