@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from accounts import locations
 from accounts.admin.customer_setup.steps import SetupPage, SetupStep, StepState
-from config import dynamodb
+from config import dynamodb, phone_numbers
 from telephony.models import Line, Quota
 
 MAX_LOCATIONS = 100
@@ -28,8 +28,10 @@ def view(page: SetupPage) -> HttpResponse:
     for location in listed.records:
         line = lines.get(Line, str(location.id))
         buy_url = f"{reverse('admin:buy_number', args=(location.id,))}?{SETUP_PARAM}=1"
-        rows.append({"name": location.name, "number": line.number if line else None, "buy_url": buy_url})
-    return page.render("backoffice/setup_numbers.html", {"rows": rows})
+        number = phone_numbers.to_readable(str(line.number)) if line else None
+        rows.append({"name": location.name, "number": number, "buy_url": buy_url})
+    has_number = any(row["number"] for row in rows)
+    return page.render("backoffice/setup_numbers.html", {"rows": rows, "has_number": has_number})
 
 
 STEP = SetupStep("number", "Phone numbers", describe, view)

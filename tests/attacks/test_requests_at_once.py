@@ -112,9 +112,11 @@ def test_more_tokens_of_a_person_do_not_help(test_users: UserFixtures, env: Envi
             pass
         people_read = sum(call.operation == "BatchGetItem" for call in plan.calls)
     refused = [response for response in lists if response.status_code == 429]
+    answered = [response for response in lists if response.status_code == 200]
     assert refused
-    assert {response.status_code for response in lists} == {200, 429}
-    assert people_read <= 2 * (len(lists) - len(refused)), "nothing is read for those that are refused"
+    assert answered
+    assert {response.status_code for response in lists} <= {200, 429, 503}, "503 while the process is overloaded"
+    assert people_read <= 2 * len(answered), "nothing is read for those that are refused"
     assert parse_problem(refused[0])["code"] == "rate_limited"
     assert refused[0].headers["Retry-After"] == "1"
     assert refused[0].headers["RateLimit-Policy"].startswith('"read";'), "it is counted as one of the person's"

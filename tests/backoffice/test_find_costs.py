@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from django.conf import settings
 
 from config import search_index
 from tests.support.environment import Environment
@@ -17,6 +18,8 @@ PEOPLE = 2_000
 MAX_TRIPS, MAX_CAPACITY = 6, 50
 """Of a search: round trips, and units that it takes more than before the people were there."""
 MAX_CPU_RATIO = 1.5
+MAX_CPU_RATIO_OF_ALL = 2.5 if settings.DYNAMODB["transport"] == "botocore" else 2.0
+"""If a search matches everybody; botocore takes twice as long to read their entries."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def test_pages_with_many_people_take_little_more_cpu_time_than_empty_ones(
     everybody = measure_cpu(env, session, f"/admin/find/?q={crowd.name}")
     record_figure(f"find: {none:.0f} ms CPU for nothing, {some:.0f} for 100 people, {everybody:.0f} for {PEOPLE:,}")
     assert some <= MAX_CPU_RATIO * none
-    assert everybody <= 2 * none
+    assert everybody <= MAX_CPU_RATIO_OF_ALL * none
 
 
 def test_a_search_goes_on_where_it_ended(crowd: Crowd) -> None:

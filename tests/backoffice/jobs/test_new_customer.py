@@ -98,6 +98,7 @@ def test_new_customer_in_thirty_actions(
     look_at(page, "8 confirm")
     desk.click(page.get_by_role("button", name="Buy", exact=True))
     page.get_by_text("was bought and takes calls").wait_for()
+    page.get_by_text("Until then callers reach nobody").wait_for()
     look_at(page, "9 done")
     desk.click(page.get_by_role("link", name="Finish"))
 
