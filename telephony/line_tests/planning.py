@@ -4,15 +4,11 @@ A line gets its message when it is configured; a daily pass over all customers g
 that have none, such as those of an earlier release.
 """
 
-import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-import orjson
-
-from accounts import customers, permissions
-from config import audit, dynamodb, journal, outbox
-from config.dynamodb import pagination, unaudited
+from accounts import customer_passes, permissions
+from config import dynamodb, journal, outbox
 from telephony import line_test_messages
 from telephony.line_tests import openings, results
 from telephony.models import PhoneNumber
@@ -22,8 +18,7 @@ SOON = timedelta(minutes=1)
 """When a line is tested again whose last test failed and whose configuration was changed."""
 OVERDUE = timedelta(hours=2)
 """How late a test is if its message is gone."""
-CUSTOMERS_PER_PAGE, LINES_PER_WRITE = 10, 20
-SLICE_SECONDS, PAUSE_SECONDS = 2.0, 2
+LINES_PER_WRITE = 20
 
 
 @outbox.task(results.TASK, lane="line-tests")
@@ -51,31 +46,13 @@ def plan_test(location_id: str, *, job: outbox.TaskContext) -> None:
 
 def begin_planning(at: datetime) -> None:
     """Have all lines looked at, unless that is under way. A daily task."""
-    author = audit.Author("system", "system", "", audit.PLATFORM_STREAM)
-    message = outbox.build_message(ALL_TASK, {}, message_id=ALL_ID, author=author, key=None, due_at=at)
-    if unaudited.create(message):
-        outbox.notify_worker([message.shard])
+    customer_passes.begin(ALL_TASK, ALL_ID, at)
 
 
 @outbox.task(ALL_TASK)
 def plan_missing_tests(*, job: outbox.TaskContext) -> None:
-    """Give each line without a message one, page of customers by page, for a slice of time.
-
-    Raises `outbox.MustWait` at the end of a slice.
-    """
-    deadline = time.monotonic() + SLICE_SECONDS
-    cursor: pagination.Cursor | None = orjson.loads(job.progress) if job.progress else None
-    while True:
-        page = customers.list_checked_page(limit=CUSTOMERS_PER_PAGE, cursor=cursor)
-        for customer in page.records:
-            if customer.status == "active":
-                _plan_missing(str(customer.id), job.at)
-        cursor = page.next_cursor
-        if cursor is None:
-            return
-        job.save_progress(orjson.dumps(cursor).decode())
-        if time.monotonic() >= deadline:
-            raise outbox.MustWait("The tests of lines are planned on in a moment.", retry_after=PAUSE_SECONDS)
+    """Give each line without a message one. Raises `outbox.MustWait` at the end of a slice."""
+    customer_passes.walk(job, lambda customer_id: _plan_missing(customer_id, job.at))
 
 
 def _plan_missing(customer_id: str, at: datetime) -> None:

@@ -4,31 +4,21 @@ What nobody changes may become a hole too: time goes on, and the look reaches a 
 begins one pass a day, an outbox message that goes through all customers page by page.
 """
 
-import time
-from datetime import datetime, timedelta
-from datetime import time as time_of_day
+from datetime import datetime, time, timedelta
 
-import orjson
-
-from accounts import customers, locations, permissions
-from config import audit, journal, outbox
-from config.dynamodb import pagination, unaudited
+from accounts import customer_passes, locations, permissions
+from config import journal, outbox
 from staffing.recurrence import wall_clock
 from telephony.models import Line
 from telephony.reach import causes
 
 TASK, MESSAGE_ID = "telephony.plan_looks", "reach-nightly"
-LOOK_TIME = time_of_day(3)
-CUSTOMERS_PER_PAGE = 10
-SLICE_SECONDS, PAUSE_SECONDS = 2.0, 2
+LOOK_TIME = time(3)
 
 
 def begin_planning(at: datetime) -> None:
     """Have the looks of the next night planned, unless that is under way."""
-    author = audit.Author("system", "system", "", audit.PLATFORM_STREAM)
-    message = outbox.build_message(TASK, {}, message_id=MESSAGE_ID, author=author, key=None, due_at=at)
-    if unaudited.create(message):
-        outbox.notify_worker([message.shard])
+    customer_passes.begin(TASK, MESSAGE_ID, at)
 
 
 @outbox.task(TASK)
@@ -37,19 +27,7 @@ def plan_looks(*, job: outbox.TaskContext) -> None:
 
     Raises `outbox.MustWait` at the end of a slice.
     """
-    cursor: pagination.Cursor | None = orjson.loads(job.progress) if job.progress else None
-    deadline = time.monotonic() + SLICE_SECONDS
-    while True:
-        page = customers.list_checked_page(limit=CUSTOMERS_PER_PAGE, cursor=cursor)
-        for customer in page.records:
-            if customer.status == "active":
-                plan_looks_of(str(customer.id), at=job.at)
-        cursor = page.next_cursor
-        if cursor is None:
-            return
-        job.save_progress(orjson.dumps(cursor).decode())
-        if time.monotonic() >= deadline:
-            raise outbox.MustWait("The next customers follow in a moment.", retry_after=PAUSE_SECONDS)
+    customer_passes.walk(job, lambda customer_id: plan_looks_of(customer_id, at=job.at))
 
 
 def plan_looks_of(customer_id: str, *, at: datetime) -> None:
