@@ -47,13 +47,17 @@ def adopt_number(
         idempotency.ensure_key_unused(idempotency_key, records, at)
         location = locations.get_location_from(records, location_id, actor, pointer="/locationId")
         locations.check_access(actor, location_id)
-        existing_number = records.get(PhoneNumber, number)
+        existing_number, orphan = records.get(PhoneNumber, number), records.get(Orphan, number)
+        if orphan is not None and orphan.reserved_for != actor.customer_id:
+            orphan = None
+        if existing_number is None and orphan is None:
+            # Records are not read in one moment: the number may have been adopted in between.
+            existing_number = dynamodb.get_record(PhoneNumber, number)
         if existing_number and existing_number.customer_id == actor.customer_id:
             result = purchase.repeat_purchase(existing_number, location_id, actor=actor, at=at)
             idempotency.save_completed(idempotency_key, number, at, status=200)
             return result
-        orphan = records.get(Orphan, number)
-        if orphan is None or orphan.reserved_for != actor.customer_id:
+        if orphan is None:
             raise _not_reserved_error()
         reservation.check_location(number, location)
         reservation.check_available(records.get(Line, location_id), records.get(Quota, actor.customer_id))
