@@ -15,6 +15,7 @@ from config.backoffice import clock
 from config.backoffice.checks import Mend
 from config.backoffice.links import admin_change_url, link_to
 from telephony import reasons
+from telephony.mends import MENDS
 from telephony.reach.results import Hole, Reach, Unreachable, count_minutes
 
 MAX_GROUPS, MAX_TIMES, MAX_NAMES, MAX_MENDS = 8, 3, 5, 3
@@ -148,7 +149,7 @@ def list_mends(holes: Sequence[Hole], context: HoleContext) -> list[Mend]:
     """Links to what would close holes; without those to what an operator may not do."""
     mends: dict[str, Mend] = {}
     for code, _, whom in (change.partition(":") for change in holes[0].would):
-        mend = reasons.MENDS.get(code)
+        mend = MENDS.get(code)
         if mend and mend.of == "person" and whom in context.names and len(mends) < MAX_MENDS:
             label = f"{mend.label}: {context.names[whom]}"
             mends[label] = Mend(label, admin_change_url("accounts", "user", whom))
@@ -156,7 +157,7 @@ def list_mends(holes: Sequence[Hole], context: HoleContext) -> list[Mend]:
             mends[mend.label] = Mend(mend.label, _shift_url(holes[0], context))
     codes = {mend.code for person in holes[0].people for mend in reasons.list_mends("why_not", person.why_not)}
     if context.has_line and ("ivr" in codes or not mends):
-        mends["ivr"] = Mend(reasons.MENDS["ivr"].label, admin_change_url("telephony", "line", context.location_id))
+        mends["ivr"] = Mend(MENDS["ivr"].label, admin_change_url("telephony", "line", context.location_id))
     return list(mends.values())
 
 

@@ -79,10 +79,11 @@ class HoleView(RecordView[Hole]):
     )
     would = serializers.ListField(
         child=serializers.CharField(),
-        help_text="What would close the hole, or a part of it, as what:whom. verify:usr_…, ring:usr_…, resume:usr_…, "
-        "phone:usr_… and unblock:usr_…: the user verifies the phone, turns calls on, ends the break, enters another "
-        "phone, is activated. shift:nobody_on_duty: a shift of somebody; shift:other_skill and shift:other_role: of "
-        "somebody with one of the skills or roles. ivr:other_skill and ivr:other_role: a change of the configuration.",
+        help_text="What would close the hole, or a part of it, as what:whom. accept:usr_…, verify:usr_…, ring:usr_…, "
+        "resume:usr_…, phone:usr_… and unblock:usr_…: the user accepts the invitation, verifies the phone, turns calls "
+        "on, ends the break, enters another phone, is activated. shift:nobody_on_duty: a shift of somebody; "
+        "shift:other_skill and shift:other_role: of somebody with one of the skills or roles. ivr:other_skill and "
+        "ivr:other_role: a change of the configuration.",
     )
 
     def get_fields(self) -> dict[str, Any]:

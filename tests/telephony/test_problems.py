@@ -87,13 +87,13 @@ def test_holes_of_a_line_are_times_in_which_calls_ring_nobody(test_users: UserFi
         ["2033-01-03T17:00:00.000000Z", "2033-01-03T23:00:00.000000Z"],
         ["2033-01-04T14:00:00.000000Z", "2033-01-04T23:00:00.000000Z"],
     ], "somebody is on duty whose phone does not ring; not on the holiday, nor on days that are closed"
-    assert facts["people"] == [[person.id, "no_phone"]]
+    assert facts["people"] == [[person.id, "not_signed_in"]]
     line = describe_item(problems_of(test_users.customer)[f"rota-hole#{location.id}"])
     assert line.text == f"{location.name}: calls ring nobody on 2 of the next 7 days"
     assert line.detail == (
-        "Holly Day has no phone number. Mon 3 Jan 2033, 12:00 to 18:00; Tue 4 Jan 2033, 09:00 to 18:00"
+        "Holly Day has not accepted the invitation yet. Mon 3 Jan 2033, 12:00 to 18:00; Tue 4 Jan 2033, 09:00 to 18:00"
     )
-    assert line.mend_label == "Add a phone: Holly Day"
+    assert line.mend_label == "Resend invitation: Holly Day"
     (panel,) = attention.hole_panels(test_users.customer.id)
     shown = next(item for item in panel.items if item.text == line.text)
     assert (shown.url, shown.detail) == (admin_change_url("accounts", "location", location.id), line.detail)

@@ -242,9 +242,12 @@ def skip_reason(user: "User", verification: PhoneVerification | None, country: s
     """Why a call from a line in a country does not ring a user; empty if it does."""
     if user.status not in users.WORKING_STATUSES:
         return "blocked"
+    is_ringing_enabled = preferences.is_ringing_enabled(user.settings)
+    if user.status == "invited" and not is_ringing_enabled:
+        return "not_signed_in"  # before what only the person can change, in the app
     if not user.phone:
         return "no_phone"
-    if not preferences.is_ringing_enabled(user.settings):
+    if not is_ringing_enabled:
         return "ringing_off"
     if verification is None or verification.phone != user.phone:
         return "phone_not_verified"

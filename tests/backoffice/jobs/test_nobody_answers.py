@@ -78,12 +78,12 @@ def test_a_hole_of_next_month_leads_to_what_mends_it(
     strip = page.get_by_role("region", name="Whom calls ring")
     strip.wait_for()
     assert strip.locator(".bo-reach-week li.bo-reach-nobody").count() == 28
-    hole = strip.get_by_role("listitem").filter(has_text="Rhoda Still has no phone number.")
+    hole = strip.get_by_role("listitem").filter(has_text="Rhoda Still has not accepted the invitation yet.")
     violations = Axe().run(page).response["violations"]
     assert [item["id"] for item in violations if item["impact"] in ("serious", "critical")] == []
     page.set_viewport_size(NARROW_VIEWPORT)  # type: ignore[arg-type]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    desk.click(hole.get_by_role("link", name="Add a phone: Rhoda Still"))
+    desk.click(hole.get_by_role("link", name="Resend invitation: Rhoda Still"))
 
     page.get_by_role("heading", name="Rhoda Still").first.wait_for()
     assert len(desk.actions) <= MAX_ACTIONS, desk.actions
@@ -191,6 +191,7 @@ def test_the_verdict_names_what_keeps_a_call_from_being_answered(
 REASONS = [
     ("phone_not_verified", "phone number is not verified", "Ask to verify: Sam Reed"),
     ("ringing_off", "calls are turned off", "Turn calls on: Sam Reed"),
+    ("not_signed_in", "has not accepted the invitation yet", "Resend invitation: Sam Reed"),
     ("no_phone", "no phone number", "Add a phone: Sam Reed"),
     ("blocked", "account is not active", "Open person: Sam Reed"),
     ("other_role", "another role", "Open IVR"),

@@ -465,7 +465,7 @@ def test_preview_matches_the_actual_call(test_users: UserFixtures) -> None:
     people = preview["steps"][1]["people"]
     assert [(person["staffId"], person["rings"], person["whyNot"]) for person in people] == [
         (reachable.id, True, None),
-        (unreachable.id, False, "no_phone"),
+        (unreachable.id, False, "not_signed_in"),
     ]
     assert people[0]["until"] == "2027-06-02T17:00:00-04:00"
     call = line.call("2027-06-02T16:00:00+00:00", phones={phone: "answers"})

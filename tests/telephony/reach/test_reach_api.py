@@ -21,7 +21,7 @@ WEEK_BY_OFFSET = "from=2027-06-07T04:00:00Z&to=2027-06-14T04:00:00Z"
 
 @pytest.fixture(scope="module")
 def line(test_users: UserFixtures) -> LineFixture:
-    """Open on Monday from 9 to 12; Dora is on duty until 11, Una, who has no phone, until 17."""
+    """Open on Monday from 9 to 12; Dora is on duty until 11, Una, who is only invited, until 17."""
     line = create_line(test_users)
     line.put_on_duty("2027-06-07T08:00", "2027-06-07T11:00")
     line.put_on_duty("2027-06-07T08:00", "2027-06-07T17:00", has_ringing_phone=False, name="Una Silent")
@@ -58,8 +58,8 @@ def test_the_holes_of_each_way(line: LineFixture) -> None:
         "2027-06-07T11:10:00-04:00", "open/keys/1", 50,
     )  # fmt: skip
     (una,) = everybody["people"]
-    assert (una["whyNot"], una["until"]) == ("no_phone", "2027-06-07T17:00:00-04:00")
-    assert everybody["would"] == [f"phone:{una['staffId']}", "shift:nobody_on_duty"]
+    assert (una["whyNot"], una["until"]) == ("not_signed_in", "2027-06-07T17:00:00-04:00")
+    assert everybody["would"] == [f"accept:{una['staffId']}", "shift:nobody_on_duty"]
 
 
 def test_one_way_only(line: LineFixture) -> None:
