@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench import usage
@@ -13,31 +13,53 @@ GOOD_SECONDS, CALL_SECONDS = 0.5, 2.0
 CALLS_PER_SECOND = 2
 CLIENTS = 16
 """Connections with which the capacity is found."""
-WARM_UP_SECONDS, RECOVERY_SECONDS = 3.0, 10.0
 GOALS = "goodput ≥ 90 % of C, p99 of refusals < 100 ms, all calls within 2 s, recovery within 5 s"
 
 
 @dataclass(frozen=True)
-class Round:
-    """One overload, between two measurements of the capacity."""
+class Plan:
+    """How long everything takes, in seconds."""
+
+    overload: float = 60.0
+    rounds: int = 3
+    part: float = 10.0
+    """Of the overload, after which the capacity is found again."""
+    capacity: float = 4.0
+    settling: float = 0.5
+    """At the beginning of each load, that does not count: queues fill."""
+    warm_up: float = 3.0
+    recovery: float = 10.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of an overload, between two measurements of the capacity."""
 
     capacity: float
     """Good answers a second; the mean of before and after."""
     offered: float
     """Requests a second: twice the capacity before."""
-    seconds: float
+    goodput: float
+    """Good answers a second during the overload."""
     load: Load
     calls: Load
-    recovery_seconds: float
     efficiency: float
     """What a second of CPU time of the web processes answers, in times of that at the capacity."""
     other_core_busy: float
     """The share of the overload in which the core of engines and generator had work."""
 
+
+@dataclass(frozen=True)
+class Round:
+    """An overload, and what came after it."""
+
+    parts: Sequence[Part]
+    recovery_seconds: float
+
     @property
-    def goodput(self) -> float:
-        """Good answers a second during the overload."""
-        return len(self.load.good(GOOD_SECONDS)) / self.seconds
+    def share(self) -> float:
+        """What was answered well, of the capacity."""
+        return _share(self.parts)
 
 
 @dataclass(frozen=True)
@@ -49,43 +71,42 @@ class Result:
     def is_reached(self) -> bool:
         """Whether all goals are."""
         return (
-            self._share() >= 0.9
+            _share(self._parts()) >= 0.9
             and self._refusal_p99() < 0.1
             and self._calls_in_time() == len(self._calls())
             and self._recovery_seconds() <= 5
         )
 
     def __str__(self) -> str:
-        rounds, answers = self.rounds, [answer for each in self.rounds for answer in each.load.answers]
-        capacities = ", ".join(f"{each.capacity:.0f}" for each in rounds)
-        shares = ", ".join(f"{each.goodput / each.capacity:.0%}" for each in rounds)
-        good, refused = sum(len(each.load.good(GOOD_SECONDS)) for each in rounds), len(self._refused())
+        parts, answers = self._parts(), [answer for part in self._parts() for answer in part.load.answers]
+        capacities = sorted(part.capacity for part in parts)
+        good, refused = sum(len(part.load.good(GOOD_SECONDS)) for part in parts), len(self._refused())
         unanswered = sum(answer.status == 0 for answer in answers)
         slowest_call = max(answer.seconds for answer in self._calls())
         return (
-            f"C {capacities}/s, offered {', '.join(f'{each.offered:.0f}' for each in rounds)}/s; "
-            f"within {GOOD_SECONDS} s {self._share():.1%} of C ({shares}); "
+            f"C {capacities[0]:.0f} to {capacities[-1]:.0f}/s, offered {min(part.offered for part in parts):.0f} to "
+            f"{max(part.offered for part in parts):.0f}/s; within {GOOD_SECONDS} s {_share(parts):.1%} of C "
+            f"({', '.join(f'{each.share:.0%}' for each in self.rounds)}); "
             f"refused {refused}, p99 {self._refusal_p99() * 1000:.0f} ms; "
             f"late or other {len(answers) - good - refused - unanswered}, unanswered {unanswered}; "
             f"calls within {CALL_SECONDS:.0f} s {self._calls_in_time()} of {len(self._calls())}, "
             f"slowest {slowest_call * 1000:.0f} ms; recovered after {self._recovery_seconds():.1f} s; "
-            f"per CPU second {statistics.mean(each.efficiency for each in rounds):.0%} of the answers at C; "
-            f"generator late {max(each.load.max_lateness for each in rounds) * 1000:.0f} ms at most, "
-            f"core 1 busy {max(each.other_core_busy for each in rounds):.0%}"
+            f"per CPU second {statistics.mean(part.efficiency for part in parts):.0%} of the answers at C; "
+            f"generator late {max(part.load.max_lateness for part in parts) * 1000:.0f} ms at most, "
+            f"core 1 busy {statistics.mean(part.other_core_busy for part in parts):.0%}"
         )
 
-    def _share(self) -> float:
-        """Of the capacity, what was answered well in all rounds together."""
-        return sum(each.goodput for each in self.rounds) / sum(each.capacity for each in self.rounds)
+    def _parts(self) -> list[Part]:
+        return [part for each in self.rounds for part in each.parts]
 
     def _refused(self) -> list[Answer]:
-        return [answer for each in self.rounds for answer in each.load.refused()]
+        return [answer for part in self._parts() for answer in part.load.refused()]
 
     def _refusal_p99(self) -> float:
         return percentile([answer.seconds for answer in self._refused()], 99)
 
     def _calls(self) -> list[Answer]:
-        return [answer for each in self.rounds for answer in each.calls.answers]
+        return [answer for part in self._parts() for answer in part.calls.answers]
 
     def _calls_in_time(self) -> int:
         return sum(map(_is_answered_call, self._calls()))
@@ -113,50 +134,8 @@ def _is_answered_call(answer: Answer) -> bool:
     return answer.status == 200 and answer.seconds <= CALL_SECONDS and answer.is_right
 
 
-def overload(
-    web: Target,
-    calls: Target,
-    pid: int,
-    seconds: float,
-    rounds: int,
-    *,
-    measured_seconds: float,
-    recovery_seconds: float = RECOVERY_SECONDS,
-) -> Result:
-    """Find the capacity, and offer twice as much, then half of it, in turn; all beside calls.
-
-    ``pid`` is the process whose children are web processes, too, ``seconds`` how long each overload
-    takes. The capacity of a round is the mean of before and after: how fast a machine is that does
-    other work changes by the minute, and one round shows that more than the product.
-    """
-    generator = Generator()
-    beside = {calls: float(CALLS_PER_SECOND)}
-    generator.send_in_turn(web, CLIENTS, WARM_UP_SECONDS, beside)  # so connections, tokens and customers are known
-    shown = []
-    before = _measure_capacity(generator, web, pid, measured_seconds, beside)
-    for _ in range(rounds):
-        idle_ms, cpu_ms = usage.idle_ms(OTHER_CORE), usage.cpu_ms(pid)
-        generator.offer({web: 2 * before.rate, **beside}, seconds)
-        idle_ms, cpu_ms = usage.idle_ms(OTHER_CORE) - idle_ms, usage.cpu_ms(pid) - cpu_ms
-        load, called = web.load, calls.load
-        generator.offer({web: before.rate / 2, **beside}, recovery_seconds)
-        recovered = recovery(web.load)
-        after = _measure_capacity(generator, web, pid, measured_seconds, beside)
-        shown.append(
-            Round(
-                capacity=(before.rate + after.rate) / 2,
-                offered=2 * before.rate,
-                seconds=seconds,
-                load=load,
-                calls=called,
-                recovery_seconds=recovered,
-                efficiency=len(load.good(math.inf)) / cpu_ms * 2 / (before.answers_per_ms + after.answers_per_ms),
-                other_core_busy=1 - idle_ms / 1000 / seconds,
-            )
-        )
-        before = after
-    generator.close()
-    return Result(shown)
+def _share(parts: Sequence[Part]) -> float:
+    return sum(part.goodput for part in parts) / sum(part.capacity for part in parts)
 
 
 @dataclass(frozen=True)
@@ -167,11 +146,61 @@ class _Capacity:
     """The same per millisecond of CPU time."""
 
 
-def _measure_capacity(
-    generator: Generator, web: Target, pid: int, seconds: float, beside: Mapping[Target, float]
-) -> _Capacity:
-    """What clients get of which each sends one request after the other."""
-    cpu_ms = usage.cpu_ms(pid)
-    answers = generator.send_in_turn(web, CLIENTS, seconds, beside).good(GOOD_SECONDS)
-    count = sum(answer.sent_at + answer.seconds <= seconds for answer in answers)
-    return _Capacity(count / seconds, count / (usage.cpu_ms(pid) - cpu_ms))
+class Overload:
+    """The loads of one arrangement, all beside calls."""
+
+    def __init__(self, web: Target, calls: Target, pid: int, plan: Plan) -> None:
+        """``pid`` is the process whose children are web processes, too."""
+        self._web, self._calls, self._pid, self._plan = web, calls, pid, plan
+        self._generator = Generator()
+        self._beside = {calls: float(CALLS_PER_SECOND)}
+
+    def run(self) -> Result:
+        """Find the capacity, and offer twice as much, then half of it, in turn.
+
+        How fast a machine is that does other work changes within a minute: so an overload consists
+        of short parts, each of which is compared with the capacity before and after it.
+        """
+        self._generator.send_in_turn(self._web, CLIENTS, self._plan.warm_up, self._beside)  # fills all caches
+        capacity, rounds = self._find_capacity(), []
+        for _ in range(self._plan.rounds):
+            parts = []
+            for _ in range(round(self._plan.overload / self._plan.part)):
+                part, capacity = self._run_part(capacity)
+                parts.append(part)
+            self._generator.offer({self._web: capacity.rate / 2, **self._beside}, self._plan.recovery)
+            rounds.append(Round(parts, recovery(self._web.load)))
+        self._generator.close()
+        return Result(rounds)
+
+    def _run_part(self, before: _Capacity) -> tuple[Part, _Capacity]:
+        seconds = self._plan.part
+        idle_ms, cpu_ms = usage.idle_ms(OTHER_CORE), usage.cpu_ms(self._pid)
+        self._generator.offer({self._web: 2 * before.rate, **self._beside}, seconds)
+        idle_ms, cpu_ms = usage.idle_ms(OTHER_CORE) - idle_ms, usage.cpu_ms(self._pid) - cpu_ms
+        load, called = self._web.load, self._calls.load
+        after = self._find_capacity()
+        part = Part(
+            capacity=(before.rate + after.rate) / 2,
+            offered=2 * before.rate,
+            goodput=_good_per_second(load, self._plan.settling, seconds),
+            load=load,
+            calls=called,
+            efficiency=len(load.good(math.inf)) / cpu_ms * 2 / (before.answers_per_ms + after.answers_per_ms),
+            other_core_busy=1 - idle_ms / 1000 / seconds,
+        )
+        return part, after
+
+    def _find_capacity(self) -> _Capacity:
+        """What clients get of which each sends one request after the other."""
+        cpu_ms = usage.cpu_ms(self._pid)
+        load = self._generator.send_in_turn(self._web, CLIENTS, self._plan.capacity, self._beside)
+        cpu_ms = usage.cpu_ms(self._pid) - cpu_ms
+        rate = _good_per_second(load, self._plan.settling, self._plan.capacity)
+        return _Capacity(rate, len(load.good(GOOD_SECONDS)) / cpu_ms)
+
+
+def _good_per_second(load: Load, since: float, until: float) -> float:
+    """Of the answers that came between two times of a load."""
+    good = load.good(GOOD_SECONDS)
+    return sum(since <= answer.sent_at + answer.seconds <= until for answer in good) / (until - since)

@@ -7,15 +7,16 @@ from urllib.parse import urlsplit
 import pytest
 
 from deploy.load.generator import Answer, Generator, Load, Target
-from deploy.load.overload import Result, Round, overload
+from deploy.load.overload import Overload, Part, Plan, Result, Round
 from tests.support.environment import Environment, free_port
 from tests.support.users import UserFixtures
 
 RATE, SECONDS, CLIENTS = 40, 0.5, 4
 
 
-def request_of(path: str) -> bytes:
-    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+def request_of(path: str, token: str = "") -> bytes:
+    authorization = f"Authorization: Bearer {token}\r\n" if token else ""
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{authorization}\r\n".encode()
 
 
 def offer(target: Target) -> Load:
@@ -57,54 +58,57 @@ def test_requests_without_an_answer_are_counted() -> None:
     ]
 
 
-# --- what rounds show -----------------------------------------------------------------------------
-def round_of(capacity: float, good: int, **changes: Any) -> Round:
-    """A round of ten seconds with so many good answers, as many refusals, and one call."""
-    answers = [Answer(0, 0.2, 200)] * good + [Answer(0, 0.05, 503)] * good
+# --- what overloads show --------------------------------------------------------------------------
+def part_of(capacity: float, goodput: float, **changes: Any) -> Part:
+    """A part of an overload with a refusal and a call."""
     values: dict[str, Any] = {
         "capacity": capacity,
         "offered": 2 * capacity,
-        "seconds": 10,
-        "load": Load(answers),
+        "goodput": goodput,
+        "load": Load([Answer(0, 0.2, 200), Answer(0, 0.05, 503)]),
         "calls": Load([Answer(0, 0.2, 200)]),
-        "recovery_seconds": 0.0,
         "efficiency": 1.0,
         "other_core_busy": 0.5,
     }
-    return Round(**(values | changes))
+    return Part(**(values | changes))
 
 
-def test_rounds_are_judged_together() -> None:
-    result = Result([round_of(100, 850), round_of(120, 1200), round_of(80, 720)])
-    assert result.is_reached(), "2,770 of 3,000"
-    assert "within 0.5 s 92.3% of C (85%, 100%, 90%)" in str(result)
-    assert not Result([round_of(100, 850), round_of(120, 1080), round_of(80, 720)]).is_reached()
+def test_all_parts_are_judged_together() -> None:
+    first, second = [part_of(100, 85), part_of(120, 120)], [part_of(80, 72)]
+    result = Result([Round(first, 0.0), Round(second, 0.0)])
+    assert result.is_reached(), "277 of 300"
+    assert "within 0.5 s 92.3% of C (93%, 90%)" in str(result)
+    assert not Result([Round([part_of(100, 85), part_of(120, 108), part_of(80, 72)], 0.0)]).is_reached()
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("recovery_seconds", "changes"),
     [
-        {"load": Load([Answer(0, 0.2, 200)] * 1000 + [Answer(0, 0.11, 503)] * 1000)},
-        {"load": Load([Answer(0, 0.6, 200)] * 1000)},
-        {"calls": Load([Answer(0, 2.1, 200)])},
-        {"calls": Load([Answer(0, 0.2, 503)])},
-        {"calls": Load([Answer(0, 0.2, 200, is_right=False)])},
-        {"recovery_seconds": 5.1},
+        (0.0, {"load": Load([Answer(0, 0.11, 503)])}),
+        (0.0, {"calls": Load([Answer(0, 2.1, 200)])}),
+        (0.0, {"calls": Load([Answer(0, 0.2, 503)])}),
+        (0.0, {"calls": Load([Answer(0, 0.2, 200, is_right=False)])}),
+        (5.1, {}),
     ],
-    ids=["slow refusals", "late answers", "a late call", "a refused call", "a call that rings nobody", "no recovery"],
+    ids=["a slow refusal", "a late call", "a refused call", "a call that rings nobody", "no recovery"],
 )
-def test_one_round_can_miss_a_goal(changes: dict[str, Any]) -> None:
-    assert Result([round_of(100, 1000)]).is_reached()
-    assert not Result([round_of(100, 1000), round_of(100, 1000, **changes)]).is_reached()
+def test_one_part_can_miss_a_goal(recovery_seconds: float, changes: dict[str, Any]) -> None:
+    assert Result([Round([part_of(100, 100)], 5.0)]).is_reached()
+    assert not Result([Round([part_of(100, 100), part_of(100, 100, **changes)], recovery_seconds)]).is_reached()
 
 
-def test_an_overload_lies_between_measurements_of_the_capacity(test_users: UserFixtures, env: Environment) -> None:
+def test_each_part_lies_between_measurements_of_the_capacity(test_users: UserFixtures, env: Environment) -> None:
     port = urlsplit(test_users.ann.web).port
     assert port
-    web, calls = (Target(port, itertools.repeat(request_of("/healthz"))) for _ in range(2))
-    result = overload(web, calls, env.processes["web"].pid, 0.1, 2, measured_seconds=0.3, recovery_seconds=0.1)
-    first, second = result.rounds
-    assert len(first.load.answers) == round(first.offered * 0.1)
-    before, between = first.offered / 2, second.offered / 2
-    assert first.capacity == (before + between) / 2 > 0
-    assert {each.calls.answers[0].status for each in result.rounds} == {200}
+    people = [test_users.ann, test_users.sam, test_users.mia]
+    web = Target(port, itertools.cycle([request_of("/user", person.token) for person in people]))
+    calls = Target(port, itertools.repeat(request_of("/healthz")))
+    plan = Plan(overload=0.2, rounds=2, part=0.1, capacity=0.3, settling=0.05, warm_up=0.1, recovery=0.1)
+    result = Overload(web, calls, env.processes["web"].pid, plan).run()
+    assert [len(each.parts) for each in result.rounds] == [2, 2]
+    parts = [part for each in result.rounds for part in each.parts]
+    for part, later in itertools.pairwise(parts):
+        assert len(part.load.answers) == round(part.offered * plan.part)
+        assert part.capacity == (part.offered + later.offered) / 4 > 0
+        assert part.goodput > 0
+    assert {part.calls.answers[0].status for part in parts} == {200}

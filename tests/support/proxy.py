@@ -99,7 +99,11 @@ def count_sequential_trips(calls: Iterable[ProxiedCall]) -> int:
     """Most of these calls that followed each other: each began when the one before had ended.
 
     Their client waited for so many round trips at least, however many it made at the same time.
+    The plan has a ``latency`` of `ROUND_TRIP_SECONDS`: without, calls at once may not overlap.
     """
+    calls = list(calls)
+    delayed = [call.ended_at - call.began_at for call in calls if call.service == "dynamodb"]
+    assert min(delayed, default=ROUND_TRIP_SECONDS) >= ROUND_TRIP_SECONDS, "the plan has no latency"
     trips, last_end = 0, float("-inf")
     for call in sorted(calls, key=lambda call: call.ended_at):
         if call.began_at >= last_end:

@@ -13,7 +13,7 @@ from tests.backoffice.browser import NARROW_VIEWPORT, CountedPage
 from tests.support.environment import Environment
 from tests.support.http_client import HTTP
 from tests.support.operators import OperatorSession
-from tests.support.proxy import count_sequential_trips
+from tests.support.proxy import ROUND_TRIP_SECONDS, FaultPlan, count_sequential_trips
 from tests.support.users import UserFixtures, now
 
 MAX_ACTIONS, MAX_TRIPS = 3, 6
@@ -68,7 +68,7 @@ def test_line_page_reads_little_and_only_who_may_write_tests(
     assert operator_sessions["read-only"].post(f"{path}do/test/").status_code == 403
 
     assert operator_sessions["support"].post(f"{path}do/test/").status_code in (200, 302)
-    with env.apply_plan() as plan:
+    with env.apply_plan(FaultPlan(latency=ROUND_TRIP_SECONDS)) as plan:
         page = operator_sessions["support"].get(f"{path}change/")
 
     assert "Did the last test of this line succeed?" in page.text

@@ -12,7 +12,7 @@ from telephony.numbers import inventory
 from telephony.numbers.reservation import NumberWithLine
 from tests.support import rate_limits
 from tests.support.environment import Environment
-from tests.support.proxy import count_sequential_trips
+from tests.support.proxy import ROUND_TRIP_SECONDS, FaultPlan, count_sequential_trips
 from tests.support.users import UserFixtures, now, parse_problem, process_outbox
 
 
@@ -52,7 +52,7 @@ def test_anybody_reads_both_formats_on_any_page(test_users: UserFixtures, env: E
     url = switch(test_users, test_users.purchase_number())["url"]
     origin = {"Origin": "https://harbour-dental.example"}
 
-    with env.apply_plan() as plan:
+    with env.apply_plan(FaultPlan(latency=ROUND_TRIP_SECONDS)) as plan:
         response = httpx.get(url, headers=origin)
     dynamodb_calls = [call for call in plan.calls if call.service == "dynamodb"]
     assert 2 <= count_sequential_trips(dynamodb_calls) <= 4
