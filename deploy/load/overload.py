@@ -165,7 +165,7 @@ class Overload:
         capacity, rounds = self._find_capacity(), []
         for _ in range(self._plan.rounds):
             parts = []
-            for _ in range(round(self._plan.overload / self._plan.part)):
+            for _ in range(max(1, round(self._plan.overload / self._plan.part))):
                 part, capacity = self._run_part(capacity)
                 parts.append(part)
             self._generator.offer({self._web: capacity.rate / 2, **self._beside}, self._plan.recovery)
