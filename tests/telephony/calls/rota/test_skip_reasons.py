@@ -33,7 +33,7 @@ NO_PHONE: dict[str, Any] = {"phone": ""}
         ({"phone": "+493012345678"}, PhoneVerification("usr_1", phone="+493012345678"), "other_country"),
     ],
 )
-def test_the_first_thing_to_mend_is_told(
+def test_the_reason_is_what_has_to_be_mended_first(
     changes: dict[str, Any], verification: PhoneVerification | None, expected: str
 ) -> None:
     user = User("usr_1", customer_id="cus_1", **(READY | changes))
