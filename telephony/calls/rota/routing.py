@@ -243,8 +243,8 @@ def skip_reason(user: "User", verification: PhoneVerification | None, country: s
     if user.status not in users.WORKING_STATUSES:
         return "blocked"
     is_ringing_enabled = preferences.is_ringing_enabled(user.settings)
-    if user.status == "invited" and not is_ringing_enabled:
-        return "not_signed_in"  # before what only the person can change, in the app
+    if user.status == "invited" and verification is None and not is_ringing_enabled:
+        return "not_signed_in"  # what else there is to do is done in the app; who verified a phone has been there
     if not user.phone:
         return "no_phone"
     if not is_ringing_enabled:

@@ -106,7 +106,7 @@ def test_a_holiday_is_honoured_where_the_rota_decides(line: LineFixture, operato
 def test_the_preview_says_why_a_person_does_not_ring(line: LineFixture, operator: OperatorSession) -> None:
     line.put_on_duty("2027-06-02T09:00", "2027-06-02T17:00", has_ringing_phone=False, name="Abe Atwood")
     text = text_of(post(operator, line, **filled_form(line, at="2027-06-02T12:00")))
-    assert "Abe Atwood (on duty until 17:00) is not rung: no phone number." in text
+    assert "Abe Atwood (on duty until 17:00) is not rung: has not accepted the invitation yet." in text
     assert "Nothing changes" in text
 
 

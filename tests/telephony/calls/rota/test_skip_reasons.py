@@ -26,6 +26,7 @@ NO_PHONE: dict[str, Any] = {"phone": ""}
         (NO_PHONE | OFF, None, "no_phone"),
         ({"status": "invited"} | OFF, None, "not_signed_in"),
         ({"status": "invited"} | OFF | NO_PHONE, None, "not_signed_in"),
+        ({"status": "invited"} | OFF, VERIFICATION, "ringing_off"),
         # Invited again, or an administrator has turned calls on: their phone rings all the same.
         ({"status": "invited"}, VERIFICATION, ""),
         ({"status": "invited"}, None, "phone_not_verified"),
