@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from deploy.load.generator import Answer, Generator, Load, Target
-from deploy.load.overload import Overload, Part, Plan, Result, Round
+from deploy.load.overload import GOOD_SECONDS, Overload, Part, Plan, Result, Round
 from tests.support.environment import Environment, free_port
 from tests.support.users import UserFixtures
 
@@ -110,5 +110,7 @@ def test_each_part_lies_between_measurements_of_the_capacity(test_users: UserFix
     for part, later in itertools.pairwise(parts):
         assert len(part.load.answers) == round(part.offered * plan.part)
         assert part.capacity == (part.offered + later.offered) / 4 > 0
-        assert part.goodput > 0
+        answered_at = [answer.sent_at + answer.seconds for answer in part.load.good(GOOD_SECONDS)]
+        counted = sum(plan.settling <= at <= plan.part for at in answered_at)
+        assert part.goodput == pytest.approx(counted / (plan.part - plan.settling))
     assert {part.calls.answers[0].status for part in parts} == {200}
