@@ -158,6 +158,15 @@ def test_without_redis_requests_are_allowed_and_limited(
             assert "RateLimit" in test_users.mia.get("/user").headers
 
 
+def get_when_not_refused(url: str, headers: dict[str, str]) -> httpx.Response:
+    """The answer of a process that may refuse for a moment: the machine runs other tests, too."""
+    for _ in range(50):
+        if (response := httpx.get(url, headers=headers)).status_code != 503:
+            return response
+        time.sleep(0.1)
+    return response
+
+
 def test_documents_are_cheap(
     test_users: UserFixtures, env: Environment, web: str, record_figure: Callable[[str], None]
 ) -> None:
@@ -167,7 +176,7 @@ def test_documents_are_cheap(
     etag = httpx.get(f"{web}/openapi.json", headers=headers).headers["ETag"]
     before = cost.cpu_seconds()
     with ThreadPoolExecutor(20) as pool:
-        responses = list(pool.map(lambda _: httpx.get(f"{web}/openapi.json", headers=headers), range(60)))
+        responses = list(pool.map(lambda _: get_when_not_refused(f"{web}/openapi.json", headers), range(60)))
     used, before = cost.cpu_seconds() - before, cost.cpu_seconds()
     unchanged = [httpx.get(f"{web}/openapi.json", headers={**headers, "If-None-Match": etag}) for _ in range(60)]
     used_unchanged = cost.cpu_seconds() - before

@@ -174,11 +174,10 @@ class Environment:
     ) -> str:
         """Start a web process and wait until it is ready; its URL.
 
-        It is forked from one that has imported the product, or takes 1.7 s of CPU to start. It lets
-        requests wait for longer than others: the machine runs other tests meanwhile.
+        It is forked from one that has imported the product, or takes 1.7 s of CPU to start.
         """
         port = port or self.ports["web"]
-        environment = {**self.process_environment(proxied=True), "WEB_QUEUE_MILLISECONDS": "2000", **settings}
+        environment = {**self.process_environment(proxied=True), **settings}
         command = services.web_command(port, workers=workers)
         if forked:
             self.fork(name, command, environment)
